@@ -1,0 +1,199 @@
+// Package window knows when work must stop. It is the only reader of the
+// clock in the payload programs.
+//
+// A payload has just been powered on, and its wall clock may be unset or may
+// step while a program runs (platform.md, "Running user code"). So everything
+// is timed by the monotonic clock, and the wall clock is asked one question
+// only, again each second: can it be believed about Until?
+package window
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// ErrOver is the cause of every context that a Window has ended.
+var ErrOver = errors.New("the window is over")
+
+const (
+	// Slack is by how much Until may lie behind start + For for the wall
+	// clock to be believed (design section 3).
+	Slack = 2 * time.Minute
+
+	// lookEvery is how often the wall clock is looked at again.
+	lookEvery = time.Second
+
+	// forever stands for no end; far enough, and its sums do not overflow.
+	forever = 1 << 61 * time.Nanosecond
+)
+
+// A Spec says when a window ends. The zero Spec never ends by itself.
+type Spec struct {
+	Until time.Time     // by the wall clock; zero for not given
+	For   time.Duration // from Open; 0 for not given
+
+	// Wall reads the wall clock; nil for time.Now. Tests set it to unset or
+	// stepping clocks.
+	Wall func() time.Time
+}
+
+// ParseUntil reads an end time: Unix seconds or RFC 3339.
+func ParseUntil(s string) (time.Time, error) {
+	if n, err := strconv.ParseInt(s, 10, 64); err == nil {
+		if n <= 0 || n > 1<<36 {
+			return time.Time{}, fmt.Errorf("%q is not a time in Unix seconds", s)
+		}
+		return time.Unix(n, 0).UTC(), nil
+	}
+	t, err := time.Parse(time.RFC3339, s)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("%q is neither Unix seconds nor an RFC 3339 time", s)
+	}
+	return t.UTC(), nil
+}
+
+// A Window is a span of time that has begun and will end. Its methods may be
+// called from any goroutine.
+type Window struct {
+	spec  Spec
+	start time.Time     // monotonic
+	over  chan struct{} // closed when the window has ended
+
+	mu       sync.Mutex
+	looked   time.Duration // when the wall clock was last looked at, after start
+	end      time.Duration // after start
+	believed bool          // what Until says of the end counts
+	ended    bool
+}
+
+// Open begins a window now.
+func (s Spec) Open() *Window {
+	if s.Wall == nil {
+		s.Wall = time.Now
+	}
+	w := &Window{spec: s, start: time.Now(), over: make(chan struct{})}
+	w.look(0)
+	return w
+}
+
+// look decides when the window ends, as things stand elapsed after its start.
+func (w *Window) look(elapsed time.Duration) {
+	w.looked = elapsed
+	w.end = forever
+	if w.spec.For > 0 {
+		w.end = w.spec.For
+	}
+	w.believed = false
+	if w.spec.Until.IsZero() {
+		return
+	}
+	// Round strips the monotonic reading: this is about the wall clock alone.
+	left := w.spec.Until.Sub(w.spec.Wall().Round(0))
+	switch {
+	case w.spec.For == 0:
+		// There is nothing else to go by.
+		w.end = elapsed + min(left, forever/2)
+	case left > 0 && left <= w.spec.For-elapsed+Slack:
+		w.end = elapsed + left
+		w.believed = true
+	}
+}
+
+// Left returns how long the window still lasts, 0 once it is over.
+func (w *Window) Left() time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.ended {
+		return 0
+	}
+	elapsed := time.Since(w.start)
+	// An end that was reached is final, whatever the wall clock says now.
+	if elapsed < w.end && elapsed >= w.looked+lookEvery {
+		w.look(elapsed)
+	}
+	if elapsed >= w.end {
+		w.close()
+		return 0
+	}
+	return w.end - elapsed
+}
+
+// Ends reports whether the window has an end at all.
+func (w *Window) Ends() bool { return w.spec.For > 0 || !w.spec.Until.IsZero() }
+
+// Close ends the window now: what a signal does.
+func (w *Window) Close() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.close()
+}
+
+func (w *Window) close() {
+	if !w.ended {
+		w.ended = true
+		close(w.over)
+	}
+}
+
+// Over is closed when the window has been closed, or was found to be over by
+// Left or by one of its contexts.
+func (w *Window) Over() <-chan struct{} { return w.over }
+
+// Context returns a context that is cancelled early before the end of the
+// window, with ErrOver as its cause. Its deadline is not told by Deadline,
+// because it moves when the wall clock does. The caller must call cancel.
+func (w *Window) Context(parent context.Context, early time.Duration) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(parent)
+	go func() {
+		for {
+			left := w.Left() - early
+			if left <= 0 {
+				cancel(ErrOver)
+				return
+			}
+			// The wall clock is looked at each second, and moves the end.
+			t := time.NewTimer(min(left, lookEvery))
+			select {
+			case <-t.C:
+			case <-w.over:
+			case <-ctx.Done():
+				t.Stop()
+				return
+			}
+			t.Stop()
+		}
+	}()
+	return ctx, func() { cancel(context.Canceled) }
+}
+
+// Elapsed returns the time since the window began, by the monotonic clock.
+func (w *Window) Elapsed() time.Duration { return time.Since(w.start) }
+
+// Mono returns the present for use with deadlines and differences. Its wall
+// clock reading must not be shown to anyone.
+func (w *Window) Mono() time.Time { return time.Now() }
+
+// Now returns the wall clock's time in UTC, which may be wrong; see Trusted.
+func (w *Window) Now() time.Time { return w.spec.Wall().Round(0).UTC() }
+
+// Trusted reports whether the wall clock can be believed: it is set, and it
+// agrees with Until and For where both are known.
+func (w *Window) Trusted() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !isSet(w.spec.Wall()) {
+		return false
+	}
+	return w.believed || w.spec.Until.IsZero() || w.spec.For == 0
+}
+
+// Set reports whether the wall clock has been set at all since power-on.
+func (w *Window) Set() bool { return isSet(w.spec.Wall()) }
+
+// isSet: a clock that counts from 1970, from 2000 or from a firmware's build
+// has not been set. The oldest of these agents was built later than this.
+func isSet(t time.Time) bool { return t.Year() >= 2025 }
