@@ -1,0 +1,245 @@
+package agent
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestMain makes the test binary a small agent when it is told to.
+func TestMain(m *testing.M) {
+	switch os.Getenv("AGENT_TEST") {
+	case "wait":
+		Main(func(ctx context.Context, args []string, std Stdio) int {
+			std.Out.Write([]byte("ready\n"))
+			<-ctx.Done()
+			if len(args) > 0 { // a program that does not end
+				std.Out.Write([]byte("stuck\n"))
+				select {}
+			}
+			return 7
+		})
+	case "crash":
+		Main(func(ctx context.Context, args []string, std Stdio) int {
+			c := NewCommand("agent", "")
+			c.Parse(args, std, nil)
+			_, log := c.Start(ctx, std)
+			log.Info().Msg("before the crash")
+			panic("our bug")
+		})
+	}
+	os.Exit(m.Run())
+}
+
+func child(t *testing.T, mode string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(t.Context(), os.Args[0], args...)
+	cmd.Env = append(os.Environ(), "AGENT_TEST="+mode)
+	return cmd
+}
+
+func TestSignals(t *testing.T) {
+	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
+		for _, stuck := range []bool{false, true} {
+			var args []string
+			want := 7
+			if stuck {
+				args, want = []string{"stuck"}, 128+int(sig)
+			}
+			cmd := child(t, "wait", args...)
+			out, err := cmd.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			buf := make([]byte, 6)
+			out.Read(buf)
+			cmd.Process.Signal(sig)
+			if stuck {
+				out.Read(buf)
+				cmd.Process.Signal(sig)
+			}
+			cmd.Wait()
+			if got := cmd.ProcessState.ExitCode(); got != want {
+				t.Errorf("%v, stuck %v: got exit %d, want %d", sig, stuck, got, want)
+			}
+		}
+	}
+}
+
+func TestCrashIsLeftInTheLog(t *testing.T) {
+	log := filepath.Join(t.TempDir(), "log")
+	cmd := child(t, "crash", "--log", log)
+	if err := cmd.Run(); err == nil {
+		t.Fatal("a panic exited 0")
+	}
+	b, err := os.ReadFile(log)
+	if err != nil || !bytes.Contains(b, []byte("before the crash")) || !bytes.Contains(b, []byte("our bug")) {
+		t.Errorf("log: %v\n%s", err, b)
+	}
+}
+
+func TestParse(t *testing.T) {
+	for _, c := range []struct {
+		args string
+		code int
+		done bool
+		says string // on stderr, or on stdout where code is 0
+	}{
+		{"", 0, false, ""},
+		{"--for 60s --until 1763900000", 0, false, ""},
+		{"--version", 0, true, "prog dev unknown " + runtime.GOOS + "/" + runtime.GOARCH},
+		{"--help", 0, true, "usage: prog [flags]"},
+		{"--nope", 2, true, "--nope"},
+		{"--until tomorrow", 2, true, "--until"},
+		{"--until", 2, true, "--until"},
+		{"--for 0s", 2, true, "--for"},
+		{"--for -5s", 2, true, "--for"},
+		{"--for soon", 2, true, "--for"},
+		{"--log-level loud", 2, true, "--log-level"},
+		{"--size 0", 2, true, "--size"},
+		{"--size 9999999999GB", 2, true, "--size"},
+		{"--check", 2, true, "--check: no"},
+	} {
+		var out, errs bytes.Buffer
+		log := filepath.Join(t.TempDir(), "log")
+		cmd := NewCommand("prog", "[flags]")
+		var size Size = 1 << 20
+		cmd.Flags.Var(&size, "size", "")
+		check := cmd.Flags.Bool("check", false, "")
+		args := append([]string{"--log", log}, strings.Fields(c.args)...)
+		code, done := cmd.Parse(args, Stdio{&out, &errs}, func() error {
+			if *check {
+				return errors.New("--check: no")
+			}
+			return nil
+		})
+		if code != c.code || done != c.done {
+			t.Errorf("%s: got %d %v, want %d %v", c.args, code, done, c.code, c.done)
+		}
+		text := out.String()
+		if c.code != 0 {
+			text = errs.String()
+			if strings.Count(text, "\n") != 1 || !strings.HasPrefix(text, "prog: ") {
+				t.Errorf("%s: not one sentence: %q", c.args, text)
+			}
+			if b, err := os.ReadFile(log); err != nil || !json.Valid(b) || !strings.Contains(string(b), `"exit":2`) {
+				t.Errorf("%s: nothing left in the log: %v %q", c.args, err, b)
+			}
+		}
+		if !strings.Contains(text, c.says) {
+			t.Errorf("%s: got %q, want %q in it", c.args, text, c.says)
+		}
+	}
+}
+
+func TestLog(t *testing.T) {
+	var errs bytes.Buffer
+	path := filepath.Join(t.TempDir(), "log")
+	os.WriteFile(path, []byte("earlier\n"), 0o644)
+	c := NewCommand("prog", "")
+	if _, done := c.Parse([]string{"--log", path, "--for", "1m"}, Stdio{&errs, &errs}, nil); done {
+		t.Fatal(errs.String())
+	}
+	w, log := c.Start(t.Context(), Stdio{&errs, &errs})
+	log.Info().Str("path", "/x\n\x1b[31m").Msg("one")
+	log.Debug().Msg("hidden")
+	log.Close()
+	w.Close()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rest, ok := strings.CutPrefix(string(b), "earlier\n")
+	if !ok || rest != errs.String() {
+		t.Fatalf("file %q, stderr %q", b, errs.String())
+	}
+	var line struct{ Level, Message, Time, Path string }
+	if err := json.Unmarshal([]byte(rest), &line); err != nil {
+		t.Fatal(err)
+	}
+	stamp, err := time.Parse("2006-01-02T15:04:05.000Z", line.Time)
+	if err != nil || time.Since(stamp).Abs() > time.Minute {
+		t.Errorf("time %q: %v", line.Time, err)
+	}
+	if line.Level != "info" || line.Message != "one" || line.Path != "/x\n\x1b[31m" || strings.Contains(rest, "\x1b") {
+		t.Errorf("got %q", rest)
+	}
+}
+
+func TestLogThatCannotBeWritten(t *testing.T) {
+	dir := t.TempDir()
+	fifo := filepath.Join(dir, "fifo")
+	if err := syscall.Mkfifo(fifo, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{dir, filepath.Join(dir, "no", "log"), "/dev/full", fifo} {
+		var errs bytes.Buffer
+		c := NewCommand("prog", "")
+		c.Parse([]string{"--log", path}, Stdio{&errs, &errs}, nil)
+		w, log := c.Start(t.Context(), Stdio{&errs, &errs})
+		log.Info().Msg("one")
+		log.Info().Msg("two")
+		log.Close()
+		w.Close()
+		if n := strings.Count(errs.String(), "cannot be written"); n != 1 || strings.Count(errs.String(), "\n") != 3 {
+			t.Errorf("%s: got %q", path, errs.String())
+		}
+	}
+}
+
+func TestSize(t *testing.T) {
+	for _, c := range []struct {
+		in   string
+		want int64 // 0 for refused
+		back string
+	}{
+		{"1MiB", 1 << 20, "1MiB"}, {"100MB", 100e6, "100MB"}, {"125KB", 125e3, "125KB"}, {"64kB", 64e3, "64KB"},
+		{"4096", 4096, "4KiB"}, {"7B", 7, "7"}, {"8GiB", 8 << 30, "8GiB"}, {"3GB", 3e9, "3GB"},
+		{"", 0, ""}, {"0", 0, ""}, {"-1", 0, ""}, {"1.5MB", 0, ""}, {"MB", 0, ""}, {"1 MB", 0, ""},
+		{"1TB", 0, ""}, {"9223372036854775807", 1<<63 - 1, "9223372036854775807"}, {"9223372036854775808", 0, ""}, {"+5", 0, ""},
+		{"9007199254740992KiB", 0, ""},
+	} {
+		var n Size
+		err := n.Set(c.in)
+		if int64(n) != c.want || (err == nil) != (c.want > 0) {
+			t.Errorf("%q: got %d, %v, want %d", c.in, n, err, c.want)
+		}
+		if err == nil && n.String() != c.back {
+			t.Errorf("%q: got back %q, want %q", c.in, n.String(), c.back)
+		}
+	}
+}
+
+func TestParseAddr(t *testing.T) {
+	for s, ok := range map[string]bool{
+		"10.2.1.8:10101": true, "[::1]:10000": true, "0.0.0.0:65535": true,
+		"10.2.1.8": false, "10.2.1.8:80": false, "10.2.1.8:9999": false, "sdr:10101": false, ":10101": false,
+		"10.2.1.8:65536": false, "": false,
+	} {
+		if a, err := ParseAddr(s); (err == nil) != ok || err == nil && a.String() != s {
+			t.Errorf("%q: got %v, %v, want ok %v", s, a, err, ok)
+		}
+	}
+}
+
+func TestSafe(t *testing.T) {
+	for in, want := range map[string]string{
+		"/var/log/syslog": "/var/log/syslog", "a b": "a b", "": "",
+		"a\nb": `a\nb`, "\x1b[31m": `\x1b[31m`, "\xff": `\xff`, "\u009b": `\u009b`, `a\n`: `a\\n`, "é": `\u00e9`,
+	} {
+		if got := Safe(in); got != want {
+			t.Errorf("Safe(%q): got %q, want %q", in, got, want)
+		}
+	}
+}
