@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"payload-ipc/pkg/mockfm"
+)
+
+const usage = `usage: mockfm [flags]
+
+A satellite on your desk: the Tasking API, payloads that run what was uploaded
+when their windows open, and the bucket that their outboxes end up in.
+
+`
+
+// run returns 0 after a signal, 1 if it could not start or end well, 2 for
+// wrong usage.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	var cfg mockfm.Config
+	var faults []string
+	var rate string
+	fs := pflag.NewFlagSet("mockfm", pflag.ContinueOnError)
+	fs.SetOutput(stderr)
+	fs.SortFlags = false
+	fs.StringVar(&cfg.Listen, "listen", "127.0.0.1:8600", "Tasking API and page")
+	fs.StringVar(&cfg.S3Listen, "s3-listen", "127.0.0.1:8601", "S3 endpoint of bucket "+mockfm.Bucket)
+	fs.StringVar(&cfg.Token, "token", "", "the one token to accept (default: any)")
+	fs.StringSliceVar(&cfg.Satellites, "satellites", []string{"FM1"}, "satellite ids")
+	fs.StringVar(&cfg.State, "state", "tmp/mockfm", "directory for everything, emptied at start")
+	fs.StringVar(&rate, "uplink-rate", "125KB", "bytes a day that go up")
+	fs.DurationVar(&cfg.ContactEvery, "contact-every", 6*time.Hour, "time between contacts")
+	fs.StringVar(&cfg.Sandbox, "sandbox", "auto", "auto, namespaces or plain")
+	fs.StringVar(&cfg.Emulator, "emulator", "qemu-aarch64-static", "runs arm64 programs")
+	fs.BoolVar(&cfg.Warp, "warp", false, "while no window is open, jump to the next event")
+	fs.DurationVar(&cfg.WarpAfter, "warp-after", 2*time.Second, "... once nothing was uploaded, scheduled or deleted for so long")
+	syslog := fs.String("syslog-size", "8KB", "bytes the SDR's syslog starts with")
+	fs.IntVar(&cfg.SyslogRate, "syslog-rate", 40, "lines a second it grows by during windows")
+	fs.DurationVar(&cfg.SyslogRotate, "syslog-rotate", 25*time.Second, "it is renamed to syslog.1 so often; negative: never")
+	fs.StringArrayVar(&faults, "fault", nil, "what goes wrong, may be repeated (grammar below)")
+	fs.Usage = func() {
+		fmt.Fprint(stderr, usage, fs.FlagUsages(), "\n--fault SPEC is ", mockfm.FaultHelp, "\n")
+	}
+	err := fs.Parse(args)
+	if errors.Is(err, pflag.ErrHelp) {
+		return 0
+	}
+	if err == nil && fs.NArg() > 0 {
+		err = fmt.Errorf("%q is not a flag, and flags are all there is", fs.Arg(0))
+	}
+	if err == nil {
+		if cfg.UplinkRate, err = mockfm.ParseSize(rate); err != nil {
+			err = fmt.Errorf("--uplink-rate: %v", err)
+		}
+	}
+	if err == nil {
+		if cfg.SyslogSize, err = mockfm.ParseSize(*syslog); err != nil {
+			err = fmt.Errorf("--syslog-size: %v", err)
+		}
+	}
+	for _, text := range faults {
+		f, ferr := mockfm.ParseFault(text)
+		if ferr != nil && err == nil {
+			err = fmt.Errorf("--fault: %v", ferr)
+		}
+		cfg.Faults = append(cfg.Faults, f)
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "mockfm: %s; see mockfm --help\n", strings.TrimSpace(err.Error()))
+		return 2
+	}
+	cfg.Event = func(line string) { fmt.Fprintln(stdout, line) }
+	m := mockfm.New(cfg)
+	if err := m.Start(); err != nil {
+		fmt.Fprintf(stderr, "mockfm: %v\n", err)
+		return 1
+	}
+	fmt.Fprintf(stdout, "api %s\ns3 %s\nsandbox %s\nstate %s\n", m.URL(), m.S3URL(), m.Sandbox(), cfg.State)
+	<-ctx.Done()
+	if err := m.Close(); err != nil {
+		fmt.Fprintf(stderr, "mockfm: %v\n", err)
+		return 1
+	}
+	return 0
+}

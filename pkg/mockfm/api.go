@@ -1,0 +1,297 @@
+package mockfm
+
+import (
+	"bytes"
+	"crypto/rand"
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// maxUpload is the largest file the uplink takes, maxBody of a window's JSON.
+const (
+	maxUpload = 10 << 20
+	maxBody   = 1 << 20
+)
+
+// A Call is one request the API has seen, for tests to count.
+type Call struct {
+	Name   string // satellites, availability, upload, uploads, window, windows, delete
+	Method string
+	Target string // path and query
+	Body   string // of a window request
+	Status int    // 0: the connection was cut instead
+}
+
+// Calls returns every API request so far, oldest first.
+func (m *Mock) Calls() []Call {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.calls)
+}
+
+// refusal is an answer other than success. Real bodies are unknown
+// (platform.md); clients must go by the status.
+type refusal struct {
+	status int
+	why    string
+}
+
+func (r *refusal) Error() string { return r.why }
+
+func refuse(status int, format string, args ...any) error {
+	return &refusal{status, fmt.Sprintf(format, args...)}
+}
+
+// Handler answers the Tasking API, a page for people at /, and /idle, which
+// answers once nothing is scheduled or under way any more.
+func (m *Mock) Handler() http.Handler {
+	mux := http.NewServeMux()
+	calls := []struct {
+		name, pattern string
+		answer        func(*http.Request) (any, error)
+	}{
+		{"satellites", "GET /tasking/satellites", m.getSatellites},
+		{"availability", "GET /tasking/availability", m.getAvailability},
+		{"upload", "POST /tasking/upload", m.postUpload},
+		{"uploads", "GET /tasking/uploads", m.getUploads},
+		{"window", "POST /tasking/window", m.postWindow},
+		{"windows", "GET /tasking/windows", m.getWindows},
+		{"delete", "DELETE /tasking/window", m.deleteWindow},
+	}
+	for _, c := range calls {
+		mux.HandleFunc(c.pattern, func(w http.ResponseWriter, r *http.Request) { m.serveCall(w, r, c.name, c.answer) })
+	}
+	mux.HandleFunc("GET /{$}", m.servePage)
+	mux.HandleFunc("GET /idle", func(w http.ResponseWriter, r *http.Request) {
+		if m.Idle(r.Context()) == nil {
+			fmt.Fprintln(w, "idle")
+		}
+	})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// The ground takes "now" from here.
+		w.Header().Set("Date", m.clock.now().Format(http.TimeFormat))
+		mux.ServeHTTP(w, r)
+	})
+}
+
+func (m *Mock) serveCall(w http.ResponseWriter, r *http.Request, name string, answer func(*http.Request) (any, error)) {
+	call := Call{Name: name, Method: r.Method, Target: r.URL.RequestURI()}
+	if name == "window" {
+		body, err := io.ReadAll(io.LimitReader(r.Body, maxBody))
+		if err != nil {
+			return
+		}
+		call.Body = string(body)
+		r.Body = io.NopCloser(bytes.NewReader(body))
+	}
+	if r.Method != http.MethodGet {
+		m.hold(+1)
+		defer m.hold(-1)
+	}
+	defer func() {
+		m.mu.Lock()
+		m.calls = append(m.calls, call)
+		m.mu.Unlock()
+	}()
+	fault := m.takeFault(name)
+	if fault.before(w, r, &call) {
+		return
+	}
+	status, body := m.answer(r, answer)
+	if fault.after(w, r, &call, status, body) {
+		return
+	}
+	call.Status = status
+	writeJSON(w, status, body)
+}
+
+// answer runs one call and encodes what it says.
+func (m *Mock) answer(r *http.Request, call func(*http.Request) (any, error)) (int, []byte) {
+	var data any
+	err := m.authorize(r)
+	if err == nil {
+		data, err = call(r)
+	}
+	if err != nil {
+		status := http.StatusInternalServerError
+		var no *refusal
+		if errors.As(err, &no) {
+			status = no.status
+		}
+		body, _ := json.Marshal(map[string]string{"error": err.Error()})
+		return status, body
+	}
+	body, err := json.Marshal(map[string]any{"data": data})
+	if err != nil {
+		panic(err) // only our own types go in
+	}
+	return http.StatusOK, body
+}
+
+func writeJSON(w http.ResponseWriter, status int, body []byte) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	w.Write(body)
+}
+
+// hold counts changing calls, which keep time from jumping.
+func (m *Mock) hold(n int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.busy += n
+	m.changed = time.Now()
+	m.wake()
+}
+
+func (m *Mock) authorize(r *http.Request) error {
+	got := []byte(r.Header.Get("Authorization"))
+	want := []byte("Bearer " + m.cfg.Token)
+	if m.cfg.Token == "" {
+		if len(got) > len(want) && bytes.HasPrefix(got, want) {
+			return nil
+		}
+	} else if subtle.ConstantTimeCompare(got, want) == 1 {
+		return nil
+	}
+	return refuse(http.StatusUnauthorized, "the bearer token is not accepted")
+}
+
+// satellite finds one by id; the caller holds no lock, the list never changes.
+func (m *Mock) satellite(id string) (*satellite, error) {
+	for _, s := range m.satellites {
+		if s.ID == id {
+			return s, nil
+		}
+	}
+	return nil, refuse(http.StatusNotFound, "there is no satellite %q", id)
+}
+
+func (m *Mock) getSatellites(*http.Request) (any, error) {
+	type row struct {
+		ID       string   `json:"id"`
+		NORAD    string   `json:"norad_id"`
+		Windows  []string `json:"supported_windows"`
+		Payloads []string `json:"supported_payloads"`
+	}
+	rows := []row{}
+	for _, s := range m.satellites {
+		r := row{ID: s.ID, NORAD: s.NORAD}
+		for _, p := range payloads {
+			r.Windows = append(r.Windows, windowPrefix+p.name)
+			r.Payloads = append(r.Payloads, p.name)
+		}
+		rows = append(rows, r)
+	}
+	return rows, nil
+}
+
+func (m *Mock) postUpload(r *http.Request) (any, error) {
+	q := r.URL.Query()
+	s, err := m.satellite(q.Get("satellite_id"))
+	if err != nil {
+		return nil, err
+	}
+	u := &upload{satellite: s.ID, payload: findPayload(q.Get("payload")), status: Pending}
+	if u.payload == nil {
+		return nil, refuse(http.StatusBadRequest, "there is no payload %q", q.Get("payload"))
+	}
+	var ok bool
+	if u.path, ok = destination(q.Get("destination_path")); !ok {
+		return nil, refuse(http.StatusBadRequest, "destination_path %q is not an absolute path to a file in a writable place", q.Get("destination_path"))
+	}
+	if u.executable, err = flag(q.Get("executable")); err != nil {
+		return nil, refuse(http.StatusBadRequest, "executable: %v", err)
+	}
+	if _, err = flag(q.Get("itar")); err != nil {
+		return nil, refuse(http.StatusBadRequest, "itar: %v", err)
+	}
+	body, err := formFile(r)
+	if err != nil {
+		return nil, err
+	}
+	u.size = int64(len(body))
+	u.id = uuid()
+	if err := os.MkdirAll(m.uploadDir(), 0o755); err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(m.uploadFile(u), body, 0o644); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	u.asked = m.clock.now()
+	m.uploads = append(m.uploads, u)
+	m.wake()
+	m.event("%s %s upload %s: %d bytes for %s", u.satellite, u.payload.name, u.id, u.size, u.path)
+	return map[string]string{"id": u.id}, nil
+}
+
+// formFile reads the multipart field "file", and nothing else, without ever
+// holding more than the uplink takes.
+func formFile(r *http.Request) ([]byte, error) {
+	parts, err := r.MultipartReader()
+	if err != nil {
+		return nil, refuse(http.StatusBadRequest, "not a multipart form: %v", err)
+	}
+	for {
+		part, err := parts.NextPart()
+		if err != nil {
+			return nil, refuse(http.StatusBadRequest, "no field named file in the form: %v", err)
+		}
+		if part.FormName() != "file" {
+			continue
+		}
+		body, err := io.ReadAll(io.LimitReader(part, maxUpload+1))
+		if err != nil {
+			return nil, refuse(http.StatusBadRequest, "the upload broke off: %v", err)
+		}
+		if len(body) > maxUpload {
+			return nil, refuse(http.StatusRequestEntityTooLarge, "files of at most %d bytes go up", maxUpload)
+		}
+		if _, err := parts.NextPart(); err != nil && err != io.EOF {
+			return nil, refuse(http.StatusBadRequest, "the form broke off: %v", err)
+		}
+		return body, nil
+	}
+}
+
+func (m *Mock) getUploads(*http.Request) (any, error) {
+	type row struct {
+		Satellite  string `json:"satellite_id"`
+		Payload    string `json:"payload"`
+		Path       string `json:"destination_path"`
+		Executable bool   `json:"executable"`
+		Status     string `json:"status"`
+		ID         string `json:"id"`
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	rows := []row{}
+	for _, u := range m.uploads {
+		rows = append(rows, row{u.satellite, u.payload.name, u.path, u.executable, u.status, u.id})
+	}
+	return rows, nil
+}
+
+func flag(s string) (bool, error) {
+	if s == "" {
+		return false, nil
+	}
+	return strconv.ParseBool(s)
+}
+
+func uuid() string {
+	var b [16]byte
+	rand.Read(b[:])
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}

@@ -1,0 +1,298 @@
+package mockfm
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A bus powers payloads on and off and holds the switch that joins them.
+type bus struct {
+	mu      sync.Mutex
+	boxes   map[string]*powered
+	bridges map[string]string // by satellite
+	ports   int
+}
+
+// An order to the bus process, one JSON value on its standard input, and its
+// report, one on its standard output. Orders are carried out side by side.
+type order struct {
+	N     int
+	Verb  string // setup, open, link, close
+	Setup setup
+	Box   box
+	ID    string
+	Up    bool
+}
+
+type report struct {
+	N       int
+	Error   string
+	Notes   []string
+	Outcome outcome
+}
+
+type setup struct {
+	Dir       string // empty, to mount on
+	Emulators []emulator
+}
+
+// powered is a payload that is on.
+type powered struct {
+	cmd    *exec.Cmd
+	port   string // its end of the cable, at the switch
+	opened time.Time
+	outbox *os.File // what a small /outbox hides
+	box    box
+
+	told chan struct{} // closed when init has no more to say
+	out  outcome
+}
+
+func busMain() int {
+	// Nothing mounted here may reach the host.
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		fmt.Fprintln(os.Stderr, "make mounts private:", err)
+		return 1
+	}
+	b := &bus{boxes: map[string]*powered{}, bridges: map[string]string{}}
+	in := json.NewDecoder(os.Stdin)
+	var out sync.Mutex
+	for {
+		var o order
+		if in.Decode(&o) != nil {
+			return 0 // and with process 1 all others end
+		}
+		go func() {
+			r := b.obey(o)
+			out.Lock()
+			defer out.Unlock()
+			json.NewEncoder(os.Stdout).Encode(r)
+		}()
+	}
+}
+
+func (b *bus) obey(o order) report {
+	r := report{N: o.N}
+	var err error
+	switch o.Verb {
+	case "setup":
+		r.Notes, err = b.setup(o.Setup)
+	case "open":
+		err = b.open(o.Box)
+	case "link":
+		err = b.link(o.ID, o.Up)
+	case "close":
+		r.Outcome, err = b.close(o.ID)
+	}
+	if err != nil {
+		r.Error = err.Error()
+	}
+	return r
+}
+
+// setup prepares what all payloads share. What a payload will need is tried
+// now, so that a machine on which it cannot work is known before a window is
+// wasted.
+func (b *bus) setup(s setup) (notes []string, err error) {
+	if _, err := addBridge("probe"); err != nil {
+		return nil, fmt.Errorf("no bridge: %w", err)
+	}
+	if err := deleteLink("probe"); err != nil {
+		return nil, err
+	}
+	if err := unix.Mount("tmpfs", s.Dir, "tmpfs", 0, "size=64k"); err != nil {
+		return nil, fmt.Errorf("no mounts: %w", err)
+	}
+	return registerEmulators(s.Dir, s.Emulators), nil
+}
+
+// open powers a payload on.
+func (b *bus) open(spec box) error {
+	p := &powered{box: spec, opened: time.Now(), told: make(chan struct{})}
+	if spec.Outbox > 0 {
+		dir := filepath.Join(spec.Root, "outbox")
+		var err error
+		if p.outbox, err = os.Open(dir); err != nil {
+			return err
+		}
+		if err := unix.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%d,mode=0755", spec.Outbox)); err != nil {
+			return fmt.Errorf("small outbox: %w", err)
+		}
+	}
+	if err := b.start(p); err != nil {
+		if p.cmd.Process != nil {
+			p.cmd.Process.Kill()
+			p.cmd.Wait()
+		}
+		p.freeOutbox()
+		return err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.boxes[spec.ID] = p
+	return nil
+}
+
+func (b *bus) start(p *powered) error {
+	complaint := &tail{}
+	p.cmd = &exec.Cmd{
+		Path: "/proc/self/exe", Args: []string{initName}, Env: []string{}, Stderr: complaint,
+		SysProcAttr: &syscall.SysProcAttr{
+			Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWNET | syscall.CLONE_NEWIPC | syscall.CLONE_NEWUTS,
+			Setsid:     true,
+		},
+	}
+	in, err := p.cmd.StdinPipe()
+	if err != nil {
+		return err
+	}
+	out, err := p.cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := p.cmd.Start(); err != nil {
+		return err
+	}
+	if err := b.connect(p); err != nil {
+		return fmt.Errorf("cable: %w", err)
+	}
+	spec, err := json.Marshal(p.box)
+	if err != nil {
+		return err
+	}
+	if _, err := in.Write(spec); err != nil {
+		return err
+	}
+	in.Close()
+	lines := bufio.NewReader(out)
+	first, err := lines.ReadString('\n')
+	if err != nil {
+		return fmt.Errorf("payload did not come up: %s", complaint)
+	}
+	if first != "on\n" {
+		return errors.New(strings.TrimSpace(first))
+	}
+	go p.listen(lines)
+	return nil
+}
+
+// listen takes down what init says about the program until init is killed.
+func (p *powered) listen(lines *bufio.Reader) {
+	defer close(p.told)
+	for {
+		line, err := lines.ReadString('\n')
+		if err != nil {
+			return
+		}
+		word, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
+		switch word {
+		case "failed":
+			p.out.Failed = rest
+		case "ended":
+			p.out.Ended, p.out.After = rest, time.Since(p.opened)
+		}
+	}
+}
+
+// connect lays a cable between the payload and its satellite's switch. As
+// only payloads that are on have one, windows that do not overlap never meet.
+func (b *bus) connect(p *powered) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	bridge, ok := b.bridges[p.box.Satellite]
+	if !ok {
+		bridge = fmt.Sprintf("bus%d", len(b.bridges))
+		if _, err := addBridge(bridge); err != nil {
+			return err
+		}
+		if err := setLink(bridge, true); err != nil {
+			return err
+		}
+		b.bridges[p.box.Satellite] = bridge
+	}
+	b.ports++
+	p.port = fmt.Sprintf("port%d", b.ports)
+	if err := addVeth(p.port, "eth0", p.cmd.Process.Pid, bridge); err != nil {
+		return err
+	}
+	return setLink(p.port, true)
+}
+
+// link pulls or plugs a payload's cable.
+func (b *bus) link(id string, up bool) error {
+	b.mu.Lock()
+	p := b.boxes[id]
+	b.mu.Unlock()
+	if p == nil {
+		return errors.New("the payload is off")
+	}
+	return setLink(p.port, up)
+}
+
+// close powers a payload off. One that is off already is fine.
+func (b *bus) close(id string) (outcome, error) {
+	b.mu.Lock()
+	p := b.boxes[id]
+	delete(b.boxes, id)
+	b.mu.Unlock()
+	if p == nil {
+		return outcome{}, nil
+	}
+	// A box without power sends no farewell: its connections must not be closed
+	// by the death of its processes.
+	setLink(p.port, false)
+	p.cmd.Process.Kill() // with its process 1 all of a payload ends at once
+	<-p.told
+	p.cmd.Wait()
+	return p.out, p.freeOutbox()
+}
+
+// freeOutbox copies a small /outbox to the place it was mounted over.
+func (p *powered) freeOutbox() error {
+	if p.outbox == nil {
+		return nil
+	}
+	defer p.outbox.Close()
+	dir := filepath.Join(p.box.Root, "outbox")
+	rows, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		if !row.Type().IsRegular() {
+			continue
+		}
+		if err := copyTo(p.outbox, filepath.Join(dir, row.Name())); err != nil {
+			return err
+		}
+	}
+	return unix.Unmount(dir, unix.MNT_DETACH)
+}
+
+func copyTo(dir *os.File, file string) error {
+	from, err := os.Open(file)
+	if err != nil {
+		return err
+	}
+	defer from.Close()
+	fd, err := unix.Openat(int(dir.Fd()), filepath.Base(file), unix.O_WRONLY|unix.O_CREAT|unix.O_TRUNC|unix.O_CLOEXEC, 0o644)
+	if err != nil {
+		return err
+	}
+	to := os.NewFile(uintptr(fd), file)
+	defer to.Close()
+	_, err = io.Copy(to, from)
+	return err
+}

@@ -1,0 +1,223 @@
+package mockfm
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A Fault is one thing that goes wrong on request. ParseFault makes one from
+// text; FaultHelp says how.
+type Fault struct {
+	Place      string // a call's name, any, or a payload's name
+	Kind       string
+	Status     int           // kind status
+	Skip       int           // so many occasions go well first
+	Times      int           // then so many go wrong, 0: all
+	Delay      time.Duration // kind slow
+	RetryAfter time.Duration // header, with a status
+	At, For    time.Duration // from the window's opening; For 0: until its end
+	By         time.Duration // kind clock-step
+	Size       int64         // kind disk-full, bytes
+
+	seen int
+}
+
+// FaultHelp is the grammar of ParseFault.
+const FaultHelp = `PLACE=KIND[,KEY=VALUE]...
+  PLACE is a call (satellites availability upload uploads window windows delete any):
+    lost-before    the connection is cut before the call takes effect
+    lost-after     ... after it took effect
+    half           half of the answer arrives, then the connection is cut
+    400 ... 599    this status, and no effect; retry-after=D adds the header
+    html, big      an HTML page, or 5 MB of JSON, with status 200 and no effect
+    types          JSON of the wrong types, with status 200 and no effect
+    unknown-state  every status and state reads ON_HOLD
+    slow           the answer takes delay=D (default 5s)
+    skip=N lets N calls go well first, times=N is how many then go wrong (default 1, 0 all)
+  PLACE is a payload (SDR SABERTOOTH IPI DEXTER):
+    clock-unset    the clock starts at 1970
+    clock-step     at=D after the window opens it steps by=D (may be negative)
+    link-cut       at=D the cable is pulled, for=D (default: until the end)
+    power-cut      at=D the power goes
+    disk-full      /outbox holds size=BYTES (default 64KB)
+    skip, times as above, counted in windows (default: every window)
+  example: window=lost-after,skip=1  SDR=clock-step,at=10s,by=-1h`
+
+var (
+	callNames    = []string{"satellites", "availability", "upload", "uploads", "window", "windows", "delete", "any"}
+	callKinds    = []string{"lost-before", "lost-after", "half", "html", "big", "types", "unknown-state", "slow"}
+	payloadKinds = []string{"clock-unset", "clock-step", "link-cut", "power-cut", "disk-full"}
+)
+
+// ParseFault reads what FaultHelp describes.
+func ParseFault(s string) (Fault, error) {
+	var f Fault
+	words := strings.Split(s, ",")
+	place, kind, ok := strings.Cut(words[0], "=")
+	if !ok {
+		return f, fmt.Errorf("fault %q: want PLACE=KIND", s)
+	}
+	f.Place, f.Kind = place, kind
+	status, err := strconv.Atoi(kind)
+	isCall := slices.Contains(callNames, place)
+	switch {
+	case isCall && err == nil && status >= 400 && status <= 599:
+		f.Kind, f.Status, f.Times = "status", status, 1
+	case isCall && slices.Contains(callKinds, kind):
+		f.Times, f.Delay = 1, 5*time.Second
+	case !isCall && findPayload(place) != nil && slices.Contains(payloadKinds, kind):
+		f.Size = 64_000
+	case !isCall && findPayload(place) == nil:
+		return f, fmt.Errorf("fault %q: no call or payload is named %q", s, place)
+	default:
+		return f, fmt.Errorf("fault %q: %s cannot have %q", s, place, kind)
+	}
+	for _, w := range words[1:] {
+		key, value, _ := strings.Cut(w, "=")
+		var err error
+		switch key {
+		case "skip":
+			f.Skip, err = strconv.Atoi(value)
+		case "times":
+			f.Times, err = strconv.Atoi(value)
+		case "delay":
+			f.Delay, err = time.ParseDuration(value)
+		case "retry-after":
+			f.RetryAfter, err = time.ParseDuration(value)
+		case "at":
+			f.At, err = time.ParseDuration(value)
+		case "for":
+			f.For, err = time.ParseDuration(value)
+		case "by":
+			f.By, err = time.ParseDuration(value)
+		case "size":
+			f.Size, err = ParseSize(value)
+		default:
+			err = fmt.Errorf("no such key")
+		}
+		if err == nil && (f.Skip < 0 || f.Times < 0 || f.Delay < 0 || f.At < 0 || f.For < 0) {
+			err = fmt.Errorf("must not be negative")
+		}
+		if err != nil {
+			return f, fmt.Errorf("fault %q: %s: %v", s, w, err)
+		}
+	}
+	return f, nil
+}
+
+// ParseSize reads bytes: a whole number, with KB or MB for thousands and
+// millions, KiB and MiB for their binary cousins.
+func ParseSize(s string) (int64, error) {
+	unit := int64(1)
+	for _, u := range []struct {
+		suffix string
+		bytes  int64
+	}{{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"KB", 1e3}, {"MB", 1e6}} {
+		if rest, ok := strings.CutSuffix(s, u.suffix); ok {
+			s, unit = rest, u.bytes
+			break
+		}
+	}
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || n <= 0 || n > 1<<40/unit {
+		return 0, fmt.Errorf("%q is not a size like 64KB", s)
+	}
+	return n * unit, nil
+}
+
+// AddFault has f happen from now on.
+func (m *Mock) AddFault(f Fault) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.faults = append(m.faults, &f)
+}
+
+// takeFaults counts an occasion at place, and returns what goes wrong with it.
+func (m *Mock) takeFaults(place string) (due []*Fault) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, f := range m.faults {
+		if f.Place != place && (f.Place != "any" || !slices.Contains(callNames, place)) {
+			continue
+		}
+		f.seen++
+		if n := f.seen - f.Skip; n > 0 && (f.Times == 0 || n <= f.Times) {
+			due = append(due, f)
+		}
+	}
+	return due
+}
+
+// takeFault is for calls, with which one thing goes wrong at a time.
+func (m *Mock) takeFault(call string) *Fault {
+	if due := m.takeFaults(call); len(due) > 0 {
+		return due[0]
+	}
+	return nil
+}
+
+// before plays a fault that keeps the call from having an effect; true if the
+// request has been dealt with.
+func (f *Fault) before(w http.ResponseWriter, r *http.Request, call *Call) bool {
+	if f == nil {
+		return false
+	}
+	answer := func(status int, contentType, body string) bool {
+		call.Status = status
+		w.Header().Set("Content-Type", contentType)
+		w.WriteHeader(status)
+		w.Write([]byte(body))
+		return true
+	}
+	switch f.Kind {
+	case "lost-before":
+		panic(http.ErrAbortHandler) // net/http's word for cutting the connection
+	case "status":
+		if f.RetryAfter > 0 {
+			w.Header().Set("Retry-After", strconv.Itoa(int(f.RetryAfter.Round(time.Second)/time.Second)))
+		}
+		return answer(f.Status, "text/plain", http.StatusText(f.Status)+", on request\n")
+	case "html":
+		return answer(http.StatusOK, "text/html", "<!DOCTYPE html><title>Sign in</title><h1>Please sign in to the hotel's network</h1>\n")
+	case "big":
+		return answer(http.StatusOK, "application/json", `{"data":"`+strings.Repeat("x", 5_000_000)+`"}`)
+	case "types":
+		return answer(http.StatusOK, "application/json", `{"data":{"id":[7],"available":"yes","uploads":17}}`)
+	case "slow":
+		select {
+		case <-time.After(f.Delay):
+		case <-r.Context().Done():
+		}
+	}
+	return false
+}
+
+// after plays a fault with the answer to a call that took effect.
+func (f *Fault) after(w http.ResponseWriter, r *http.Request, call *Call, status int, body []byte) bool {
+	if f == nil {
+		return false
+	}
+	switch f.Kind {
+	case "lost-after":
+		panic(http.ErrAbortHandler)
+	case "half":
+		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+		w.WriteHeader(status)
+		w.Write(body[:len(body)/2])
+		http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	case "unknown-state":
+		for _, s := range []string{Pending, Uploading, Uploaded, PendingSync, Synced} {
+			body = bytes.ReplaceAll(body, []byte(`"`+s+`"`), []byte(`"ON_HOLD"`))
+		}
+		call.Status = status
+		writeJSON(w, status, body)
+		return true
+	}
+	return false
+}

@@ -1,0 +1,171 @@
+package mockfm
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// initMain is the first process of a payload. It reads its box from standard
+// input, says "on" or what is wrong, then how the program ended.
+func initMain() int {
+	var b box
+	if err := json.NewDecoder(os.Stdin).Decode(&b); err != nil {
+		fmt.Println("no box:", err)
+		return 1
+	}
+	// Its own standard output must not reach the program.
+	said := os.Stdout
+	prog, err := powerOn(b)
+	if err != nil {
+		fmt.Fprintln(said, err)
+		return 1
+	}
+	fmt.Fprintln(said, "on")
+	prog.say = said
+	prog.run()
+	// Off is when somebody kills us.
+	for {
+		time.Sleep(time.Hour)
+	}
+}
+
+// A program is what a window was asked to run, and what descends from it.
+type program struct {
+	pid   int
+	say   io.Writer
+	start *os.File // a byte here lets it begin
+	wrong *os.File // why it could not
+	clock *payloadClock
+}
+
+func powerOn(b box) (*program, error) {
+	devnull, err := os.Open(os.DevNull)
+	if err != nil {
+		return nil, err
+	}
+	stdout, err := os.Create(b.Stdout)
+	if err != nil {
+		return nil, err
+	}
+	stderr, err := os.Create(b.Stderr)
+	if err != nil {
+		return nil, err
+	}
+	if err := enterRoot(b); err != nil {
+		return nil, err
+	}
+	if err := unix.Sethostname([]byte(strings.ToLower(b.Payload))); err != nil {
+		return nil, err
+	}
+	if err := setLink("lo", true); err != nil {
+		return nil, err
+	}
+	for _, a := range b.Addrs {
+		if err := addAddr("eth0", a); err != nil {
+			return nil, fmt.Errorf("address %s: %w", a, err)
+		}
+	}
+	if err := setLink("eth0", true); err != nil {
+		return nil, err
+	}
+	startR, startW, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	wrongR, wrongW, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	// A user like any other, whose powers end with this payload; to the host
+	// all its files are those of whoever runs the Mock.
+	p, err := os.StartProcess("/proc/self/exe", append([]string{execName, b.Program}, b.Args...), &os.ProcAttr{
+		Dir: "/", Env: []string{}, Files: []*os.File{devnull, stdout, stderr, startR, wrongW},
+		Sys: &syscall.SysProcAttr{
+			Cloneflags:  syscall.CLONE_NEWUSER,
+			UidMappings: []syscall.SysProcIDMap{{ContainerID: 1000, HostID: 0, Size: 1}},
+			GidMappings: []syscall.SysProcIDMap{{ContainerID: 1000, HostID: 0, Size: 1}},
+			Setsid:      true,
+		},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("user namespace: %w", err)
+	}
+	startR.Close()
+	wrongW.Close()
+	if err := readOnlyTree("/proc"); err != nil {
+		return nil, fmt.Errorf("/proc: %w", err)
+	}
+	prog := &program{pid: p.Pid, start: startW, wrong: wrongR}
+	prog.clock = newPayloadClock(b.Clock, b.Steps)
+	return prog, nil
+}
+
+// run lets the program begin and keeps its clock and its orphans until nothing
+// is left of it.
+func (p *program) run() {
+	go func() {
+		if why, _ := io.ReadAll(p.wrong); len(why) > 0 {
+			fmt.Fprintf(p.say, "failed %s\n", why)
+		}
+	}()
+	order := byte(startPlain)
+	if p.clock.attach(p.pid) == nil {
+		order = startClocked
+	}
+	p.start.Write([]byte{order})
+	p.start.Close()
+	for {
+		var ws unix.WaitStatus
+		pid, err := unix.Wait4(-1, &ws, unix.WALL, nil)
+		switch {
+		case err == unix.EINTR:
+		case err != nil:
+			return // no children are left
+		case ws.Stopped():
+			p.clock.stopped(pid, ws)
+		case pid == p.pid && ws.Exited():
+			fmt.Fprintf(p.say, "ended exit %d\n", ws.ExitStatus())
+		case pid == p.pid && ws.Signaled():
+			fmt.Fprintf(p.say, "ended signal %v\n", ws.Signal())
+		}
+	}
+}
+
+// Orders to execMain.
+const (
+	startPlain   = 'p'
+	startClocked = 'c'
+)
+
+// execMain waits until it is traced and becomes the program.
+func execMain() int {
+	const startFD, wrongFD = 3, 4
+	// Nor what whoever started the Mock left open.
+	if err := unix.CloseRange(startFD, 1<<31-1, unix.CLOSE_RANGE_CLOEXEC); err != nil {
+		for fd := startFD; fd < 1024; fd++ {
+			unix.CloseOnExec(fd)
+		}
+	}
+	wrong := os.NewFile(wrongFD, "wrong")
+	var order [1]byte
+	if n, err := unix.Read(startFD, order[:]); n != 1 {
+		fmt.Fprint(wrong, "not started: ", err)
+		return 1
+	}
+	if order[0] == startClocked {
+		if err := filterClock(); err != nil {
+			fmt.Fprint(wrong, "clock: ", err)
+			return 1
+		}
+	}
+	err := syscall.Exec(os.Args[1], os.Args[1:], []string{})
+	fmt.Fprintf(wrong, "%s: %v", os.Args[1], err)
+	return 127
+}

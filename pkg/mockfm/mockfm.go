@@ -1,0 +1,294 @@
+// Package mockfm is a satellite on your desk: the Tasking API, payloads that
+// run what was uploaded when their windows open, and the bucket their outboxes
+// end up in. Where platform.md says documented, it behaves so; where it says
+// unknown, the choice made here is one constant with a comment.
+//
+// A Mock is used in-process by tests and behind cmd/mockfm alike. Windows run
+// as real processes, for which the package starts the running executable again
+// under other names (see reexec_linux.go).
+package mockfm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+)
+
+// Config of a Mock. Only State is needed.
+type Config struct {
+	Listen     string   // Tasking API, default 127.0.0.1:0
+	S3Listen   string   // bucket, default 127.0.0.1:0
+	Token      string   // the one bearer token that is accepted; "" accepts any
+	Satellites []string // default FM1
+	State      string   // directory owned by the Mock; emptied by Start
+
+	UplinkRate   int64         // bytes a day, default 125,000 (platform.md)
+	ContactEvery time.Duration // default 6h, the longest documented gap
+
+	Sandbox  string // auto (default), namespaces or plain
+	Emulator string // of aarch64 programs, default qemu-aarch64-static
+
+	Start     time.Time     // satellite time at Start, default the host's
+	Warp      bool          // jump to the next event while no window is open
+	WarpAfter time.Duration // only when no change was asked for so long, default 2s
+
+	SyslogSize   int64         // bytes the SDR's syslog starts with, default 8,000
+	SyslogRate   int           // lines a second, default 40
+	SyslogRotate time.Duration // renamed to syslog.1 so often, default 25s, < 0 never
+
+	Faults []Fault
+	Event  func(line string) // told what happens, one line each; may be nil
+}
+
+// Bucket and Prefix are where downlinked files appear (platform.md, Downlink).
+const (
+	Bucket = "bucket"
+	Prefix = "a/directory"
+)
+
+// A Mock is a small fleet with its ground station. Its methods may be called
+// from several goroutines.
+type Mock struct {
+	cfg   Config
+	clock *clock
+	box   sandbox
+	files *bucket
+
+	mu         sync.Mutex
+	satellites []*satellite
+	uploads    []*upload
+	windows    []*window
+	calls      []Call
+	faults     []*Fault
+	lastID     int
+	epoch      time.Time // contacts are at epoch + n*ContactEvery
+	contacts   int64     // n of the last one
+	open       int       // windows that run now
+	busy       int       // changing calls in flight
+	changed    time.Time // host time of the last changing call
+	idle       chan struct{}
+
+	poke     chan struct{}
+	cancel   context.CancelFunc
+	done     sync.WaitGroup
+	api, s3  *http.Server
+	url, s3u string
+}
+
+// New returns a Mock that has not touched anything yet. Its Handler answers at
+// once; windows run after Start.
+func New(cfg Config) *Mock {
+	if cfg.Listen == "" {
+		cfg.Listen = "127.0.0.1:0"
+	}
+	if cfg.S3Listen == "" {
+		cfg.S3Listen = "127.0.0.1:0"
+	}
+	if len(cfg.Satellites) == 0 {
+		cfg.Satellites = []string{"FM1"}
+	}
+	if cfg.UplinkRate <= 0 {
+		cfg.UplinkRate = 125_000
+	}
+	if cfg.ContactEvery <= 0 {
+		cfg.ContactEvery = 6 * time.Hour
+	}
+	if cfg.Sandbox == "" {
+		cfg.Sandbox = "auto"
+	}
+	if cfg.Emulator == "" {
+		cfg.Emulator = "qemu-aarch64-static"
+	}
+	if cfg.Start.IsZero() {
+		cfg.Start = time.Now()
+	}
+	if cfg.WarpAfter <= 0 {
+		cfg.WarpAfter = 2 * time.Second
+	}
+	if cfg.SyslogSize <= 0 {
+		cfg.SyslogSize = 8_000
+	}
+	if cfg.SyslogRate <= 0 {
+		cfg.SyslogRate = 40
+	}
+	if cfg.SyslogRotate == 0 {
+		cfg.SyslogRotate = 25 * time.Second
+	}
+	m := &Mock{
+		cfg:    cfg,
+		clock:  newClock(cfg.Start),
+		epoch:  cfg.Start.UTC(),
+		lastID: 3020552, // ids are opaque strings; platform.md shows "3020553"
+		poke:   make(chan struct{}, 1),
+	}
+	m.files = newBucket(filepath.Join(cfg.State, "bucket"), m.clock)
+	for i, id := range cfg.Satellites {
+		m.satellites = append(m.satellites, &satellite{ID: id, NORAD: fmt.Sprint(51099 + i)})
+	}
+	for i := range cfg.Faults {
+		f := cfg.Faults[i]
+		m.faults = append(m.faults, &f)
+	}
+	return m
+}
+
+// Start empties the state directory, chooses the sandbox, listens, and lets
+// time run. After an error nothing is left running.
+func (m *Mock) Start() error {
+	if err := m.prepare(); err != nil {
+		return err
+	}
+	box, err := newSandbox(m.cfg, m.event)
+	if err != nil {
+		return err
+	}
+	m.box = box
+	api, err := net.Listen("tcp", m.cfg.Listen)
+	if err != nil {
+		box.shut()
+		return fmt.Errorf("cannot listen for the API: %w", err)
+	}
+	s3, err := net.Listen("tcp", m.cfg.S3Listen)
+	if err != nil {
+		api.Close()
+		box.shut()
+		return fmt.Errorf("cannot listen for the bucket: %w", err)
+	}
+	m.url, m.s3u = "http://"+api.Addr().String(), "http://"+s3.Addr().String()
+	m.api = &http.Server{Handler: m.Handler(), ReadHeaderTimeout: 10 * time.Second}
+	m.s3 = &http.Server{Handler: m.files.handler(), ReadHeaderTimeout: 10 * time.Second}
+	ctx, cancel := context.WithCancel(context.Background()) // ended by Close
+	m.cancel = cancel
+	m.done.Add(3)
+	go func() { defer m.done.Done(); m.api.Serve(api) }()
+	go func() { defer m.done.Done(); m.s3.Serve(s3) }()
+	go func() { defer m.done.Done(); m.live(ctx) }()
+	if err := m.writeEnv(); err != nil {
+		m.Close()
+		return err
+	}
+	return nil
+}
+
+// Close ends windows as a power cut would, and everything else. Only files
+// under State are left.
+func (m *Mock) Close() error {
+	if m.cancel == nil {
+		return nil
+	}
+	m.cancel()
+	m.api.Close()
+	m.s3.Close()
+	m.done.Wait()
+	m.cancel = nil
+	return m.box.shut()
+}
+
+// URL of the Tasking API, and S3URL of the bucket's endpoint, once started.
+func (m *Mock) URL() string   { return m.url }
+func (m *Mock) S3URL() string { return m.s3u }
+
+// Sandbox in use once started: namespaces or plain.
+func (m *Mock) Sandbox() string { return m.box.name() }
+
+// Now is satellite time.
+func (m *Mock) Now() time.Time { return m.clock.now() }
+
+// Skip puts satellite time forward by d, past anything due meanwhile except
+// that a window is open: a window skipped over as a whole was missed.
+func (m *Mock) Skip(d time.Duration) {
+	m.clock.jump(m.clock.now().Add(d))
+	m.wake()
+}
+
+// Idle returns when no window is open or to come, and nothing waits for an
+// uplink or a downlink.
+func (m *Mock) Idle(ctx context.Context) error {
+	for {
+		m.mu.Lock()
+		if !m.pending() {
+			m.mu.Unlock()
+			return nil
+		}
+		if m.idle == nil {
+			m.idle = make(chan struct{})
+		}
+		wait := m.idle
+		m.mu.Unlock()
+		select {
+		case <-wait:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (m *Mock) event(format string, args ...any) {
+	if m.cfg.Event != nil {
+		m.cfg.Event(m.clock.now().Format("2006-01-02T15:04:05Z ") + fmt.Sprintf(format, args...))
+	}
+}
+
+func (m *Mock) wake() {
+	select {
+	case m.poke <- struct{}{}:
+	default:
+	}
+}
+
+// marker tells a state directory of ours from somebody's files.
+const marker = ".mockfm"
+
+// prepare makes State an empty directory that is ours: a satellite fresh from
+// the factory. What an earlier run left in it goes.
+func (m *Mock) prepare() error {
+	dir := m.cfg.State
+	if dir == "" {
+		return errors.New("no state directory given")
+	}
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return err
+	}
+	m.cfg.State = dir
+	m.files.dir = filepath.Join(dir, "bucket")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("cannot make the state directory: %w", err)
+	}
+	old, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	if _, err := os.Lstat(filepath.Join(dir, marker)); err != nil && len(old) > 0 {
+		return fmt.Errorf("state directory %s has files in it that are not of mockfm: give an empty one", dir)
+	}
+	if err := os.WriteFile(filepath.Join(dir, marker), nil, 0o644); err != nil {
+		return err
+	}
+	for _, e := range old {
+		if e.Name() == marker {
+			continue
+		}
+		if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
+			return fmt.Errorf("cannot remove what an earlier run left: %w", err)
+		}
+	}
+	for _, sub := range []string{"uploads", "downlink", "windows", "bucket"} {
+		if err := os.Mkdir(filepath.Join(dir, sub), 0o755); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeEnv leaves a file for sh to source: where the API and the bucket are.
+func (m *Mock) writeEnv() error {
+	env := fmt.Sprintf("export SPIRE_API=%s AWS_ENDPOINT_URL=%s AWS_ACCESS_KEY_ID=mockfm AWS_SECRET_ACCESS_KEY=mockfm AWS_REGION=us-east-1\n", m.url, m.s3u)
+	return os.WriteFile(filepath.Join(m.cfg.State, "env"), []byte(env), 0o644)
+}

@@ -1,0 +1,150 @@
+package mockfm
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+)
+
+// namespaces is the sandbox that is like the satellite; this is the Mock's end
+// of the line to the bus process.
+type namespaces struct {
+	cmd    *exec.Cmd
+	errors *tail
+	orders io.WriteCloser
+
+	mu   sync.Mutex
+	n    int
+	wait map[int]chan report // orders not reported on
+	gone chan struct{}       // closed with the bus's last report
+}
+
+func newNamespaces(cfg Config, event func(string, ...any)) (sandbox, error) {
+	n := &namespaces{errors: &tail{}, wait: map[int]chan report{}, gone: make(chan struct{})}
+	n.cmd = &exec.Cmd{
+		Path: "/proc/self/exe", Args: []string{busName}, Env: []string{}, Stderr: n.errors,
+		SysProcAttr: &syscall.SysProcAttr{
+			Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWNET | syscall.CLONE_NEWIPC | syscall.CLONE_NEWUTS,
+			UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}},
+			GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}},
+			Setsid:      true, // Ctrl-C is the Mock's to handle
+		},
+	}
+	var err error
+	n.orders, err = n.cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	out, err := n.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := n.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("no namespaces here: %w", err)
+	}
+	go n.listen(out)
+	dir := filepath.Join(cfg.State, "bus")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		n.shut()
+		return nil, err
+	}
+	r, err := n.order(order{Verb: "setup", Setup: setup{Dir: dir, Emulators: emulators(cfg.Emulator)}})
+	if err != nil {
+		n.shut()
+		return nil, err
+	}
+	for _, note := range r.Notes {
+		event("%s", note)
+	}
+	return n, nil
+}
+
+// listen hands reports to those who wait for them, until the bus is gone.
+func (n *namespaces) listen(out io.Reader) {
+	defer close(n.gone)
+	in := json.NewDecoder(out)
+	for {
+		var r report
+		if in.Decode(&r) != nil {
+			return
+		}
+		n.mu.Lock()
+		wait := n.wait[r.N]
+		delete(n.wait, r.N)
+		n.mu.Unlock()
+		if wait != nil {
+			wait <- r
+		}
+	}
+}
+
+// order sends one order and waits for the report on it.
+func (n *namespaces) order(o order) (report, error) {
+	wait := make(chan report, 1)
+	n.mu.Lock()
+	n.n++
+	o.N = n.n
+	n.wait[o.N] = wait
+	err := json.NewEncoder(n.orders).Encode(o)
+	n.mu.Unlock()
+	if err == nil {
+		select {
+		case r := <-wait:
+			if r.Error != "" {
+				return r, errors.New(r.Error)
+			}
+			return r, nil
+		case <-n.gone:
+		}
+	}
+	return report{}, fmt.Errorf("the bus process is gone: %s", n.errors)
+}
+
+func (n *namespaces) name() string { return "namespaces" }
+
+func (n *namespaces) open(b box) error {
+	_, err := n.order(order{Verb: "open", Box: b})
+	return err
+}
+
+func (n *namespaces) link(id string, up bool) error {
+	_, err := n.order(order{Verb: "link", ID: id, Up: up})
+	return err
+}
+
+func (n *namespaces) close(id string) outcome {
+	r, err := n.order(order{Verb: "close", ID: id})
+	if err != nil {
+		r.Outcome.Failed = err.Error()
+	}
+	return r.Outcome
+}
+
+func (n *namespaces) shut() error {
+	n.orders.Close()
+	<-n.gone
+	if err := n.cmd.Wait(); err != nil {
+		return fmt.Errorf("the bus process: %w: %s", err, n.errors)
+	}
+	return nil
+}
+
+// A tail keeps the last of what a process wrote.
+type tail struct{ text []byte }
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.text = append(t.text, p...)
+	if over := len(t.text) - 2000; over > 0 {
+		t.text = t.text[over:]
+	}
+	return len(p), nil
+}
+
+func (t *tail) String() string { return strings.TrimSpace(string(t.text)) }
