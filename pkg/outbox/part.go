@@ -1,7 +1,11 @@
 package outbox
 
 import (
-	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"sync"
 	"time"
 )
 
@@ -31,80 +35,366 @@ type Identity struct {
 }
 
 // Part is one generation of a file: held >= proven >= durable bytes.
-// Its methods are for one goroutine; ReadAt is for any.
+// Its methods are for one goroutine at a time.
 //
 // Appended bytes are in the file at once but count for nothing until Prove.
 // Proven bytes are hashed and written into the cursor by the part's own
 // goroutine, so that a SIGKILL loses only what was not proven, and synced,
 // data before cursor, at most every Config.Pace, so that a power cut loses no
 // more than that. The network is not kept waiting by any of it.
-type Part struct{}
+type Part struct {
+	t      *Target
+	gen    uint32
+	data   File
+	cur    File
+	held   int64
+	shared bool // the inode has a name in the outbox too: it must not change
+	fresh  bool // not yet synced: the stage does not durably name these files
+	slot   int  // the durable slot to be written next
+	// retired: dead, and cut back to what was synced before it died. It can
+	// be published or kept, but nothing is written to it again.
+	retired bool
+	closed  bool
+	rec     *recorder
+
+	mu      sync.Mutex // guards what follows, between the caller, the recorder and its sync
+	id      Identity
+	proven  int64
+	durable int64
+	changed bool // the identity is newer than the durable one
+	err     error
+}
 
 // Identity is what New or Describe was given, or the cursor told.
-func (p *Part) Identity() Identity { panic("not yet") }
+func (p *Part) Identity() Identity {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.id
+}
 
 // Describe replaces the identity, durable with the next sync. The error is
 // about a text longer than MaxText, and changes nothing.
-func (p *Part) Describe(id Identity) error { panic("not yet") }
+func (p *Part) Describe(id Identity) error {
+	if err := id.check(); err != nil {
+		return err
+	}
+	p.mu.Lock()
+	same := p.id == id
+	p.id, p.changed = id, p.changed || !same
+	p.mu.Unlock()
+	if !same && !p.closed {
+		p.rec.nudge()
+	}
+	return nil
+}
 
-// Held is the number of bytes in the file, Proven of those proven, Durable of
-// those that a power cut leaves (0 <= Durable <= Proven <= Held).
-func (p *Part) Held() int64    { panic("not yet") }
-func (p *Part) Proven() int64  { panic("not yet") }
-func (p *Part) Durable() int64 { panic("not yet") }
+func (id Identity) check() error {
+	for _, s := range []string{id.Snapshot, id.Validator, string(id.Verified)} {
+		if len(s) > MaxText {
+			return fmt.Errorf("text too long for the cursor: got %d bytes, want at most %d", len(s), MaxText)
+		}
+	}
+	return nil
+}
+
+// Held is the number of bytes in the file.
+func (p *Part) Held() int64 { return p.held }
+
+// Proven is how many of the held bytes are proven.
+func (p *Part) Proven() int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.proven
+}
+
+// Durable is how many of the proven bytes a power cut leaves.
+func (p *Part) Durable() int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.durable
+}
+
+// Err is the first error of the background, sticky: an *Error, with ErrDead in
+// its chain where a sync failed.
+func (p *Part) Err() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.err
+}
+
+func (p *Part) fail(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.err == nil {
+		p.err = err
+	}
+}
+
+func (p *Part) dead() bool { return errors.Is(p.Err(), ErrDead) }
 
 // Append writes b behind what is held. After an error the unproven bytes are
 // dropped, the proven ones stay as they are: the part can still be published
 // or closed, unless the error is ErrDead.
-func (p *Part) Append(b []byte) error { panic("not yet") }
+func (p *Part) Append(b []byte) error {
+	if p.closed {
+		return ErrClosed
+	}
+	if p.retired {
+		return deadError(p.path(dataSuffix), errShorter)
+	}
+	if p.dead() {
+		return p.Err()
+	}
+	if p.shared {
+		if err := p.Rebuild(); err != nil {
+			return err
+		}
+	}
+	if _, err := p.data.WriteAt(b, p.held); err != nil {
+		p.Drop()
+		return diskError("write", p.path(dataSuffix), err)
+	}
+	p.held += int64(len(b))
+	return nil
+}
 
 // Prove declares all held bytes proven. It does not wait. Errors are those of
 // the background, see Err.
-func (p *Part) Prove() error { panic("not yet") }
+func (p *Part) Prove() error {
+	if p.closed {
+		return ErrClosed
+	}
+	p.mu.Lock()
+	p.proven = p.held
+	err := p.err
+	p.mu.Unlock()
+	p.rec.nudge()
+	return err
+}
 
 // Drop forgets the bytes that were not proven.
-func (p *Part) Drop() error { panic("not yet") }
+func (p *Part) Drop() error {
+	if p.closed {
+		return ErrClosed
+	}
+	// Nothing behind proven is ever looked at, so what cannot be cut off here
+	// is overwritten by the next Append or cut off before publishing.
+	n := p.Proven()
+	if p.held == n {
+		return nil
+	}
+	p.held = n
+	return diskError("truncate", p.path(dataSuffix), p.data.Truncate(n))
+}
 
 // ReadAt reads held bytes, for overlap and prefix proofs.
-func (p *Part) ReadAt(b []byte, off int64) (int, error) { panic("not yet") }
-
-// Err is the first error of the background, sticky: an *Error, with ErrDead in
-// its chain where a sync failed.
-func (p *Part) Err() error { panic("not yet") }
+func (p *Part) ReadAt(b []byte, off int64) (int, error) {
+	return p.data.ReadAt(b, off)
+}
 
 // Flush waits until all proven bytes and the identity are durable.
-func (p *Part) Flush() error { panic("not yet") }
+func (p *Part) Flush() error {
+	if p.closed {
+		return ErrClosed
+	}
+	p.rec.halt()
+	return p.settle()
+}
 
 // Rebuild copies what can be proven of a dead part (ErrDead) to a new inode,
-// synced, and goes on there. Proven may be less afterwards. If it fails the
-// part stays dead; Discard it and begin at 0 with Target.New.
-func (p *Part) Rebuild() error { panic("not yet") }
+// synced, and goes on there. If there is no room for that, the part is cut back
+// to what was durable before, and can only be published or closed. Proven may
+// be less afterwards; unproven bytes are dropped. If it fails the part stays as
+// it was; Discard it and begin at 0 with Target.New.
+func (p *Part) Rebuild() error {
+	if p.closed {
+		return ErrClosed
+	}
+	p.rec.halt()
+	p.rec.catchUp() // or as far as the old inode can still be read
+	q, err := p.t.copyOf(p)
+	if err != nil {
+		if p.shared || !p.dead() || !p.retreat() {
+			return err
+		}
+		return nil
+	}
+	p.remove()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if q.proven < p.proven {
+		q.id.Complete = false
+	}
+	p.gen, p.data, p.cur, p.slot, p.rec = q.gen, q.data, q.cur, q.slot, q.rec
+	p.rec.p = p
+	p.held, p.proven, p.durable = q.held, q.proven, q.durable
+	p.changed, p.id = p.id != q.id, q.id
+	p.shared, p.fresh, p.err = false, false, nil
+	return nil
+}
+
+// copyOf makes a new part of what p's marks prove, durable.
+func (t *Target) copyOf(p *Part) (*Part, error) {
+	q, err := t.create(p.id)
+	if err != nil {
+		return nil, err
+	}
+	d, marks, _, err := prove(p.data, p.rec.marks, t.s.c.Piece, q.data)
+	if err == nil {
+		err = q.data.Truncate(d.size)
+	}
+	if err != nil {
+		q.remove()
+		return nil, diskError("write", q.path(dataSuffix), err)
+	}
+	q.held, q.proven = d.size, d.size
+	q.rec.d, q.rec.marks = d, slices.Clone(marks)
+	if err := q.settle(); err != nil {
+		q.remove()
+		return nil, err
+	}
+	return q, nil
+}
+
+// retreat gives up all but what was synced before the inode died. These bytes
+// have not been written since, so they are on the disk, whatever became of
+// the rest; truncation takes the rest out of the way.
+func (p *Part) retreat() bool {
+	n := 0
+	for n < len(p.rec.marks) && p.rec.marks[n].end <= p.durable {
+		n++
+	}
+	if n == 0 {
+		return false
+	}
+	d, marks, _, _ := prove(p.data, p.rec.marks[:n], p.t.s.c.Piece, nil)
+	if len(marks) < n || p.data.Truncate(d.size) != nil {
+		return false
+	}
+	p.rec.d, p.rec.marks = d, marks
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.id.Complete = p.id.Complete && p.proven == d.size
+	p.held, p.proven, p.durable = d.size, d.size, d.size
+	p.retired, p.err = true, nil
+	return true
+}
 
 // Cost estimates how long Publish or PublishPart would take if called now,
 // from the syncs and copies of this stage so far.
-func (p *Part) Cost() time.Duration { panic("not yet") }
-
-// Publish gives the proven bytes the name NAME in the outbox, synced,
-// replacing the file of an earlier run atomically, and ends the part: nothing
-// of it is left on the stage. A dead part is rebuilt once. If a NAME.part of an
-// earlier run holds nothing but a prefix of these bytes it is withdrawn.
-//
-// After an error the part is as it was, on the stage, and Publish may be tried
-// again. ctx is looked at between copied blocks only (another file system): a
-// sync cannot be interrupted.
-func (p *Part) Publish(ctx context.Context) (Published, error) { panic("not yet") }
-
-// PublishPart gives the proven bytes the name NAME.part (n <= 1) or
-// NAME.n.part and ends the use of the part. A sealed part leaves the stage;
-// any other stays there, durable, to be continued by the next run.
-func (p *Part) PublishPart(ctx context.Context, n int) (Published, error) { panic("not yet") }
+func (p *Part) Cost() time.Duration {
+	p.mu.Lock()
+	wait, size := p.proven-p.durable, p.proven
+	p.mu.Unlock()
+	if !p.t.s.same {
+		wait += size
+	}
+	return p.t.s.pace.cost(wait)
+}
 
 // Close makes the part durable and leaves it to the next run; unproven bytes
-// are dropped. Closing a closed part does nothing.
-func (p *Part) Close() error { panic("not yet") }
+// are dropped, and a part without proven bytes is removed. Closing a closed
+// part does nothing.
+func (p *Part) Close() error {
+	if p.closed {
+		return nil
+	}
+	if p.Proven() == 0 && !p.Identity().Complete {
+		return p.Discard()
+	}
+	p.rec.halt()
+	err := p.cut()
+	if e := p.settle(); e != nil {
+		err = e
+	}
+	if p.dead() {
+		err = p.Rebuild()
+	}
+	p.shut()
+	return err
+}
 
 // Discard removes the part. Discarding a closed part does nothing.
-func (p *Part) Discard() error { panic("not yet") }
+func (p *Part) Discard() error {
+	if p.closed {
+		return nil
+	}
+	p.rec.halt()
+	err := p.remove()
+	p.closed = true
+	return err
+}
+
+// cut makes the file as long as what is proven.
+func (p *Part) cut() error {
+	p.Drop()
+	size, _, err := p.data.Stat()
+	if err == nil && size != p.proven {
+		if p.shared {
+			return p.Rebuild()
+		}
+		err = p.data.Truncate(p.proven)
+	}
+	return diskError("truncate", p.path(dataSuffix), err)
+}
+
+// settle hashes and syncs all there is, with the recorder halted.
+func (p *Part) settle() error {
+	if p.retired {
+		return nil
+	}
+	if p.dead() {
+		return p.Err()
+	}
+	if err := p.rec.catchUp(); err != nil {
+		return err
+	}
+	if p.durable == p.proven && !p.changed && !p.fresh {
+		return p.err
+	}
+	err := p.rec.sync(p.rec.state())
+	if err != nil {
+		p.fail(err)
+	}
+	return err
+}
+
+func (p *Part) shut() {
+	p.data.Close()
+	p.cur.Close()
+	p.closed = true
+}
+
+// remove closes and unlinks both files, the cursor first: bytes without a
+// cursor are rubbish to the next run, a cursor without bytes is so too.
+func (p *Part) remove() error {
+	p.data.Close()
+	p.cur.Close()
+	fs := p.t.s.fs
+	err := fs.Remove(p.path(cursorSuffix))
+	if e := fs.Remove(p.path(dataSuffix)); err == nil {
+		err = e
+	}
+	return diskError("remove", p.path(dataSuffix), err)
+}
+
+func (p *Part) path(suffix string) string {
+	return p.t.s.c.Stage + "/" + stageName(p.t.name, p.gen) + suffix
+}
+
+// openBoth opens, or with os.O_CREATE makes, the two files of a part.
+func (p *Part) openBoth(flag int) error {
+	fs := p.t.s.fs
+	var err error
+	if p.cur, err = fs.Open(p.path(cursorSuffix), os.O_RDWR|flag); err != nil {
+		return diskError("open", p.path(cursorSuffix), err)
+	}
+	if p.data, err = fs.Open(p.path(dataSuffix), os.O_RDWR|flag); err != nil {
+		p.cur.Close()
+		return diskError("open", p.path(dataSuffix), err)
+	}
+	return nil
+}
 
 // Published is what got a name.
 type Published struct {

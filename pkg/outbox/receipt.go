@@ -1,6 +1,10 @@
 package outbox
 
-import "time"
+import (
+	"encoding/hex"
+	"slices"
+	"time"
+)
 
 // MaxReceipt is the size in bytes that a receipt stays under.
 const MaxReceipt = 2048
@@ -8,17 +12,16 @@ const MaxReceipt = 2048
 // MaxPieces is how many piece hashes are kept at most; fewer may fit.
 const MaxPieces = 16
 
-// Receipt says what was delivered and why not more: docs/receipt.md. The zero
-// value of a field is published as written there (null, 0 or "").
+// Receipt says what was delivered and why not more: docs/receipt.md.
 type Receipt struct {
 	Run           string
-	Name          string
+	Name          string // set by PublishReceipt
 	Source        string // URL
 	Server        string // as the peer names itself
 	Status        string // complete, partial, failed
 	Size          int64  // bytes published
-	Total         int64  // told by the server, negative if unknown
-	SHA256        string // hex, of the bytes published; "" if none
+	Total         int64  // told by the server; negative: unknown, null
+	SHA256        string // hex, of the bytes published; "": none, null
 	Verified      Verified
 	Generation    string
 	Attempts      int64
@@ -29,19 +32,172 @@ type Receipt struct {
 	ClockTrusted  bool
 	Exit          int
 	Reason        string // one sentence
-	PieceSize     int64
 	Pieces        [][32]byte
 
 	// Additions to design.md section 5, left out when they say nothing.
-	LineEnd int64 // partial only: offset behind the last whole line
-	NULs    NULs
-	Sealed  []Published // older generations beside this one
+	PieceSize int64 // with Pieces
+	LineEnd   int64 // of a partial file: offset behind the last whole line
+	NULs      NULs
+	Sealed    []Published // older generations published beside this one
+
+	earlier *Published
 }
 
 // Bytes sets what p says about the bytes: size, digest, pieces, lines, NULs.
-func (r *Receipt) Bytes(p Published) { panic("not yet") }
+func (r *Receipt) Bytes(p Published) {
+	r.Size, r.SHA256 = p.Size, hex.EncodeToString(p.SHA256[:])
+	r.Pieces, r.PieceSize = p.Pieces, p.PieceSize
+	r.LineEnd, r.NULs = p.LineEnd, p.NULs
+}
 
 // Encode is the receipt as one line of JSON, shorter than MaxReceipt. What
-// does not fit is left out or cut, in this order: pieces, sealed generations,
-// server, generation, source, errors, reason, run. Same receipt, same bytes.
-func (r *Receipt) Encode() []byte { panic("not yet") }
+// does not fit is left out or cut, in this order: the pieces, the sealed
+// generations, then the end of every text, marked by "...". Same receipt, same
+// bytes.
+func (r *Receipt) Encode() []byte {
+	q := *r
+	b := q.encode(MaxReceipt)
+	if len(b) >= MaxReceipt {
+		q.Pieces = nil
+		b = q.encode(MaxReceipt)
+	}
+	if len(b) >= MaxReceipt {
+		q.Sealed = nil
+	}
+	// A name is at most 484 bytes long with its escapes, the figures and keys
+	// about 900: at 40 for each text it fits, whatever the texts are.
+	for _, n := range []int{MaxReceipt, 600, 300, 150, 80, 40} {
+		if b = q.encode(n); len(b) < MaxReceipt {
+			break
+		}
+	}
+	return b
+}
+
+// encode cuts each text to at most n bytes of JSON.
+func (r *Receipt) encode(n int) []byte {
+	j := &object{cut: n}
+	j.open('{')
+	j.int("version", 1)
+	j.text("run", r.Run)
+	j.key("name")
+	j.string(r.Name, MaxReceipt) // the name is never cut: it pairs the two files
+	j.text("source", r.Source)
+	j.text("server", r.Server)
+	j.text("status", r.Status)
+	j.int("size", r.Size)
+	if j.key("total"); r.Total < 0 {
+		j.raw("null")
+	} else {
+		j.number(r.Total)
+	}
+	if j.key("sha256"); r.SHA256 == "" {
+		j.raw("null")
+	} else {
+		j.string(r.SHA256, 64)
+	}
+	v := r.Verified
+	if v == "" {
+		v = VerifiedNone
+	}
+	j.text("verified", string(v))
+	j.text("generation", r.Generation)
+	j.int("attempts", r.Attempts)
+	j.errors(r.Errors)
+	j.int("bytes_received", r.BytesReceived)
+	j.time("started", r.Started)
+	j.time("finished", r.Finished)
+	if r.ClockTrusted {
+		j.text("clock", "trusted")
+	} else {
+		j.text("clock", "untrusted")
+	}
+	j.int("exit", int64(r.Exit))
+	j.text("reason", r.Reason)
+	j.key("pieces")
+	j.open('[')
+	for _, p := range r.Pieces {
+		j.comma()
+		j.string(hex.EncodeToString(p[:]), 64)
+	}
+	j.close(']')
+	if len(r.Pieces) > 0 {
+		j.int("piece_size", r.PieceSize)
+	}
+	if r.Status == "partial" && r.SHA256 != "" {
+		j.int("line_end", r.LineEnd)
+	}
+	if r.NULs.Runs > 0 {
+		j.key("nuls")
+		j.open('{')
+		j.int("runs", r.NULs.Runs)
+		j.int("bytes", r.NULs.Bytes)
+		j.int("first", r.NULs.First)
+		j.close('}')
+	}
+	if len(r.Sealed) > 0 {
+		j.key("sealed")
+		j.open('[')
+		for _, p := range r.Sealed {
+			j.comma()
+			j.file(p)
+		}
+		j.close(']')
+	}
+	if r.earlier != nil {
+		j.key("earlier")
+		j.file(*r.earlier)
+	}
+	j.close('}')
+	j.raw("\n")
+	return j.b
+}
+
+func (j *object) file(p Published) {
+	j.open('{')
+	j.key("name")
+	j.string(p.Name, MaxReceipt)
+	j.int("size", p.Size)
+	j.key("sha256")
+	j.string(hex.EncodeToString(p.SHA256[:]), 64)
+	j.close('}')
+}
+
+// errors writes the counts in the order of their names; beyond maxErrors
+// classes, or where texts are cut short, the rest is one sum under "other".
+func (j *object) errors(m map[string]int64) {
+	const maxErrors = 24
+	names := make([]string, 0, len(m))
+	for n := range m {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	most := maxErrors
+	if j.cut <= 150 {
+		most = 6
+	}
+	var rest int64
+	for len(names) > most {
+		rest += m[names[len(names)-1]]
+		names = names[:len(names)-1]
+	}
+	j.key("errors")
+	j.open('{')
+	for _, n := range names {
+		c := m[n]
+		if n == "other" {
+			c, rest = c+rest, 0
+		}
+		j.int(n, c)
+	}
+	if rest > 0 {
+		j.int("other", rest)
+	}
+	j.close('}')
+}
+
+func (j *object) time(key string, t time.Time) {
+	j.key(key)
+	j.b = t.UTC().AppendFormat(append(j.b, '"'), "2006-01-02T15:04:05.000Z")
+	j.b = append(j.b, '"')
+}

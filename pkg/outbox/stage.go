@@ -1,43 +1,170 @@
 package outbox
 
+import (
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
 // Stage is a locked stage directory and the outbox behind it.
 type Stage struct {
-	c Config
+	c    Config
+	fs   FS
+	lock File
+	same bool // a rename leads from the stage into the outbox
+	pace pace
+}
+
+func (c Config) filled() Config {
+	if c.Stage == "" {
+		c.Stage = DefaultStage
+	}
+	if c.Outbox == "" {
+		c.Outbox = DefaultOutbox
+	}
+	if c.Piece <= 0 {
+		c.Piece = DefaultPiece
+	}
+	if c.Pace <= 0 {
+		c.Pace = DefaultPace
+	}
+	if c.Now == nil {
+		c.Now = func() time.Time { return time.Time{} }
+	}
+	if c.FS == nil {
+		c.FS = osFS{}
+	}
+	c.Stage, c.Outbox = trimSlash(c.Stage), trimSlash(c.Outbox)
+	return c
+}
+
+func trimSlash(s string) string {
+	if t := strings.TrimRight(s, "/"); t != "" {
+		return t
+	}
+	return "/."
+}
+
+// parent is the directory that dir stands in.
+func parent(dir string) string {
+	switch i := strings.LastIndexByte(dir, '/'); {
+	case i < 0:
+		return "."
+	case i == 0:
+		return "/."
+	default:
+		return trimSlash(dir[:i])
+	}
 }
 
 // Open makes the stage directory where it is missing, takes its lock, and asks
 // the kernel whether a file can be renamed from it into the outbox.
 // Errors: ErrLocked, with nothing touched; else an *Error. After an error
 // PublishReceipt, the function, can still leave a word in the outbox.
-func Open(c Config) (*Stage, error) { panic("not yet") }
+func Open(c Config) (*Stage, error) {
+	c = c.filled()
+	s := &Stage{c: c, fs: c.FS}
+	if err := s.fs.MkdirAll(c.Stage); err != nil {
+		return nil, diskError("make", c.Stage, err)
+	}
+	lock := c.Stage + "/lock"
+	f, err := s.fs.Open(lock, os.O_RDWR)
+	made := errors.Is(err, syscall.ENOENT)
+	if made {
+		f, err = s.fs.Open(lock, os.O_RDWR|os.O_CREATE)
+	}
+	if err != nil {
+		return nil, diskError("open", lock, err)
+	}
+	if err := f.Lock(); err != nil {
+		f.Close()
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			return nil, fmt.Errorf("%s: %w", c.Stage, ErrLocked)
+		}
+		return nil, diskError("lock", lock, err)
+	}
+	s.lock = f
+	if made {
+		// A stage whose own name is lost in a power cut holds nothing. What
+		// is above may not be ours to sync.
+		for d, n := c.Stage, 0; n < 8; d, n = parent(d), n+1 {
+			s.fs.SyncDir(d)
+			if d == parent(d) {
+				break
+			}
+		}
+	}
+	d, err := s.fs.Open(c.Outbox, os.O_RDONLY|syscall.O_DIRECTORY)
+	if err != nil {
+		s.Close()
+		return nil, diskError("open", c.Outbox, err)
+	}
+	d.Close()
+	s.same = canRename(s.fs, c.Stage, c.Outbox)
+	return s, nil
+}
+
+func (s *Stage) now() time.Time { return s.c.Now() }
+
+// canRename asks without leaving a trace: rename(2) compares the mounts before
+// it misses the file, so a name that does not exist gives ENOENT where a real
+// one could be moved and EXDEV where not (bind mounts of one disk included).
+func canRename(fs FS, from, to string) bool {
+	return errors.Is(fs.Rename(from+"/.none", to+"/.none"), syscall.ENOENT)
+}
 
 // Close lets the lock go. Every Part must be closed before.
-func (s *Stage) Close() error { panic("not yet") }
+func (s *Stage) Close() error {
+	return diskError("close", s.c.Stage, s.lock.Close())
+}
 
-// Target opens what earlier runs left of NAME (see CheckName) from this
-// source. Source is opaque here, at most MaxText bytes; pkg/fetch puts the path
-// on the peer into it, not the address, for candidates are one machine.
-//
-// Every part is read and proven again before Target returns. Parts of another
-// source, without a valid cursor, or without one proven byte are removed; parts
-// that cannot be read for a reason that may pass are left alone. The error is
-// an *Error of the directory itself.
-func (s *Stage) Target(name, source string) (*Target, error) { panic("not yet") }
+// pace is what this disk has shown of its speed.
+type pace struct {
+	mu   sync.Mutex
+	late time.Duration // the slowest sync or copy of little
+	rate float64       // bytes per second, 0 unknown
+}
 
-// Target is one NAME and its generations.
-type Target struct{}
+const (
+	little      = 256 << 10 // below this many bytes a sync tells its latency, above its rate
+	guessedSync = 50 * time.Millisecond
+	guessedRate = 10e6 // slow eMMC
+)
 
-// Parts are the generations earlier runs left, oldest first, open. The caller
-// ends each of them with Publish, PublishPart, Discard or Close.
-func (t *Target) Parts() []*Part { panic("not yet") }
+func (p *pace) saw(bytes int64, took time.Duration) {
+	if took <= 0 {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if bytes < little {
+		p.late = max(p.late, took)
+		return
+	}
+	rate := float64(bytes) / took.Seconds()
+	if p.rate == 0 || rate < p.rate {
+		p.rate = rate
+	} else {
+		p.rate += (rate - p.rate) / 4
+	}
+}
 
-// New begins a generation at 0.
-func (t *Target) New(id Identity) (*Part, error) { panic("not yet") }
-
-// PublishReceipt publishes r as NAME.receipt.json: call it last. It replaces
-// the receipt of an earlier run.
-func (t *Target) PublishReceipt(r *Receipt) error { panic("not yet") }
-
-// PublishReceipt leaves a receipt where no Stage could be opened. It uses
-// nothing but c.Outbox (and c.FS).
-func PublishReceipt(c Config, name string, r *Receipt) error { panic("not yet") }
+// cost: the bytes, and four syncs: data, directory, receipt, directory.
+func (p *pace) cost(bytes int64) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	one, rate := p.late, p.rate
+	if one == 0 {
+		one = guessedSync
+	}
+	if rate == 0 {
+		rate = guessedRate
+	}
+	ns := 4*float64(one) + float64(bytes)/rate*float64(time.Second)
+	return time.Duration(math.Min(ns, float64(time.Hour)))
+}

@@ -1,0 +1,318 @@
+package outbox
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"syscall"
+)
+
+// Publish gives the proven bytes the name NAME in the outbox, synced,
+// replacing the file of an earlier run atomically, and ends the part: nothing
+// of it is left on the stage. A dead part is rebuilt once; if that loses bytes,
+// Publish fails with ErrDead and PublishPart is what is left. If a NAME.part of
+// an earlier run holds nothing but a prefix of these bytes it is withdrawn.
+//
+// After an error the part is on the stage as it was, and publishing may be
+// tried again; only if Published.Name is set it stands in the outbox, but may
+// not survive a power cut. ctx is looked at between copied blocks (another file
+// system): a sync cannot be interrupted.
+func (p *Part) Publish(ctx context.Context) (Published, error) {
+	return p.publish(ctx, p.t.name, false)
+}
+
+// PublishPart gives the proven bytes the name NAME.part (n <= 1) or
+// NAME.n.part and ends the use of the part. A sealed part leaves the stage;
+// any other stays there, durable, to be continued by the next run. Errors as
+// with Publish, but a part that lost bytes in a rebuild is published too:
+// Published.Size tells.
+func (p *Part) PublishPart(ctx context.Context, n int) (Published, error) {
+	return p.publish(ctx, partName(p.t.name, n), !p.Identity().Sealed)
+}
+
+func (p *Part) publish(ctx context.Context, name string, keep bool) (Published, error) {
+	if p.closed {
+		return Published{}, ErrClosed
+	}
+	p.rec.halt()
+	want := p.proven
+	if err := p.final(); err != nil {
+		return Published{}, err
+	}
+	if p.proven < want && name == p.t.name {
+		return Published{}, deadError(p.path(dataSuffix), errShorter)
+	}
+	if keep {
+		// The cursor first: what was published as a part is to be continued.
+		if err := p.settle(); err != nil {
+			return Published{}, err
+		}
+	}
+	pub := p.rec.d.published(name)
+	if err := p.expose(ctx, name, keep); err != nil {
+		return Published{}, err
+	}
+	p.t.published[name] = true
+	err := diskError("sync", p.t.s.c.Outbox, p.t.s.fs.SyncDir(p.t.s.c.Outbox))
+	if name == p.t.name && err == nil {
+		p.withdraw()
+	}
+	if keep {
+		p.shut()
+		return pub, err
+	}
+	p.remove()
+	p.closed = true
+	if !p.t.s.same && err == nil {
+		// Or a power cut brings the part back, and the next run takes it
+		// for something still to be sent.
+		err = diskError("sync", p.t.s.c.Stage, p.t.s.fs.SyncDir(p.t.s.c.Stage))
+	}
+	return pub, err
+}
+
+var errShorter = errors.New("what is left is shorter than what was proven")
+
+// final makes the file on the stage exactly the proven bytes, hashed, synced.
+func (p *Part) final() error {
+	for try := 0; ; try++ {
+		if p.dead() {
+			if try > 0 {
+				return p.Err()
+			}
+			if err := p.Rebuild(); err != nil {
+				return err
+			}
+		}
+		if err := p.cut(); err != nil {
+			return err
+		}
+		if err := p.rec.catchUp(); err != nil {
+			return err
+		}
+		if p.retired {
+			return nil // only what was synced before is left
+		}
+		start := p.t.s.now()
+		err := p.data.Datasync()
+		if err == nil {
+			p.t.s.pace.saw(p.proven-p.durable, p.t.s.now().Sub(start))
+			return nil
+		}
+		p.fail(deadError(p.path(dataSuffix), err))
+	}
+}
+
+// expose gives the file on the stage, which is final, its name in the outbox.
+func (p *Part) expose(ctx context.Context, name string, keep bool) error {
+	s := p.t.s
+	to := s.c.Outbox + "/" + name
+	if s.same && !keep {
+		err := s.fs.Rename(p.path(dataSuffix), to)
+		if !errors.Is(err, syscall.EXDEV) {
+			return diskError("publish", to, err)
+		}
+	}
+	if s.same && keep && p.link(to) {
+		return nil
+	}
+	return s.put(ctx.Err, name, p.path(tmpSuffix), p.data, p.proven)
+}
+
+// link publishes a further name of the inode, for salvage at the last moment
+// costs nothing then. link(2) cannot replace, so it goes by a second name on
+// the stage. False: this file system has no links, or whatever; copying tells.
+func (p *Part) link(to string) bool {
+	fs, tmp := p.t.s.fs, p.path(tmpSuffix)
+	fs.Remove(tmp)
+	if fs.Link(p.path(dataSuffix), tmp) != nil {
+		return false
+	}
+	err := fs.Rename(tmp, to)
+	// Also after success: rename(2) leaves both names if `to` was this very
+	// inode already.
+	fs.Remove(tmp)
+	return err == nil
+}
+
+// withdraw removes the NAME.part of an earlier run if all its bytes are in
+// what was just published; whatever else it is stays.
+func (p *Part) withdraw() {
+	name := partName(p.t.name, 1)
+	if p.t.published[name] {
+		return
+	}
+	s := p.t.s
+	path := s.c.Outbox + "/" + name
+	f, err := s.fs.Open(path, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW)
+	if err != nil {
+		return
+	}
+	defer f.Close()
+	size, _, err := f.Stat()
+	if err != nil || size > p.proven {
+		return
+	}
+	a, b := make([]byte, blockSize), make([]byte, blockSize)
+	for off := int64(0); off < size; {
+		n := min(blockSize, size-off)
+		if k, _ := f.ReadAt(a[:n], off); int64(k) < n {
+			return
+		}
+		if k, _ := p.data.ReadAt(b[:n], off); int64(k) < n || !bytes.Equal(a[:n], b[:n]) {
+			return
+		}
+		off += n
+	}
+	s.fs.Remove(path)
+}
+
+// put copies size bytes of src into the outbox, whole or not at all:
+//
+//  1. through a file on the stage and a rename, where the stage can;
+//  2. else through a file without a name in the outbox (O_TMPFILE) and linkat.
+//     linkat cannot replace; a file of an earlier run is replaced by linking to
+//     NAME.new, final and synced by then, and renaming that. A crash between
+//     the two leaves a whole file too many, never a half one;
+//  3. else (vfat, overlayfs before 6.1, no /proc) through the directory that
+//     the outbox stands in, where the outbox is not a mount of its own.
+//
+// A temporary name in the outbox is no fourth way: power can go at any instant,
+// and everything in there is sent down, dot files and sub-directories perhaps
+// too. Then the bytes stay on the stage and the error is Unsupported.
+func (s *Stage) put(stop func() error, name, tmp string, src io.ReaderAt, size int64) error {
+	start := s.now()
+	err := s.putFile(stop, name, tmp, src, size)
+	if err == nil {
+		s.pace.saw(size, s.now().Sub(start))
+	}
+	return err
+}
+
+func (s *Stage) putFile(stop func() error, name, tmp string, src io.ReaderAt, size int64) error {
+	to := s.c.Outbox + "/" + name
+	if s.same {
+		err := s.putRename(stop, to, tmp, src, size)
+		if !errors.Is(err, syscall.EXDEV) {
+			return err
+		}
+	}
+	err := s.putLink(stop, name, src, size)
+	if k, ok := KindOf(err); !ok || k != Unsupported {
+		return err
+	}
+	up := parent(s.c.Outbox)
+	if !canRename(s.fs, up, s.c.Outbox) {
+		return err
+	}
+	if e := s.putRename(stop, to, up+"/.sabertooth-fetch.tmp", src, size); e == nil {
+		return nil
+	}
+	return err
+}
+
+// putRename writes the file tmp and renames it.
+func (s *Stage) putRename(stop func() error, to, tmp string, src io.ReaderAt, size int64) error {
+	f, err := s.fs.Open(tmp, os.O_RDWR|os.O_CREATE|os.O_TRUNC|syscall.O_NOFOLLOW)
+	if err != nil {
+		return diskError("open", tmp, err)
+	}
+	err = s.fill(stop, f, tmp, src, size)
+	if e := f.Close(); err == nil {
+		err = diskError("close", tmp, e)
+	}
+	if err == nil {
+		err = diskError("publish", to, s.fs.Rename(tmp, to))
+	}
+	if err != nil {
+		s.fs.Remove(tmp)
+	}
+	return err
+}
+
+// putLink writes a file without a name and gives it one.
+func (s *Stage) putLink(stop func() error, name string, src io.ReaderAt, size int64) error {
+	to, next := s.c.Outbox+"/"+name, s.c.Outbox+"/"+name+newSuffix
+	f, err := s.fs.Open(s.c.Outbox, os.O_RDWR|TmpFile)
+	if err != nil {
+		// Before 3.11 O_TMPFILE opens the directory itself: EISDIR.
+		if errors.Is(err, syscall.EISDIR) || errors.Is(err, syscall.EINVAL) {
+			err = syscall.EOPNOTSUPP
+		}
+		return diskError("open", s.c.Outbox, err)
+	}
+	defer f.Close()
+	if err := s.fill(stop, f, to, src, size); err != nil {
+		return err
+	}
+	err = s.fs.Link(f.Path(), to)
+	if errors.Is(err, syscall.EEXIST) {
+		s.fs.Remove(next)
+		if err = s.fs.Link(f.Path(), next); err == nil {
+			if err = s.fs.Rename(next, to); err != nil {
+				s.fs.Remove(next)
+			}
+		}
+	}
+	if errors.Is(err, syscall.ENOENT) { // no /proc to link from
+		err = syscall.EOPNOTSUPP
+	}
+	return diskError("publish", to, err)
+}
+
+// fill copies and syncs.
+func (s *Stage) fill(stop func() error, f File, path string, src io.ReaderAt, size int64) error {
+	buf := make([]byte, min(blockSize, size))
+	for off := int64(0); off < size; {
+		if err := stop(); err != nil {
+			return err
+		}
+		b := buf[:min(int64(len(buf)), size-off)]
+		if n, err := src.ReadAt(b, off); n < len(b) {
+			return diskError("read", path, err)
+		}
+		if _, err := f.WriteAt(b, off); err != nil {
+			return diskError("write", path, err)
+		}
+		off += int64(len(b))
+	}
+	return diskError("sync", path, f.Datasync())
+}
+
+// PublishReceipt publishes r as NAME.receipt.json: call it last. It replaces
+// the receipt of an earlier run. If that run left a NAME and this one did not,
+// the receipt says so under "earlier".
+func (t *Target) PublishReceipt(r *Receipt) error {
+	q := *r
+	q.Name = t.name
+	if !t.published[t.name] {
+		q.earlier = t.earlier
+	}
+	return t.s.putReceipt(&q)
+}
+
+// PublishReceipt leaves a receipt where no Stage could be opened. It uses
+// nothing but c.Outbox, its parent and c.FS.
+func PublishReceipt(c Config, name string, r *Receipt) error {
+	if err := CheckName(name); err != nil {
+		return err
+	}
+	c = c.filled()
+	q := *r
+	q.Name = name
+	return (&Stage{c: c, fs: c.FS}).putReceipt(&q)
+}
+
+func (s *Stage) putReceipt(r *Receipt) error {
+	b := r.Encode()
+	tmp := s.c.Stage + "/" + stageName(r.Name, 0) + tmpSuffix
+	// Two kilobytes are always worth a try: no deadline stops them.
+	never := func() error { return nil }
+	err := s.put(never, r.Name+receiptSuffix, tmp, bytes.NewReader(b), int64(len(b)))
+	if err != nil {
+		return err
+	}
+	return diskError("sync", s.c.Outbox, s.fs.SyncDir(s.c.Outbox))
+}

@@ -1,0 +1,159 @@
+package outbox
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// recorder is the one goroutine of a part: it hashes what was proven, notes it
+// in the swift slot at once, and lets it be synced at the pace of the stage. It
+// runs from the first nudge to the next halt. While it is halted its fields
+// and methods belong to the goroutine of the part.
+type recorder struct {
+	p     *Part
+	d     *digest
+	marks []mark
+	seq   uint64
+	buf   []byte
+
+	wake chan struct{} // nil: halted
+	quit chan struct{}
+	done chan struct{}
+}
+
+// nudge tells of new proven bytes or a new identity.
+func (r *recorder) nudge() {
+	if r.wake == nil {
+		r.wake, r.quit, r.done = make(chan struct{}, 1), make(chan struct{}), make(chan struct{})
+		go r.run()
+	}
+	select {
+	case r.wake <- struct{}{}:
+	default: // it has not looked yet, and will see both
+	}
+}
+
+// halt returns when neither the recorder nor a sync runs any more.
+func (r *recorder) halt() {
+	if r.wake == nil {
+		return
+	}
+	close(r.quit)
+	<-r.done
+	r.wake = nil
+}
+
+func (r *recorder) run() {
+	defer close(r.done)
+	tick := time.NewTicker(r.p.t.s.c.Pace)
+	defer tick.Stop()
+	synced := make(chan error, 1)
+	busy, dirty := false, false
+	for {
+		select {
+		case <-r.wake:
+			if err := r.catchUp(); err != nil {
+				r.p.fail(err)
+			}
+			dirty = true
+			r.swift()
+		case <-tick.C:
+			// A sync of slow flash takes longer than the pace and must not
+			// keep the hash waiting, or a SIGKILL would cost that long.
+			if dirty && !busy && r.p.Err() == nil {
+				dirty, busy = false, true
+				c := r.state()
+				go func() { synced <- r.sync(c) }()
+			}
+		case err := <-synced:
+			busy = false
+			if err != nil {
+				r.p.fail(err)
+			}
+		case <-r.quit:
+			if busy {
+				if err := <-synced; err != nil {
+					r.p.fail(err)
+				}
+			}
+			return
+		}
+	}
+}
+
+// catchUp hashes up to what is proven, from the file, not from memory: what is
+// named later is what the file says.
+func (r *recorder) catchUp() error {
+	n := r.p.Proven()
+	if r.d.size >= n {
+		return nil
+	}
+	if r.buf == nil {
+		r.buf = make([]byte, blockSize)
+	}
+	for r.d.size < n {
+		b := r.buf[:min(int64(len(r.buf)), n-r.d.size)]
+		if k, err := r.p.data.ReadAt(b, r.d.size); k < len(b) {
+			return diskError("read", r.p.path(dataSuffix), err)
+		}
+		r.d.write(b)
+	}
+	r.marks = addMark(r.marks, r.d.mark())
+	return nil
+}
+
+// state is the cursor of this moment. Complete is told only of all the bytes.
+func (r *recorder) state() *cursor {
+	r.seq++
+	r.p.mu.Lock()
+	defer r.p.mu.Unlock()
+	c := &cursor{
+		seq: r.seq, gen: r.p.gen, name: r.p.t.name, source: r.p.t.source,
+		id: r.p.id, marks: slices.Clone(r.marks),
+	}
+	c.id.Complete = c.id.Complete && r.d.size == r.p.proven
+	return c
+}
+
+// swift writes the slot that is never waited for. Its failure is no news: the
+// durable slots meet the same disk within the pace, and tell.
+func (r *recorder) swift() {
+	r.p.cur.WriteAt(r.state().encode(), slotSwift*slotSize)
+}
+
+// sync makes c durable: the data, then a slot that claims it, and the first
+// time the names of both.
+func (r *recorder) sync(c *cursor) error {
+	p := r.p
+	s := p.t.s
+	start := s.now()
+	if err := p.data.Datasync(); err != nil {
+		return deadError(p.path(dataSuffix), err)
+	}
+	// Alternate: the slot that holds is never the one that is written.
+	slot := int64(p.slot % 2)
+	if _, err := p.cur.WriteAt(c.encode(), slot*slotSize); err != nil {
+		return diskError("write", p.path(cursorSuffix), err)
+	}
+	if err := p.cur.Datasync(); err != nil {
+		return deadError(p.path(cursorSuffix), err)
+	}
+	p.slot++
+	if p.fresh {
+		if err := s.fs.SyncDir(s.c.Stage); err != nil {
+			return deadError(s.c.Stage, err)
+		}
+		p.fresh = false
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s.pace.saw(c.proven()-p.durable, s.now().Sub(start))
+	p.durable = c.proven()
+	p.changed = p.id != c.id
+	return nil
+}
+
+func deadError(path string, err error) error {
+	return &Error{Op: "sync", Path: path, Kind: kindOf(err), Err: fmt.Errorf("%w: %w", ErrDead, err)}
+}
