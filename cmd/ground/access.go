@@ -1,0 +1,192 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/netip"
+	"net/url"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/mattn/go-isatty"
+	"github.com/spf13/pflag"
+
+	"payload-ipc/pkg/ground"
+	"payload-ipc/pkg/tasking"
+)
+
+// access is how a verb reaches the API: the flags that all have.
+type access struct {
+	api       string
+	tokenFile string
+	json      bool
+	patience  time.Duration
+	atOnce    int
+}
+
+func (a *access) flags(fs *pflag.FlagSet, io stdio) {
+	api := io.getenv("SPIRE_API")
+	if api == "" {
+		api = tasking.DefaultAPI
+	}
+	fs.StringVar(&a.api, "api", api, "address of the Tasking API (or SPIRE_API)")
+	fs.StringVar(&a.tokenFile, "token-file", "", "read the token from this file instead of the command line")
+	fs.BoolVar(&a.json, "json", false, "print the result as JSON")
+	fs.DurationVar(&a.patience, "patience", 2*time.Minute, "how long one call is tried while the API is down or busy")
+	fs.IntVar(&a.atOnce, "at-once", 8, "satellites worked on at the same time")
+}
+
+// token takes the token off the arguments, and the rest are satellites.
+func (a *access) token(args []string, io stdio) (token string, rest []string, err error) {
+	switch {
+	case a.tokenFile != "":
+		b, err := os.ReadFile(a.tokenFile)
+		if err != nil {
+			return "", nil, fmt.Errorf("cannot read the token: %w", err)
+		}
+		token, rest = string(bytes.TrimSpace(b)), args
+		if token == "" {
+			return "", nil, wrong("--token-file: %s is empty; put the token into it", a.tokenFile)
+		}
+		if len(rest) > 0 && (rest[0] == "-" || rest[0] == token) { // given twice, and agreeing
+			rest = rest[1:]
+		}
+	case len(args) == 0 || args[0] == "-":
+		token = strings.TrimSpace(io.getenv("SPIRE_AUTH_TOKEN"))
+		if token == "" && len(args) == 0 {
+			return "", nil, wrong("the token is missing; give it as the first argument, in SPIRE_AUTH_TOKEN, or with --token-file FILE")
+		} else if token == "" {
+			return "", nil, wrong("the token \"-\" means SPIRE_AUTH_TOKEN, which is not set; set it, or use --token-file FILE")
+		}
+		rest = args[min(1, len(args)):]
+	default:
+		token, rest = args[0], args[1:]
+	}
+	for _, r := range token {
+		if r <= ' ' || r > '~' {
+			return "", nil, wrong("the token has a character that no token has (a space or line break?); copy it again")
+		}
+	}
+	if token == "" {
+		return "", nil, wrong("the token is empty; give it as the first argument, in SPIRE_AUTH_TOKEN, or with --token-file FILE")
+	}
+	seen := map[string]bool{}
+	var sats []string
+	for i, s := range rest {
+		if !satelliteID(s) {
+			// It may be the token, with the arguments in the wrong order.
+			return "", nil, wrong("argument %d after the token does not look like a satellite's id (such as FM1); the order is AUTH_TOKEN SAT_ID...", i+1)
+		}
+		if !seen[s] {
+			sats = append(sats, s)
+		}
+		seen[s] = true
+	}
+	return token, sats, nil
+}
+
+func satelliteID(s string) bool {
+	if s == "" || len(s) > 40 {
+		return false
+	}
+	for _, r := range s {
+		if !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_' || r == '.') {
+			return false
+		}
+	}
+	return s[0] != '-'
+}
+
+// open makes the way to the satellites, and makes the streams of io safe: the
+// token is taken out of everything that is printed from here on.
+func (a *access) open(token string, io *stdio) (*ground.Ground, error) {
+	u, err := url.Parse(a.api)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+		return nil, wrong("--api: not the address of a server; give it as https://HOST, without /tasking")
+	}
+	if a.patience <= 0 || a.atOnce < 1 {
+		return nil, wrong("--patience and --at-once must be above zero")
+	}
+	io.out, io.err = &discreet{w: io.out, token: token}, &discreet{w: io.err, token: token}
+	if ip, err := netip.ParseAddr(u.Hostname()); u.Scheme == "http" && u.Hostname() != "localhost" && (err != nil || !ip.IsLoopback()) {
+		fmt.Fprintf(io.err, "warning: the token travels unencrypted to %s; use https\n", u.Host)
+	}
+	say := io.err
+	return &ground.Ground{
+		API: &tasking.Client{API: strings.TrimSuffix(strings.TrimRight(a.api, "/"), "/tasking"), Token: token, Patience: a.patience,
+			OnRetry: func(err error, wait time.Duration) {
+				fmt.Fprintf(say, "%v; trying again in %v\n", err, wait.Round(100*time.Millisecond))
+			}},
+		AtOnce: a.atOnce,
+		Hold:   io.hold,
+	}, nil
+}
+
+// discreet takes the token out of what is printed, as the last of several
+// barriers. Short tokens, which no API gives out, are words like any other.
+type discreet struct {
+	mu    sync.Mutex
+	w     io.Writer
+	token string
+}
+
+func (d *discreet) Write(p []byte) (int, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	q := p
+	if len(d.token) >= 8 {
+		q = []byte(tasking.Hide(string(p), d.token))
+	}
+	if _, err := d.w.Write(q); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// terminal reports whether w is one, also behind discreet.
+func terminal(w any) bool {
+	if d, ok := w.(*discreet); ok {
+		w = d.w
+	}
+	f, ok := w.(*os.File)
+	return ok && isatty.IsTerminal(f.Fd())
+}
+
+// confirm asks on a terminal; in a pipe nobody is there to be asked.
+func confirm(ctx context.Context, io stdio, question string) bool {
+	if !terminal(io.in) || !terminal(io.err) {
+		return true
+	}
+	fmt.Fprintf(io.err, "%s [y/N] ", question)
+	answer := make(chan string, 1)
+	go func() { // ends with the process: a terminal's read cannot be called back
+		var s string
+		fmt.Fscanln(io.in, &s)
+		answer <- s
+	}()
+	select {
+	case <-ctx.Done():
+		fmt.Fprintln(io.err)
+		return false
+	case s := <-answer:
+		return strings.EqualFold(s, "y") || strings.EqualFold(s, "yes")
+	}
+}
+
+func version() string {
+	commit := "unknown"
+	if bi, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range bi.Settings {
+			if s.Key == "vcs.revision" {
+				commit = s.Value[:min(12, len(s.Value))]
+			}
+		}
+	}
+	return fmt.Sprintf("ground %s %s/%s", commit, runtime.GOOS, runtime.GOARCH)
+}

@@ -1,0 +1,312 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"payload-ipc/pkg/ground"
+	"payload-ipc/pkg/plan"
+)
+
+// wish is what the flags of plan and deploy say.
+type wish struct {
+	access
+	spec      plan.Spec
+	start     string
+	rate      string
+	sdr       []string
+	artifacts string
+	svg       string
+	dryRun    bool
+	yes       bool
+}
+
+func (w *wish) flags(fs *pflag.FlagSet, io stdio) {
+	s := &w.spec
+	fs.StringVar(&w.start, "start", "", "start of the SDR's window: Unix seconds, RFC 3339, or +2h (default: the earliest that fits)")
+	fs.DurationVar(&s.Lead, "lead", 24*time.Hour, "least time from now to the start")
+	fs.StringVar(&w.rate, "uplink-rate", "125KB", "bytes that go up a day")
+	fs.DurationVar(&s.SDRDuration, "sdr-duration", time.Minute, "length of the SDR's window")
+	fs.DurationVar(&s.FetchDelay, "fetch-delay", 30*time.Second, "from the SDR's start to the fetcher's")
+	fs.DurationVar(&s.FetchDuration, "fetch-duration", time.Minute, "length of the fetcher's window")
+	fs.StringSliceVar(&w.sdr, "sdr", []string{"10.2.1.8", "10.2.1.12"}, "where the fetcher looks for the SDR")
+	fs.IntVar(&s.Port, "port", plan.DefaultPort, "port of the SDR's server")
+	fs.StringVar(&s.Path, "path", "/var/log/syslog", "file on the SDR to bring down")
+	fs.StringVar(&s.Name, "name", "sdr_syslog", "its name in the bucket")
+	fs.IntVar(&s.DownlinkBudget, "downlink-budget", 1, "downlink budget of each window, in the API's unit")
+	fs.BoolVar(&s.ITAR, "itar", false, "upload through ground stations in the US only")
+	fs.BoolVar(&s.SkipUpload, "skip-upload", false, "send no programs (a MockFM takes none)")
+	fs.BoolVar(&s.HandOver, "hand-over", false, "send one program to the SDR, which hands it to the SABERTOOTH: half the uplink")
+	fs.StringVar(&w.artifacts, "artifacts", "bin/uplink", "directory of the packed programs")
+	fs.StringVar(&w.svg, "svg", "", "also draw the plan into this file (one satellite)")
+	fs.BoolVar(&w.dryRun, "dry-run", false, "print the plan and stop; nothing is sent, nobody is asked")
+	fs.BoolVar(&w.yes, "yes", false, "do not ask before scheduling")
+	w.access.flags(fs, io)
+}
+
+// read turns the flags' words into the spec, all before anything is sent.
+func (w *wish) read(now time.Time) error {
+	rate, err := size(w.rate)
+	if err != nil {
+		return wrong("--uplink-rate: %v", err)
+	}
+	w.spec.UplinkRate = rate
+	w.spec.SDR = nil
+	for _, a := range w.sdr {
+		ip, err := netip.ParseAddr(strings.TrimSpace(a))
+		if err != nil {
+			return wrong("--sdr: %q is not an address (there is no DNS up there); give one such as 10.2.1.8", a)
+		}
+		w.spec.SDR = append(w.spec.SDR, ip)
+	}
+	if w.start != "" {
+		if w.spec.Start, err = instant(w.start, now); err != nil {
+			return err
+		}
+	}
+	return w.spec.Check()
+}
+
+// instant reads a time: Unix seconds, RFC 3339, or from now on.
+func instant(s string, now time.Time) (time.Time, error) {
+	if d, err := time.ParseDuration(strings.TrimPrefix(s, "+")); err == nil && strings.HasPrefix(s, "+") {
+		return now.Add(d).Truncate(time.Second), nil
+	}
+	if n, err := strconv.ParseInt(s, 10, 64); err == nil && n > 0 && n < 1<<40 {
+		return time.Unix(n, 0), nil
+	}
+	if t, err := time.Parse(time.RFC3339, s); err == nil {
+		return t.Truncate(time.Second), nil
+	}
+	return time.Time{}, wrong("--start: %q is not a time; give Unix seconds, RFC 3339 (2026-11-23T14:00:00Z) or +2h", s)
+}
+
+// size reads "125KB", "1.5MB", "1MiB", "90000", also with "/d" behind it.
+func size(s string) (int64, error) {
+	num := strings.TrimSuffix(strings.TrimSuffix(strings.TrimSpace(s), "/day"), "/d")
+	unit := 1.0
+	for _, u := range []struct {
+		suffix string
+		bytes  float64
+	}{{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"KB", 1e3}, {"kB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"B", 1}} {
+		if strings.HasSuffix(num, u.suffix) {
+			num, unit = strings.TrimSpace(strings.TrimSuffix(num, u.suffix)), u.bytes
+			break
+		}
+	}
+	f, err := strconv.ParseFloat(num, 64)
+	if err != nil || !(f*unit >= 1 && f*unit <= 1e15) {
+		return 0, fmt.Errorf("%q is not a size; give one such as 125KB", s)
+	}
+	return int64(f * unit), nil
+}
+
+func deploy(ctx context.Context, name string, args []string, io stdio) int {
+	w := &wish{}
+	fs := pflag.NewFlagSet(name, pflag.ContinueOnError)
+	w.flags(fs, io)
+	if code, done := parse(fs, args, io, name+" [flags] AUTH_TOKEN SAT_ID..."); done {
+		return code
+	}
+	token, sats, err := w.token(fs.Args(), io)
+	if err == nil && len(sats) == 0 {
+		err = wrong("the satellite is missing; the order is AUTH_TOKEN SAT_ID...")
+	}
+	if err == nil && w.svg != "" && len(sats) > 1 {
+		err = wrong("--svg draws one satellite; give one")
+	}
+	if err == nil {
+		err = w.read(time.Now())
+	}
+	if err != nil {
+		return fail(io, name, err)
+	}
+	g, err := w.open(token, &io)
+	if err != nil {
+		return fail(io, name, err)
+	}
+	arts, warnings, err := ground.Artifacts(w.artifacts, w.spec.HandOver)
+	if err != nil {
+		return fail(io, name, err)
+	}
+	w.spec.Artifacts = arts
+	for _, s := range warnings {
+		fmt.Fprintln(io.err, "warning:", s)
+	}
+
+	results, err := w.draft(ctx, g, sats)
+	if err != nil {
+		return fail(io, name, err)
+	}
+	if !w.json {
+		showPlans(io, name, results)
+	}
+	if err := w.draw(results); err != nil {
+		return fail(io, name, err)
+	}
+	if name == "plan" || w.dryRun {
+		w.report(io, name, results)
+		return ground.Exit(results)
+	}
+	n := 0
+	for _, r := range results {
+		if r.Err == nil && (!r.Plan.Scheduled() || len(r.Plan.Missing()) > 0) {
+			n++
+		}
+	}
+	if n > 0 && !w.yes && !confirm(ctx, io, fmt.Sprintf("Go ahead on %d satellite(s)?", n)) {
+		fmt.Fprintln(io.err, "nothing was done")
+		return ground.Failed
+	}
+	if n > 0 {
+		tell, end := teller(io, w.json)
+		g.Tell = tell
+		g.CarryAll(ctx, results)
+		end()
+	} else {
+		for i := range results {
+			if results[i].Err == nil {
+				results[i].Did = "already scheduled"
+			}
+		}
+	}
+	w.report(io, name, results)
+	return ground.Exit(results)
+}
+
+func (w *wish) draft(ctx context.Context, g *ground.Ground, sats []string) ([]ground.Result, error) {
+	if w.dryRun {
+		return g.PaperAll(w.spec, sats, time.Now()), nil
+	}
+	fleet, err := g.Look(ctx, !w.spec.SkipUpload)
+	if err != nil {
+		if ctx.Err() != nil {
+			err = ground.ErrInterrupted
+		}
+		return nil, err
+	}
+	// "+2h" counts from the API's time, which is known only now.
+	if strings.HasPrefix(w.start, "+") {
+		w.spec.Start, _ = instant(w.start, g.API.Now())
+	}
+	return g.DraftAll(ctx, fleet, w.spec, sats), nil
+}
+
+// draw writes the picture.
+func (w *wish) draw(results []ground.Result) error {
+	if w.svg == "" || results[0].Plan == nil {
+		return nil
+	}
+	if err := os.WriteFile(w.svg, results[0].Plan.SVG(), 0o644); err != nil {
+		return fmt.Errorf("cannot write the picture: %w; give --svg another file", err)
+	}
+	return nil
+}
+
+// showPlans draws the plans of a few satellites, or a line for each of many.
+func showPlans(io stdio, name string, results []ground.Result) {
+	for i, r := range results {
+		switch {
+		case r.Err != nil:
+			fmt.Fprintf(io.err, "ground %s: %s: %v\n", name, r.Satellite, r.Err)
+		case len(results) <= 3:
+			if i > 0 {
+				fmt.Fprintln(io.out)
+			}
+			r.Plan.Draw(io.out)
+			fmt.Fprintln(io.out)
+		default:
+			fmt.Fprintf(io.out, "%-10s %s  overlap %d s  %d to be sent\n", r.Satellite,
+				plan.Stamp(r.Plan.Windows[0].Start), r.Plan.Overlap, len(r.Plan.Missing()))
+			for _, s := range r.Plan.Warnings {
+				fmt.Fprintf(io.out, "%-10s warning: %s\n", "", s)
+			}
+		}
+	}
+}
+
+type jsonResult struct {
+	Satellite string     `json:"satellite"`
+	Exit      int        `json:"exit"`
+	Result    string     `json:"result"`
+	Error     string     `json:"error,omitempty"`
+	LeftOver  []string   `json:"left_behind,omitempty"`
+	Plan      *plan.Plan `json:"plan,omitempty"`
+}
+
+// report ends the run: a table for a fleet, a sentence for one.
+func (w *wish) report(io stdio, name string, results []ground.Result) {
+	if w.json {
+		out := struct {
+			Exit       int          `json:"exit"`
+			Satellites []jsonResult `json:"satellites"`
+		}{Exit: ground.Exit(results)}
+		for _, r := range results {
+			j := jsonResult{Satellite: r.Satellite, Exit: ground.ExitOf(r.Err), Result: r.Did, Plan: r.Plan}
+			if r.Err != nil {
+				j.Result, j.Error = "failed", r.Err.Error()
+				var o *ground.Orphaned
+				if errors.As(r.Err, &o) {
+					j.LeftOver = o.Left
+				}
+			}
+			out.Satellites = append(out.Satellites, j)
+		}
+		printJSON(io, out)
+		return
+	}
+	if name == "plan" || w.dryRun {
+		if w.dryRun {
+			fmt.Fprintln(io.out, "Dry run: nothing was sent, nobody was asked.")
+		}
+		return
+	}
+	if len(results) > 1 {
+		fmt.Fprintf(io.out, "%-10s %-17s %-29s %s\n", "SATELLITE", "RESULT", "START", "WINDOWS")
+	}
+	for _, r := range results {
+		if r.Err != nil {
+			if r.Plan != nil { // a failed draft was told already
+				fmt.Fprintf(io.err, "ground %s: %s: %v\n", name, r.Satellite, r.Err)
+			}
+			if len(results) > 1 {
+				fmt.Fprintf(io.out, "%-10s %-17s\n", r.Satellite, fmt.Sprintf("failed, exit %d", ground.ExitOf(r.Err)))
+			}
+			continue
+		}
+		p := r.Plan
+		if len(results) > 1 {
+			fmt.Fprintf(io.out, "%-10s %-17s %-29s %s %s\n", r.Satellite, r.Did, plan.Stamp(p.Windows[0].Start), p.Windows[0].ID, p.Windows[1].ID)
+			continue
+		}
+		verb := "are scheduled"
+		if r.Did == "already scheduled" {
+			verb = "were scheduled already, nothing to do"
+		}
+		fmt.Fprintf(io.out, "Both windows on %s %s: %s and %s, run %s.\nFollow them with: ground status --watch - %s\n",
+			r.Satellite, verb, p.Windows[0].ID, p.Windows[1].ID, p.Run, r.Satellite)
+	}
+	for _, r := range results {
+		if r.Plan == nil {
+			continue
+		}
+		for _, late := range r.Plan.Late {
+			fmt.Fprintf(io.err, "warning: %s: %s\n", r.Satellite, late)
+		}
+	}
+}
+
+func printJSON(io stdio, v any) {
+	e := json.NewEncoder(io.out)
+	e.SetIndent("", "  ")
+	e.Encode(v)
+}

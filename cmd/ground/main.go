@@ -1,0 +1,26 @@
+// Command ground plans, deploys, follows, cancels and reviews runs of the
+// payload programs. See docs/operations.md.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := context.WithCancel(context.Background())
+	hold, leave := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-signals // the first: stop, and take back
+		stop()
+		<-signals // the second: leave at once, and say what is left
+		leave()
+		<-signals
+		os.Exit(1)
+	}()
+	os.Exit(run(ctx, os.Args[1:], stdio{os.Stdin, os.Stdout, os.Stderr, os.Getenv, hold}))
+}

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/decor"
+
+	"payload-ipc/pkg/ground"
+	"payload-ipc/pkg/plan"
+)
+
+// follow asks again and again until everything is up and over: bars on a
+// terminal, a line for each change in a pipe, with json a document per change.
+func follow(ctx context.Context, io stdio, ask func() ([]ground.Status, error), every time.Duration, json bool) int {
+	show, end := lines(io), func() {}
+	if terminal(io.out) && !json {
+		show, end = bars(io)
+	}
+	if json {
+		show = func(all []ground.Status) { printJSON(io, all) }
+	}
+	defer end()
+	for {
+		all, err := ask()
+		if err != nil && ctx.Err() == nil {
+			end()
+			return fail(io, "status", err)
+		}
+		over := err == nil
+		for _, s := range all {
+			if s.Err != nil && ctx.Err() == nil {
+				end()
+				return fail(io, "status", fmt.Errorf("%s: %w", s.Satellite, s.Err))
+			}
+			over = over && through(s)
+		}
+		if ctx.Err() != nil {
+			return ground.Done
+		}
+		show(all)
+		if over {
+			return ground.Done
+		}
+		select {
+		case <-ctx.Done():
+			return ground.Done // stopping to watch is no failure
+		case <-time.After(every):
+		}
+	}
+}
+
+func through(s ground.Status) bool {
+	for _, u := range s.Uploads {
+		if !u.Through() {
+			return false
+		}
+	}
+	for _, w := range s.Windows {
+		if !w.Over(s.Now) {
+			return false
+		}
+	}
+	return true
+}
+
+// lines prints each item when it changes, and only then.
+func lines(io stdio) func([]ground.Status) {
+	last := map[string]string{}
+	return func(all []ground.Status) {
+		for _, s := range all {
+			say := func(key, now, extra string) {
+				if last[key] != now {
+					fmt.Fprintf(io.out, "%s %s %s %s %s\n", s.Now.Format(time.RFC3339), s.Satellite, key, now, extra)
+					last[key] = now
+				}
+			}
+			for _, u := range s.Uploads {
+				say("upload "+u.Payload+" "+u.Destination, u.Status, expectation(u))
+			}
+			for _, w := range s.Windows {
+				phase := "waits"
+				if !w.Start.After(s.Now) {
+					phase = "open"
+				}
+				if !w.End.After(s.Now) {
+					phase = "over"
+				}
+				say("window "+w.ID+" "+w.Type, w.State+" "+phase, "("+plan.Stamp(w.Start)+")")
+			}
+			if len(s.Uploads)+len(s.Windows) == 0 {
+				say("satellite", "has nothing uploaded or scheduled", "")
+			}
+		}
+	}
+}
+
+// steps of an upload on its bar; states that nobody documented stay in between.
+var steps = map[string]int64{"PENDING": 0, "UPLOADING": 1, "UPLOADED": 2}
+
+// bars draws an upload by its state and a window by its time.
+func bars(io stdio) (show func([]ground.Status), end func()) {
+	p := mpb.New(mpb.WithOutput(io.out), mpb.WithWidth(30))
+	type item struct {
+		bar  *mpb.Bar
+		text atomic.Pointer[string] // read while it is drawn
+	}
+	items := map[string]*item{}
+	set := func(key, name string, done, total int64, text string) {
+		it := items[key]
+		if it == nil {
+			it = &item{}
+			it.text.Store(&text)
+			it.bar = p.AddBar(0,
+				mpb.PrependDecorators(decor.Name(name, decor.WCSyncSpaceR)),
+				mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return " " + *it.text.Load() })))
+			items[key] = it
+		}
+		it.text.Store(&text)
+		it.bar.SetTotal(total, false)
+		it.bar.SetCurrent(done)
+		if done >= total {
+			it.bar.SetTotal(total, true)
+		}
+	}
+	show = func(all []ground.Status) {
+		for _, s := range all {
+			for _, u := range s.Uploads {
+				done, known := steps[u.Status]
+				if !known {
+					done = 1
+				}
+				set("u"+u.ID, s.Satellite+" "+u.Destination, done, 2, u.Status+" "+expectation(u))
+			}
+			for _, w := range s.Windows {
+				total := int64(w.End.Sub(w.Start) / time.Second)
+				done := min(total, max(0, int64(s.Now.Sub(w.Start)/time.Second)))
+				set("w"+w.ID, s.Satellite+" "+w.Type+" "+w.ID, done, total, w.State+" "+when(w, s.Now))
+			}
+		}
+	}
+	ended := false
+	end = func() {
+		if ended {
+			return
+		}
+		ended = true
+		for _, it := range items {
+			if !it.bar.Completed() {
+				it.bar.Abort(false)
+			}
+		}
+		p.Wait()
+	}
+	return show, end
+}

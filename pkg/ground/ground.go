@@ -1,0 +1,185 @@
+// Package ground carries plans out: it reconciles them with what is aboard and
+// scheduled, schedules both windows or none, follows and cancels them. It
+// speaks to the satellites through pkg/tasking and to the user not at all:
+// results and events go to the caller.
+package ground
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"payload-ipc/pkg/plan"
+	"payload-ipc/pkg/tasking"
+)
+
+// Exit codes of the ground's commands (design.md 6).
+const (
+	Done    = 0
+	Failed  = 1 // and nothing is left half-scheduled, or the output says what
+	Usage   = 2
+	Refused = 3 // by the API: token, unknown satellite, no such window
+	NoSlot  = 4 // no time at which both windows fit
+)
+
+// Worse orders exit codes, so that a fleet has the one of its worst satellite: a
+// failure may have left something behind, a refusal or a full calendar has not.
+func Worse(a, b int) int {
+	rank := map[int]int{Done: 0, NoSlot: 1, Refused: 2, Usage: 3, Failed: 4}
+	if rank[b] > rank[a] {
+		return b
+	}
+	return a
+}
+
+// ExitOf is the exit code that err stands for.
+func ExitOf(err error) int {
+	var noSlot *plan.NoSlot
+	var spec *plan.SpecError
+	var orphan *Orphaned
+	var unknown *Unknown
+	switch {
+	case err == nil:
+		return Done
+	case errors.As(err, &orphan):
+		return Failed
+	case errors.As(err, &noSlot):
+		return NoSlot
+	case errors.As(err, &spec):
+		return Usage
+	case errors.As(err, &unknown), tasking.Refused(err):
+		return Refused
+	}
+	return Failed
+}
+
+// Unknown is a satellite or window that the token cannot see, or a satellite
+// without the windows that a pair needs.
+type Unknown struct{ Why string }
+
+func (e *Unknown) Error() string { return e.Why }
+
+// Event is a step worth telling while it happens. Total > 0 is progress: Moved
+// of Total bytes of What.
+type Event struct {
+	Satellite string
+	Text      string
+	What      string
+	Moved     int64
+	Total     int64
+}
+
+// Ground is the way to the satellites.
+type Ground struct {
+	API    *tasking.Client
+	AtOnce int         // satellites worked on at the same time; 8
+	Tell   func(Event) // may be nil; called from many goroutines
+
+	// Hold ends when the user insists on leaving at once: until then a POST on
+	// its way is waited for, and windows are taken back. Nil: never.
+	Hold context.Context
+}
+
+func (g *Ground) tell(satellite, format string, a ...any) {
+	if g.Tell != nil {
+		g.Tell(Event{Satellite: satellite, Text: fmt.Sprintf(format, a...)})
+	}
+}
+
+func (g *Ground) hold(ctx context.Context) context.Context {
+	if g.Hold != nil {
+		return g.Hold
+	}
+	return context.WithoutCancel(ctx)
+}
+
+// each runs f for every satellite, AtOnce at a time, and waits for all. An
+// error of one does not stop the others.
+func (g *Ground) each(satellites []string, f func(i int, satellite string)) {
+	var group errgroup.Group
+	n := g.AtOnce
+	if n < 1 {
+		n = 8
+	}
+	group.SetLimit(n)
+	for i, s := range satellites {
+		group.Go(func() error {
+			f(i, s)
+			return nil
+		})
+	}
+	group.Wait()
+}
+
+// Fleet is what the API says about all satellites at once.
+type Fleet struct {
+	Satellites map[string]tasking.Satellite
+	Order      []string // as the API lists them
+
+	mu      sync.Mutex
+	uploads []tasking.Upload
+}
+
+// Look asks for the satellites and, unless they do not matter, the uploads.
+func (g *Ground) Look(ctx context.Context, uploads bool) (*Fleet, error) {
+	sats, err := g.API.Satellites(ctx)
+	if err != nil {
+		return nil, err
+	}
+	f := &Fleet{Satellites: map[string]tasking.Satellite{}}
+	for _, s := range sats {
+		if _, twice := f.Satellites[s.ID]; !twice {
+			f.Order = append(f.Order, s.ID)
+		}
+		f.Satellites[s.ID] = s
+	}
+	if uploads {
+		if f.uploads, err = g.API.Uploads(ctx); err != nil {
+			switch tasking.StatusOf(err) {
+			case 404, 405, 501:
+				return nil, fmt.Errorf("%w; an API without uploads, as a MockFM's, needs --skip-upload", err)
+			}
+			return nil, err
+		}
+	}
+	return f, nil
+}
+
+// status is what the API says about the uploads to one satellite, by payload
+// and destination. Of several to the same place the furthest counts.
+func (f *Fleet) status(satellite string) map[string]string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	out := map[string]string{}
+	for _, u := range f.uploads {
+		key := u.Payload + " " + u.Destination
+		if u.Satellite == satellite && tasking.Live(u.Status) && out[key] != "UPLOADED" {
+			out[key] = u.Status
+			if u.Status == "" {
+				out[key] = "listed"
+			}
+		}
+	}
+	return out
+}
+
+// check says why satellite cannot take a pair.
+func (f *Fleet) check(satellite string) error {
+	s, ok := f.Satellites[satellite]
+	if !ok {
+		return &Unknown{fmt.Sprintf("satellite %s is unknown to this token; ground satellites lists those that it may use", satellite)}
+	}
+	for _, need := range []string{plan.SDRWindow, plan.SabertoothWindow} {
+		found := len(s.Windows) == 0 // not told
+		for _, w := range s.Windows {
+			found = found || w == need
+		}
+		if !found {
+			return &Unknown{fmt.Sprintf("satellite %s takes no %s window; ground satellites lists what each takes", satellite, need)}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,320 @@
+// Package tasking speaks the satellites' Tasking API and alone knows its JSON.
+//
+// The API has no call that schedules a pair and no idempotency key, so a POST
+// whose answer is lost may or may not have happened. CreateWindow and Upload
+// therefore look before every second try, and say with Error.Lost when they
+// could not find out. Everything that the API documentation leaves open is
+// tolerated here, or is one constant with a comment (platform.md).
+package tasking
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cenkalti/backoff/v4"
+)
+
+// DefaultAPI is the operator's endpoint; the calls are below its /tasking.
+const DefaultAPI = "https://api.orb.spire.com"
+
+const (
+	maxAnswer = 32 << 20 // bytes of a good answer; a fleet's listing is far below
+	maxError  = 64 << 10 // bytes read of an error's body; 300 are shown
+)
+
+// Client calls the API. API and Token must be set; zero durations mean the
+// defaults told beside them. It may be used by many goroutines.
+type Client struct {
+	API   string // base URL, "/tasking/..." is appended
+	Token string // sent as a bearer token, never anywhere else
+
+	HTTP     *http.Client  // nil: one of its own, which follows no redirect
+	Try      time.Duration // limit of one try, and of silence in an upload; 30 s
+	Patience time.Duration // limit of one call with all its tries; 2 min
+	MinWait  time.Duration // first wait between tries; 500 ms
+	MaxWait  time.Duration // longest wait between tries; 15 s
+
+	// OnRetry is told of every failed try that will be repeated.
+	OnRetry func(err error, wait time.Duration)
+
+	once sync.Once
+	http *http.Client
+
+	mu     sync.Mutex
+	offset time.Duration // the API's clock minus ours, from the last Date
+	dated  bool
+}
+
+func or(d, fallback time.Duration) time.Duration {
+	if d > 0 {
+		return d
+	}
+	return fallback
+}
+
+func (c *Client) try() time.Duration      { return or(c.Try, 30*time.Second) }
+func (c *Client) patience() time.Duration { return or(c.Patience, 2*time.Minute) }
+
+// Now is the API's time, from the Date of its last answer, or the local time
+// if it has not told any: a laptop's wrong clock must not move a window.
+func (c *Client) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return time.Now().Add(c.offset)
+}
+
+func (c *Client) learn(date string) {
+	t, err := http.ParseTime(date)
+	if err != nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	off := time.Until(t)
+	// Date has whole seconds: between two answers of one clock the offset seems
+	// to move by up to a second, which must not make time go back.
+	if c.dated && off < c.offset && c.offset-off < 2*time.Second {
+		return
+	}
+	c.offset, c.dated = off, true
+}
+
+func (c *Client) client() *http.Client {
+	c.once.Do(func() {
+		c.http = c.HTTP
+		if c.http == nil {
+			tr := http.DefaultTransport.(*http.Transport).Clone()
+			tr.MaxIdleConnsPerHost = 16
+			c.http = &http.Client{
+				Transport: tr,
+				// A redirect would turn a POST into a GET, or carry the token to
+				// another place: it is an answer like any other, and shown.
+				CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+			}
+		}
+	})
+	return c.http
+}
+
+// request is one call, ready to be sent any number of times.
+type request struct {
+	method, path string
+	query        url.Values
+	ctype        string
+	size         int64
+	body         func() (io.ReadCloser, error) // nil: no body
+	stalled      time.Duration                 // > 0: the limit is silence, not the whole
+}
+
+func (r request) call() string { return r.method + " /tasking/" + r.path }
+
+// send makes one try and returns the body of a good answer. Its error is an
+// *Error or the context's.
+func (c *Client) send(ctx context.Context, r request) ([]byte, error) {
+	fail := func(e Error) error { e.Call = r.call(); return &e }
+
+	// The limit of a try: the whole of it, or for a large body its silence.
+	outer := ctx
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	limit := time.AfterFunc(c.try(), cancel)
+	defer limit.Stop()
+
+	var body io.ReadCloser
+	if r.body != nil {
+		b, err := r.body()
+		if err != nil {
+			return nil, fail(Error{Err: err, fatal: true})
+		}
+		body = b
+		if r.stalled > 0 {
+			body = &watched{ReadCloser: b, moved: func() { limit.Reset(r.stalled) }}
+		}
+	}
+	var sent atomic.Bool
+	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		WroteHeaders: func() { sent.Store(true) },
+	})
+	target := strings.TrimRight(c.API, "/") + "/tasking/" + r.path
+	if len(r.query) > 0 {
+		target += "?" + r.query.Encode()
+	}
+	req, err := http.NewRequestWithContext(traced, r.method, target, body)
+	if err != nil {
+		return nil, fail(Error{Err: errors.New("the API address cannot be used; give --api as https://HOST"), fatal: true})
+	}
+	if body != nil {
+		req.ContentLength = r.size
+		req.Header.Set("Content-Type", r.ctype)
+	}
+	req.Header.Set("Authorization", "Bearer "+c.Token)
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", "payload-ipc-ground")
+
+	resp, err := c.client().Do(req)
+	if err != nil {
+		if outer.Err() != nil {
+			return nil, fail(Error{Err: outer.Err(), Lost: sent.Load(), fatal: true})
+		}
+		return nil, fail(Error{Err: c.network(err, ctx), Lost: sent.Load()})
+	}
+	defer resp.Body.Close()
+	c.learn(resp.Header.Get("Date"))
+
+	good := resp.StatusCode/100 == 2
+	max := int64(maxError)
+	if good {
+		max = maxAnswer
+	}
+	data, err := io.ReadAll(io.LimitReader(resp.Body, max+1))
+	if !good {
+		return nil, fail(Error{
+			Status: resp.StatusCode,
+			Body:   c.show(data),
+			Lost:   resp.StatusCode >= 500 || resp.StatusCode == http.StatusRequestTimeout,
+			after:  retryAfter(resp.Header),
+		})
+	}
+	switch {
+	case outer.Err() != nil && err != nil:
+		return nil, fail(Error{Err: outer.Err(), Lost: true, fatal: true})
+	case err != nil:
+		return nil, fail(Error{Err: fmt.Errorf("the answer broke off: %w", c.network(err, ctx)), Lost: true})
+	case int64(len(data)) > max:
+		return nil, fail(Error{Err: fmt.Errorf("the answer is longer than %d MB", maxAnswer>>20), Lost: true, fatal: true})
+	}
+	return data, nil
+}
+
+// network turns what net/http says into one short cause, without the URL.
+func (c *Client) network(err error, try context.Context) error {
+	if try.Err() != nil {
+		return fmt.Errorf("no answer within %v", c.try())
+	}
+	if ue := (*url.Error)(nil); errors.As(err, &ue) {
+		err = ue.Err
+	}
+	var dns *net.DNSError
+	if errors.As(err, &dns) {
+		return fmt.Errorf("the name %s cannot be resolved", dns.Name)
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return errors.New("the connection was closed without an answer")
+	}
+	return errors.New(c.hide(err.Error()))
+}
+
+// hide removes the token from text that came from elsewhere, in the spellings
+// that an echoing server may have used.
+func (c *Client) hide(s string) string {
+	return Hide(s, c.Token)
+}
+
+// Hide replaces token in s by "[token]", also where it is escaped as in a URL
+// or in JSON.
+func Hide(s, token string) string {
+	if token == "" {
+		return s
+	}
+	for _, form := range Spellings(token) {
+		s = strings.ReplaceAll(s, form, "[token]")
+	}
+	return s
+}
+
+// Spellings are the ways in which a token may come back in text.
+func Spellings(token string) []string {
+	json := strings.NewReplacer("/", `\/`)
+	unicode := strings.NewReplacer("+", `\u002b`, "/", `\u002f`)
+	forms := []string{token}
+	for _, f := range []string{url.QueryEscape(token), url.PathEscape(token), json.Replace(token),
+		unicode.Replace(token), strings.ReplaceAll(token, "+", `\u002b`)} {
+		if f != token {
+			forms = append(forms, f)
+		}
+	}
+	return forms
+}
+
+// show makes a foreign body fit for one line of a terminal: cut, without
+// control characters, of a page only its title.
+func (c *Client) show(data []byte) string {
+	return clean(c.hide(string(bytes.ToValidUTF8(data, []byte("?")))))
+}
+
+// watched tells when bytes move.
+type watched struct {
+	io.ReadCloser
+	moved func()
+}
+
+func (w *watched) Read(p []byte) (int, error) {
+	n, err := w.ReadCloser.Read(p)
+	w.moved()
+	return n, err
+}
+
+// retry is the waiting of one call over all its tries.
+type retry struct {
+	c    *Client
+	b    backoff.BackOff
+	till time.Time
+	n    int
+}
+
+func (c *Client) retry() *retry {
+	b := backoff.NewExponentialBackOff()
+	b.InitialInterval = or(c.MinWait, 500*time.Millisecond)
+	b.MaxInterval = or(c.MaxWait, 15*time.Second)
+	b.MaxElapsedTime = 0 // the limit is till; the library's own is 15 silent minutes
+	b.Reset()
+	return &retry{c: c, b: b, till: time.Now().Add(c.patience())}
+}
+
+// wait sleeps before another try and reports whether there is one. Retry-After
+// is obeyed as long as patience lasts.
+func (r *retry) wait(ctx context.Context, err error) bool {
+	r.n++
+	e := asError(err)
+	if e == nil || !e.temporary() || ctx.Err() != nil {
+		return false
+	}
+	d := max(r.b.NextBackOff(), e.after)
+	if time.Now().Add(d).After(r.till) {
+		e.tries = r.n
+		return false
+	}
+	if r.c.OnRetry != nil {
+		r.c.OnRetry(e, d)
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}
+
+// idempotent repeats r until it is answered or patience ends.
+func (c *Client) idempotent(ctx context.Context, r request) ([]byte, error) {
+	again := c.retry()
+	for {
+		data, err := c.send(ctx, r)
+		if err == nil || !again.wait(ctx, err) {
+			return data, err
+		}
+	}
+}
