@@ -82,6 +82,9 @@ func (s *Stage) Target(name, source string) (*Target, error) {
 			t.parts = append(t.parts, p)
 		}
 	}
+	// What a crash left between linking and renaming (putLink) is still on
+	// the stage, or the next publishing makes it anew.
+	s.fs.Remove(s.c.Outbox + "/" + name + newSuffix)
 	t.earlier = t.look(name)
 	return t, nil
 }
