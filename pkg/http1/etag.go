@@ -20,6 +20,9 @@ func MatchETag(h Header, name, current string, weak bool) bool {
 			if tag, s = scanETag(s); tag == "" {
 				break
 			}
+			if s = trimOWS(s); s != "" && s[0] != ',' {
+				break
+			}
 			if ETagsEqual(tag, current, weak) {
 				return true
 			}

@@ -17,8 +17,10 @@ type Request struct {
 // ReadRequest reads one request head. The error is io.EOF when the connection
 // ended before its first byte, *Error with the status to answer when the
 // request must be refused (the connection cannot be used after it), else what
-// the connection said. A request that has a body is refused with 413: this
-// server has no use for one, and no parser that could be fooled about its end.
+// the connection said. With *Error comes the Request as far as it was read, nil
+// if not even its method was: the answer to HEAD has no body, whatever else was
+// wrong. A request that has a body is refused with 413: this server has no use
+// for one, and no parser that could be fooled about its end.
 func (r *Reader) ReadRequest() (*Request, error) {
 	used, err := r.skipEmptyLines()
 	if err != nil {
@@ -34,16 +36,16 @@ func (r *Reader) ReadRequest() (*Request, error) {
 	used += len(line) + 2
 	q, err := parseRequestLine(string(line))
 	if err != nil {
-		return nil, err
+		return q, err
 	}
 	if q.Header, err = r.fields(used, false); err != nil {
-		return nil, err
+		return q, err
 	}
 	if err := q.checkHost(); err != nil {
-		return nil, err
+		return q, err
 	}
 	if err := q.checkBody(); err != nil {
-		return nil, err
+		return q, err
 	}
 	q.Close = q.Header.HasToken("Connection", "close") ||
 		q.Minor == 0 && !q.Header.HasToken("Connection", "keep-alive")
@@ -98,22 +100,22 @@ func parseRequestLine(line string) (*Request, error) {
 	if !ok || !isToken(method) {
 		return nil, bad("malformed request line")
 	}
+	q := &Request{Method: method, Minor: 1}
 	target, version, ok := cut(rest, ' ')
 	if !ok || target == "" {
-		return nil, bad("malformed request line")
+		return q, bad("malformed request line")
 	}
 	major, minor, ok := parseVersion(version)
 	if !ok {
-		return nil, bad("malformed HTTP version")
+		return q, bad("malformed HTTP version")
 	}
 	if major != 1 {
-		return nil, &Error{505, "HTTP version is not 1.x"}
+		return q, &Error{505, "HTTP version is not 1.x"}
 	}
-	t, err := ParseTarget(method, target)
-	if err != nil {
-		return nil, err
-	}
-	return &Request{Method: method, Target: t, Minor: minor}, nil
+	q.Minor = minor
+	var err error
+	q.Target, err = ParseTarget(method, target)
+	return q, err
 }
 
 // parseVersion is HTTP-version of RFC 9112 section 2.3: one digit each.

@@ -4,14 +4,14 @@ package http1
 type Target struct {
 	// Path begins with a slash, has no empty, "." or ".." segments and no
 	// slash at its end (but for the root itself). It is bytes, not UTF-8.
-	// For OPTIONS * it is "*".
+	// For OPTIONS * it is "*", for CONNECT the authority.
 	Path  string
 	Dir   bool   // the path ended in a slash
 	Query string // as received, without the question mark
 }
 
-// ParseTarget reads a request target in origin-, absolute- or asterisk-form
-// (RFC 9112 section 3.2). Percent-encoding is undone once, per segment: an
+// ParseTarget reads a request target in origin-, absolute-, asterisk- or, for
+// CONNECT, authority-form (RFC 9112 section 3.2). Percent-encoding is undone once, per segment: an
 // encoded slash is data (RFC 3986 section 2.2), and no file name has one, so
 // it is refused with 404; an encoded NUL with 400.
 func ParseTarget(method, s string) (Target, error) {
@@ -22,6 +22,12 @@ func ParseTarget(method, s string) (Target, error) {
 	}
 	if s == "*" && method == "OPTIONS" {
 		return Target{Path: "*"}, nil
+	}
+	if method == "CONNECT" {
+		if !validAuthority(s) {
+			return Target{}, bad("malformed authority in the request target")
+		}
+		return Target{Path: s}, nil
 	}
 	if s == "" || s[0] != '/' {
 		const scheme = "http://"
@@ -169,6 +175,11 @@ func validAuthority(s string) bool {
 		for ; i < len(s) && s[i] != ':'; i++ {
 			if !regNameByte(s[i]) {
 				return false
+			}
+			if s[i] == '%' {
+				if _, err := appendUnescaped(nil, s[i:min(i+3, len(s))]); err != nil {
+					return false
+				}
 			}
 		}
 		if i == 0 {

@@ -1,0 +1,169 @@
+package serve
+
+import (
+	"hash/crc32"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+const (
+	oPath = 0x200000 // O_PATH of fcntl.h, which package syscall lacks
+
+	// sniffed is how much of the front of a file is read before anything is
+	// sent: it goes into the snapshot's token, and a disk that cannot be read
+	// shows while there is still a status to choose.
+	sniffed = 4 << 10
+)
+
+// A file is an open regular file or directory.
+type file struct {
+	fd    int
+	st    syscall.Stat_t
+	front uint32 // CRC-32C of the first sniffed bytes
+	text  bool   // they look like text
+}
+
+func (f *file) close()         { syscall.Close(f.fd) }
+func (f *file) size() int64    { return f.st.Size }
+func (f *file) isDir() bool    { return f.st.Mode&syscall.S_IFMT == syscall.S_IFDIR }
+func (f *file) isPseudo() bool { return pseudoFS(f.fd) }
+
+func (f *file) modified() time.Time {
+	return time.Unix(f.st.Mtim.Unix())
+}
+
+// look takes f's size and time anew.
+func (f *file) look() error { return syscall.Fstat(f.fd, &f.st) }
+
+// etag is strong: what rewrites a file in place, keeps its size and lies in
+// one tick of the kernel's clock with the last change is not seen by it.
+func (f *file) etag() string {
+	b := strconv.AppendUint([]byte{'"'}, f.st.Ino, 16)
+	b = strconv.AppendInt(append(b, '-'), f.st.Size, 16)
+	b = strconv.AppendUint(append(b, '-'), uint64(f.st.Mtim.Nano()), 16)
+	return string(append(b, '"'))
+}
+
+// errSpecial says that the path leads to what is not served: a FIFO, a socket,
+// a device, or a pseudo-file that is dangerous.
+const errSpecial = syscall.EPERM
+
+// open opens the regular file or directory at path. What it is gets decided on
+// a descriptor that cannot do anything to it (O_PATH): opening /dev/watchdog
+// arms it, opening a FIFO waits for a writer.
+func (r *run) open(path string) (*file, error) {
+	at, err := openRetry(path, oPath)
+	if err != nil {
+		return nil, err
+	}
+	defer syscall.Close(at)
+	var st syscall.Stat_t
+	if err := syscall.Fstat(at, &st); err != nil {
+		return nil, err
+	}
+	kind := st.Mode & syscall.S_IFMT
+	if kind != syscall.S_IFREG && kind != syscall.S_IFDIR || dangerous(at, path) {
+		return nil, errSpecial
+	}
+	// /proc/self/fd leads to the very object that was looked at.
+	again := "/proc/self/fd/" + strconv.Itoa(at)
+	if r.noProc {
+		again = path
+	}
+	fd, err := openRetry(again, syscall.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOCTTY)
+	if err != nil {
+		return nil, err
+	}
+	f := &file{fd: fd}
+	if err := syscall.Fstat(fd, &f.st); err != nil {
+		f.close()
+		return nil, err
+	}
+	if f.st.Dev != st.Dev || f.st.Ino != st.Ino {
+		f.close()
+		return nil, syscall.ENOENT
+	}
+	return f, nil
+}
+
+// canReopen reports whether descriptors can be reopened through /proc. A
+// sandbox without it is served all the same.
+func canReopen(dir string) bool {
+	at, err := openRetry(dir, oPath)
+	if err != nil {
+		return true
+	}
+	defer syscall.Close(at)
+	fd, err := openRetry("/proc/self/fd/"+strconv.Itoa(at), oPath)
+	if err != nil {
+		return false
+	}
+	syscall.Close(fd)
+	return true
+}
+
+func openRetry(path string, flags int) (fd int, err error) {
+	for {
+		fd, err = syscall.Open(path, flags|syscall.O_CLOEXEC, 0)
+		if err != syscall.EINTR {
+			return fd, err
+		}
+	}
+}
+
+// read reads at off; 0 is the end of the file.
+func (f *file) read(p []byte, off int64) (int, error) {
+	for {
+		n, err := syscall.Pread(f.fd, p, off)
+		if err != syscall.EINTR {
+			return max(n, 0), err
+		}
+	}
+}
+
+// readFull fills p from off, or fails: a file that ends before has shrunk.
+func (f *file) readFull(p []byte, off int64) error {
+	for len(p) > 0 {
+		n, err := f.read(p, off)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return errShrunk
+		}
+		p, off = p[n:], off+int64(n)
+	}
+	return nil
+}
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// sniff reads the front of f, as far as it belongs to the first size bytes,
+// into buf.
+func (f *file) sniff(buf []byte, size int64) error {
+	p := buf[:min(size, sniffed)]
+	if err := f.readFull(p, 0); err != nil {
+		return err
+	}
+	f.front = crc32.Checksum(p, castagnoli)
+	f.text = looksLikeText(p)
+	return nil
+}
+
+// status is the answer to a file that cannot be opened or read.
+func status(err error) int {
+	switch err {
+	case syscall.ENOENT, syscall.ENOTDIR, syscall.ELOOP, syscall.ENAMETOOLONG,
+		syscall.ENXIO, syscall.ENODEV, syscall.ESRCH, syscall.ESTALE:
+		return 404
+	case syscall.EACCES, syscall.EPERM:
+		return 403
+	case syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.EAGAIN:
+		return 503
+	}
+	if err == errShrunk {
+		return 503
+	}
+	return 500
+}
