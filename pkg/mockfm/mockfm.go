@@ -42,6 +42,8 @@ type Config struct {
 	SyslogRate   int           // lines a second, default 40
 	SyslogRotate time.Duration // renamed to syslog.1 so often, default 25s, < 0 never
 
+	Shortest time.Duration // window that is accepted, default as documented: 30s
+
 	Faults []Fault
 	Event  func(line string) // told what happens, one line each; may be nil
 }
@@ -119,6 +121,9 @@ func New(cfg Config) *Mock {
 	}
 	if cfg.SyslogRotate == 0 {
 		cfg.SyslogRotate = 25 * time.Second
+	}
+	if cfg.Shortest <= 0 {
+		cfg.Shortest = 24 * time.Hour // no shorter than documented
 	}
 	m := &Mock{
 		cfg:    cfg,

@@ -40,7 +40,7 @@ func (m *Mock) free(sat string, p *payload, ask span) []span {
 		if to.After(ask.to) {
 			to = ask.to
 		}
-		if to.Sub(from) >= max(p.minimum, time.Second) {
+		if to.Sub(from) >= max(m.shortest(p), time.Second) {
 			open = append(open, span{from, to})
 		}
 		if t.to.After(from) {
@@ -49,6 +49,9 @@ func (m *Mock) free(sat string, p *payload, ask span) []span {
 	}
 	return open
 }
+
+// shortest is how long a window must last.
+func (m *Mock) shortest(p *payload) time.Duration { return min(p.minimum, m.cfg.Shortest) }
 
 // getAvailability answers the spans inside [start, start+duration] in which a
 // window (without its buffers) may be scheduled.
@@ -108,8 +111,8 @@ func (m *Mock) postWindow(r *http.Request) (any, error) {
 	if params.Command.Executable == "" || params.Command.Arguments == nil || params.Budget == nil {
 		return nil, refuse(http.StatusBadRequest, "parameters need user_command with executable and executable_arguments, and downlink_budget")
 	}
-	if ask.Duration < int64(p.minimum/time.Second) || ask.Duration < 1 || ask.Duration > 86400 {
-		return nil, refuse(http.StatusUnprocessableEntity, "a window of %s lasts between %v and a day", ask.Type, p.minimum)
+	if ask.Duration < int64(m.shortest(p)/time.Second) || ask.Duration < 1 || ask.Duration > 86400 {
+		return nil, refuse(http.StatusUnprocessableEntity, "a window of %s lasts between %v and a day", ask.Type, m.shortest(p))
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -1,0 +1,161 @@
+package mockfm
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// One window shows everything a program is promised or denied.
+func TestPayload(t *testing.T) {
+	t.Parallel()
+	m := withNamespaces(t, Config{Shortest: 5 * time.Second})
+	prog := install(t, m, "SDR", "look", `
+exec 2>&1 >/outbox/report
+echo argv:$#:$1:$2
+echo cwd:$(busybox pwd)
+echo env:$(busybox tr '\0' ' ' </proc/$$/environ)
+echo host:$(busybox hostname)
+echo uid:$(busybox id -u)
+echo fds:$(busybox ls /proc/self/fd | busybox tr '\n' ' ')
+echo first:$(busybox cat /proc/1/comm)
+echo addr:$(busybox ip -4 -o addr show eth0 | busybox awk '{print $4}' | busybox tr '\n' ' ')
+echo now:$(busybox date +%s):$(date +%s)
+for d in bin etc usr var var/log home proc sys dev; do
+	(: >/$d/x) 2>/dev/null && echo writable:/$d
+	[ -d /$d ] || echo missing:/$d
+done
+for d in / /persist /inbox /outbox; do (: >$d/x) 2>/dev/null || echo readonly:$d; done
+busybox rm /outbox/x
+for d in /root /tmp /work /mnt /run; do [ -e $d ] && echo visible:$d; done
+(busybox timeout 2 busybox wget -q -O - http://10.2.1.10:10101/ || busybox ping -c 1 -W 1 10.2.1.10) >/dev/null 2>&1 && echo reached
+busybox wc -l </var/log/syslog >/persist/lines
+busybox sleep 3
+[ $(busybox wc -l </var/log/syslog) -gt $(busybox cat /persist/lines) ] && echo syslog:grows
+echo not in the outbox
+`)
+	at := tomorrow(m)
+	w := run(t, m, "SDR", at, 9, prog, "a b", "")
+	settle(t, m)
+	report := bucketOf(t, m)["report"]
+	for _, want := range []string{
+		"argv:2:a b:\n", "cwd:/\n", "env:\n", "host:sdr\n", "uid:1000\n", "fds:0 1 2 3\n", "first:exe\n",
+		"addr:10.2.1.8/24 10.2.1.12/24\n", "syslog:grows\n",
+	} {
+		if !strings.Contains(report, want) {
+			t.Errorf("report lacks %q", want)
+		}
+	}
+	for _, bad := range []string{"writable:", "missing:", "readonly:", "visible:", "reached"} {
+		if strings.Contains(report, bad) {
+			t.Errorf("report has %q", bad)
+		}
+	}
+	var first, second int64
+	for _, line := range strings.Split(report, "\n") {
+		if rest, ok := strings.CutPrefix(line, "now:"); ok {
+			parts := strings.Split(rest, ":")
+			first, second = atoi(parts[0]), atoi(parts[1])
+		}
+	}
+	if first < at.Unix() || second > at.Unix()+3 {
+		t.Errorf("the payload's clock said %d and %d in a window that opened at %d", first, second, at.Unix())
+	}
+	if got := outcomeOf(t, m, w); !strings.HasPrefix(got, "exit 0 after ") {
+		t.Errorf("got outcome %q, want exit 0", got)
+	}
+	if t.Failed() {
+		t.Log(report)
+	}
+	// Discarded, but kept on the desk.
+	stdout, err := os.ReadFile(filepath.Join(m.cfg.State, "windows", w, "stdout"))
+	if err != nil || len(stdout) != 0 {
+		t.Errorf("stdout: %q, %v", stdout, err)
+	}
+}
+
+func atoi(s string) (n int64) {
+	for _, c := range s {
+		n = n*10 + int64(c-'0')
+	}
+	return n
+}
+
+// At its end a window is over for everybody in it, and what lies in the outbox
+// goes down as it is; the rest of the disk is there the next time.
+func TestEnd(t *testing.T) {
+	t.Parallel()
+	m := withNamespaces(t, Config{Shortest: 5 * time.Second})
+	prog := install(t, m, "SABERTOOTH", "stubborn", `
+trap '' TERM INT HUP
+busybox cat /persist/run 2>/dev/null >/outbox/earlier
+echo x >>/persist/run
+busybox ls -A /inbox /outbox >/outbox/boxes
+echo left >/inbox/note
+echo hidden >/outbox/.dot
+: >/outbox/empty
+busybox mkdir /outbox/dir
+busybox setsid busybox sh -c 'trap "" TERM; while :; do echo $$ >>/persist/daemon; busybox sleep 0.2; done' &
+while :; do echo half a >>/outbox/partial; busybox sleep 0.1; done
+`)
+	at := tomorrow(m)
+	w1 := run(t, m, "SABERTOOTH", at, 5, prog)
+	w2 := run(t, m, "SABERTOOTH", at.Add(time.Hour), 5, prog)
+	settle(t, m)
+	for _, w := range []string{w1, w2} {
+		if got, want := outcomeOf(t, m, w), "killed at the end of the window"; got != want {
+			t.Errorf("got outcome %q, want %q", got, want)
+		}
+	}
+	files := bucketOf(t, m)
+	for _, name := range []string{".dot", "empty", "partial", "boxes"} {
+		if _, ok := files[name]; !ok {
+			t.Errorf("%s was not downlinked", name)
+		}
+	}
+	if got, want := files["boxes"], "/inbox:\n\n/outbox:\nboxes\nearlier\n"; got != want {
+		t.Errorf("second window found %q in the boxes, want them empty but for its own: %q", got, want)
+	}
+	if got := files["earlier"]; got != "x\n" {
+		t.Errorf("/persist did not persist: got %q", got)
+	}
+	daemon := filepath.Join(m.cfg.State, "payloads/FM1/SABERTOOTH/root/persist/daemon")
+	before, err := os.ReadFile(daemon)
+	if err != nil || len(before) == 0 {
+		t.Fatalf("the daemon never ran: %v", err)
+	}
+	time.Sleep(time.Second)
+	if after, _ := os.ReadFile(daemon); len(after) != len(before) {
+		t.Error("a process outlived its window")
+	}
+}
+
+// Windows meet only while both are open.
+func TestOverlap(t *testing.T) {
+	t.Parallel()
+	m := withNamespaces(t, Config{Shortest: 5 * time.Second})
+	server := install(t, m, "SDR", "server", "busybox mkdir -p /persist/www; echo hello >/persist/www/hi; exec busybox httpd -f -p 10101 -h /persist/www\n")
+	client := install(t, m, "SABERTOOTH", "client", `
+i=0
+while [ $i -lt 10 ]; do
+	busybox timeout 2 busybox wget -q -O - http://10.2.1.8:10101/hi >/dev/null 2>&1 && echo yes || echo no
+	busybox sleep 1
+	i=$((i+1))
+done >/outbox/$1`)
+	at := tomorrow(m)
+	run(t, m, "SDR", at, 8, server)
+	run(t, m, "SABERTOOTH", at.Add(4*time.Second), 12, client, "together")
+	run(t, m, "SDR", at.Add(2*time.Hour), 5, server)
+	run(t, m, "SABERTOOTH", at.Add(2*time.Hour+6*time.Second), 8, client, "apart")
+	settle(t, m)
+	files := bucketOf(t, m)
+	together, apart := files["together"], files["apart"]
+	if !strings.HasPrefix(together, "yes\nyes\n") || !strings.HasSuffix(together, "no\n") {
+		t.Errorf("windows overlap by 4 s, reached: %q", together)
+	}
+	if strings.Contains(apart, "yes") || !strings.Contains(apart, "no") {
+		t.Errorf("windows a second apart, reached: %q", apart)
+	}
+}
