@@ -13,7 +13,7 @@ COMMIT  = $(shell scripts/flight-commit)
 STAMP   = -X payload-ipc/pkg/agent.Commit=$(COMMIT)
 # No inlining: 10 % off the packed size, and traces stay readable. The older
 # collector: another 1 %; these heaps are small.
-FLAGS   = -trimpath -buildvcs=false -gcflags=all=-l -ldflags='-s -w -buildid= $(STAMP)'
+FLAGS   = -trimpath -buildvcs=false -overlay=$(BIN)/overlay.json -gcflags=all=-l -ldflags='-s -w -buildid= $(STAMP)'
 
 all: $(HOST) payload
 payload: $(FLIGHT)
@@ -23,12 +23,16 @@ $(HOST): $(BIN)/%: FORCE
 	$(GO) build -o $@ -ldflags='$(STAMP)' ./cmd/$*
 
 # An unchanged program keeps its old file, so that it is not packed again.
-$(FLIGHT): $(BIN)/linux-arm64/%: FORCE
+$(FLIGHT): $(BIN)/linux-arm64/%: $(BIN)/overlay.json $(BIN)/pack FORCE
 	CGO_ENABLED=0 GOOS=linux GOARCH=arm64 GOEXPERIMENT=nogreenteagc $(GO) build -o $@.new $(FLAGS) ./cmd/$*
+	$(BIN)/pack strip $@.new
 	if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
-$(UPLINK): $(BIN)/uplink/%: $(BIN)/linux-arm64/% scripts/pack scripts/unpack.sh
-	scripts/pack $< $@
+$(BIN)/overlay.json: FORCE
+	mkdir -p $(BIN) && scripts/overlay >$@
+
+$(UPLINK): $(BIN)/uplink/%: $(BIN)/linux-arm64/% scripts/pack scripts/unpack.sh $(wildcard pkg/pack/*.go) | $(BIN)/pack
+	PACK=$(BIN)/pack scripts/pack $< $@
 
 test: peers
 	scripts/test

@@ -1,5 +1,6 @@
 #!/bin/sh
-# The head of a packed program; scripts/pack drops these comments, fills in NAME and SUM and puts the xz body behind it.
+# The head of a packed program; scripts/pack drops these comments, fills in NAME, SUM, ID and LINE, puts what undoes the
+# filter in the place of UNFILTER, and the xz body behind it all.
 # The environment is empty, so PATH is set. Whatever goes wrong, exec included: one line for the ground, exit 1.
 PATH=/bin:/usr/bin:/sbin:/usr/sbin n=NAME
 trap 'e=`echo "$n: cannot start:$e"|tr -d "\042\134"|tr "\n" " "`
@@ -10,7 +11,7 @@ exit 1' 0
 c(){ [ -x "$f$1" ]&&[ "`sha256sum<"$f$1"`" = "SUM  -" ];}
 # It gets its name only when checked and synced: power can go at any instant. Two starts at once: each has its own $t;
 # the slower one finds the other's program.
-u(){ mkdir -p "$d"&&tail -n+LINE "$0"|xz -dc>"$f$t"&&chmod 755 "$f$t"&&if c $t;then sync "$f$t"&&mv "$f$t" "$f";else echo damaged;fi;rm -f "$f".*;}
+u(){ mkdir -p "$d"&&tail -n+LINE "$0"|xz -dc>"$f$t.x"&&chmod 755 "$f$t.x"&&UNFILTER&&chmod 755 "$f$t"&&c $t&&sync "$f$t"&&mv "$f$t" "$f"||echo not unpacked;rm -f "$f".*;}
 # Never /outbox: what lies there is downlinked.
 for d in /persist/bin "${0%/*}" /var/tmp /dev/shm /tmp;do
 f=$d/.$n-ID t=.$$
