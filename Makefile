@@ -12,8 +12,9 @@ UPLINK := $(addprefix $(BIN)/uplink/,$(AGENTS))
 COMMIT  = $(shell scripts/flight-commit)
 STAMP   = -X payload-ipc/pkg/agent.Commit=$(COMMIT)
 # No inlining: 10 % off the packed size, and traces stay readable. The older
-# collector: another 1 %; these heaps are small.
-FLAGS   = -trimpath -buildvcs=false -overlay=$(BIN)/overlay.json -gcflags=all=-l -ldflags='-s -w -buildid= $(STAMP)'
+# collector: another 1 %; these heaps are small. overlay/README.md has the rest.
+FLY     = CGO_ENABLED=0 GOOS=linux GOARCH=arm64 GOEXPERIMENT=nogreenteagc $(GO) build -trimpath -buildvcs=false \
+          -overlay=$(BIN)/overlay.json -gcflags=all=-l -ldflags='-s -w -buildid= $(STAMP)'
 
 all: $(HOST) payload
 payload: $(FLIGHT)
@@ -24,9 +25,13 @@ $(HOST): $(BIN)/%: FORCE
 
 # An unchanged program keeps its old file, so that it is not packed again.
 $(FLIGHT): $(BIN)/linux-arm64/%: $(BIN)/overlay.json $(BIN)/pack FORCE
-	CGO_ENABLED=0 GOOS=linux GOARCH=arm64 GOEXPERIMENT=nogreenteagc $(GO) build -o $@.new $(FLAGS) ./cmd/$*
+	$(FLY) -o $@.new ./cmd/$*
 	$(BIN)/pack strip $@.new
 	if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+
+# The same program with its symbols and lines, for scripts/size and scripts/trace.
+$(addprefix $(BIN)/twin/,$(AGENTS)): $(BIN)/twin/%: $(BIN)/overlay.json FORCE
+	$(subst -s -w,-w,$(FLY)) -o $@ ./cmd/$*
 
 $(BIN)/overlay.json: FORCE
 	mkdir -p $(BIN) && scripts/overlay >$@
