@@ -25,7 +25,7 @@ type disk struct {
 	mu     sync.Mutex
 	rnd    *rand.Rand
 	outbox string
-	mounts map[string]string         // directory -> mount
+	mounts map[string]string // directory -> mount
 	cache  map[string]map[string]*inode
 	stable map[string]map[string]*inode
 	log    []dirOp
@@ -85,6 +85,12 @@ func (d *disk) call(op string) error {
 		return d.fault(d.calls, op)
 	}
 	return nil
+}
+
+func (d *disk) setFault(f func(n int, op string) error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.fault = f
 }
 
 func (d *disk) wrong(s string) { d.bad = append(d.bad, s) }

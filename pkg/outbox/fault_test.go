@@ -242,6 +242,23 @@ func TestEachCallFails(t *testing.T) {
 							if _, ok := d.cache[d.outbox]["log"]; !ok {
 								t.Errorf("%s: nothing delivered", where)
 							}
+							for name := range d.cache[d.outbox] {
+								if strings.HasSuffix(name, newSuffix) {
+									t.Errorf("%s: %s is left", where, name)
+								}
+							}
+							// What was said to be published is there after a power cut, and
+							// is not there to be published again.
+							img := d.cut()
+							g.audit(img, where+", after the end")
+							if img.cache[d.outbox]["log"] == nil || img.cache[d.outbox]["log.receipt.json"] == nil {
+								t.Errorf("%s: a power cut after the end takes what was published", where)
+							}
+							for name := range img.cache["/stage"] {
+								if strings.HasSuffix(name, dataSuffix) {
+									t.Errorf("%s: a power cut after the end brings %s back", where, name)
+								}
+							}
 							if k := len(d.cache["/stage"]); k != 1 {
 								t.Errorf("%s: %d names left on the stage", where, k-1)
 							}
@@ -283,5 +300,131 @@ func prepare(t *testing.T, g *saga, d *disk, start string) {
 	}
 	if err != nil && start != "salvaged" && start != "kept" {
 		t.Fatalf("%s: %v", start, err)
+	}
+}
+
+// A sync that fails while publishing is no reason to fetch again, as long as
+// there is room for a copy; without room, what was durable is published.
+func TestDead(t *testing.T) {
+	src := text(3000)
+	begin := func(t *testing.T) (*disk, *Target, *Part) {
+		d := newDisk(1, true)
+		tg := mustTarget(t, mustOpen(t, d.config()), "log", "/src")
+		p := mustNew(t, tg)
+		feed(t, p, src[:1000], 300)
+		check(t, p.Flush())
+		feed(t, p, src[1000:], 300)
+		return d, tg, p
+	}
+	failing := func(d *disk, full bool) {
+		n := 0
+		d.setFault(func(_ int, op string) error {
+			if op == "sync" {
+				if n++; n == 1 {
+					return syscall.EIO
+				}
+			}
+			if full && n > 0 && (op == "write" || op == "open") {
+				return syscall.ENOSPC
+			}
+			return nil
+		})
+	}
+	t.Run("room", func(t *testing.T) {
+		d, _, p := begin(t)
+		failing(d, false)
+		pub, err := p.Publish(context.Background())
+		check(t, err)
+		if pub.Size != 3000 || !bytes.Equal(d.cut().cache[d.outbox]["log"].data, src) || d.bad != nil {
+			t.Fatalf("got %d bytes, %q", pub.Size, d.bad)
+		}
+	})
+	t.Run("no room", func(t *testing.T) {
+		d, _, p := begin(t)
+		failing(d, true)
+		if pub, err := p.Publish(context.Background()); !errors.Is(err, ErrDead) || pub.Name != "" {
+			t.Fatalf("got %+v, %v, want ErrDead: bytes were lost", pub, err)
+		}
+		if p.Proven() != 1000 || p.Err() != nil {
+			t.Fatalf("got %d proven (%v), want the 1000 that were durable", p.Proven(), p.Err())
+		}
+		if err := p.Append([]byte("x")); !errors.Is(err, ErrDead) {
+			t.Fatalf("append to a dead inode: got %v", err)
+		}
+		pub, err := p.PublishPart(context.Background(), 1)
+		check(t, err)
+		if pub.Size != 1000 || !bytes.Equal(d.cut().cache[d.outbox]["log.part"].data, src[:1000]) || d.bad != nil {
+			t.Fatalf("got %d bytes, %q", pub.Size, d.bad)
+		}
+		d.setFault(nil)
+		g := &saga{src: src}
+		check(t, p.t.s.Close())
+		check(t, g.window(d.config(), 3000))
+		g.audit(d, "next")
+		if g.bad != nil {
+			t.Fatal(g.bad)
+		}
+	})
+	t.Run("rebuild", func(t *testing.T) {
+		d, _, p := begin(t)
+		failing(d, false)
+		if err := p.Flush(); !errors.Is(err, ErrDead) || !errors.Is(err, syscall.EIO) {
+			t.Fatalf("flush: got %v, want ErrDead and EIO", err)
+		}
+		if err := p.Append([]byte("x")); !errors.Is(err, ErrDead) {
+			t.Fatalf("append to a dead part: got %v", err)
+		}
+		check(t, p.Rebuild())
+		if p.Proven() != 3000 || p.Durable() != 3000 {
+			t.Fatalf("got %d proven, %d durable", p.Proven(), p.Durable())
+		}
+		check(t, p.Append([]byte("x")))
+	})
+}
+
+// The deadline ends a copy between two blocks, and nothing is lost by it.
+func TestPublishStops(t *testing.T) {
+	d := newDisk(1, false)
+	s := mustOpen(t, d.config())
+	src := text(3 * blockSize)
+	p := mustNew(t, mustTarget(t, s, "log", "/src"))
+	feed(t, p, src, blockSize)
+	check(t, p.Flush())
+	ctx, cancel := context.WithCancel(context.Background())
+	d.setFault(func(_ int, op string) error {
+		if op == "write" {
+			cancel()
+		}
+		return nil
+	})
+	if _, err := p.Publish(ctx); !errors.Is(err, context.Canceled) {
+		t.Fatalf("got %v, want context.Canceled", err)
+	}
+	if len(d.cache[d.outbox]) != 0 {
+		t.Fatal("something is in the outbox")
+	}
+	d.setFault(nil)
+	_, err := p.Publish(context.Background())
+	check(t, err)
+	if !bytes.Equal(d.cut().cache[d.outbox]["log"].data, src) || d.bad != nil {
+		t.Fatalf("not published, %q", d.bad)
+	}
+}
+
+// Where nothing can be published atomically, nothing is published at all, the
+// bytes stay, and the error says what to do.
+func TestUnsupported(t *testing.T) {
+	d := newDisk(1, false)
+	d.noTmp = true
+	s := mustOpen(t, d.config())
+	p := mustNew(t, mustTarget(t, s, "log", "/src"))
+	feed(t, p, text(1000), 300)
+	_, err := p.Publish(context.Background())
+	if k, ok := KindOf(err); !ok || k != Unsupported || len(d.cache[d.outbox]) != 0 {
+		t.Fatalf("got %v and %d names", err, len(d.cache[d.outbox]))
+	}
+	check(t, p.Close())
+	if p = mustTarget(t, s, "log", "/src").Parts()[0]; p.Proven() != 1000 {
+		t.Fatalf("got %d bytes kept", p.Proven())
 	}
 }

@@ -106,6 +106,11 @@ func EscapeName(raw string) string {
 	return s
 }
 
+// newName is NAME.new, or what of it fits NAME_MAX.
+func newName(name string) string {
+	return name[:min(len(name), nameMax-len(newSuffix))] + newSuffix
+}
+
 // partName is NAME.part, and NAME.2.part and so on for further generations.
 func partName(name string, n int) string {
 	if n > 1 {

@@ -38,8 +38,7 @@ type Identity struct {
 //
 // Appended bytes are in the file at once but count for nothing until Prove.
 // Proven bytes are hashed and written into the cursor by the part's own
-// goroutine, so that a SIGKILL loses only what was not proven, and synced,
-// data before cursor, at most every Config.Pace, so that a power cut loses no
+// goroutine, for a SIGKILL to leave them, and synced, data before cursor, at most every Config.Pace, so that a power cut loses no
 // more than that. The network is not kept waiting by any of it.
 type Part struct {
 	t      *Target
@@ -59,6 +58,8 @@ type Part struct {
 	mu      sync.Mutex // guards what follows, between the caller, the recorder and its sync
 	id      Identity
 	proven  int64
+	noted   int64      // proven bytes that the swift slot tells of
+	news    *sync.Cond // noted or err changed
 	durable int64
 	changed bool // the identity is newer than the durable one
 	err     error
@@ -127,6 +128,7 @@ func (p *Part) fail(err error) {
 	if p.err == nil {
 		p.err = err
 	}
+	p.news.Broadcast()
 }
 
 func (p *Part) dead() bool { return errors.Is(p.Err(), ErrDead) }
@@ -157,13 +159,18 @@ func (p *Part) Append(b []byte) error {
 	return nil
 }
 
-// Prove declares all held bytes proven. It does not wait. Errors are those of
-// the background, see Err.
+// Prove declares all held bytes proven. It waits until what was proven before
+// is hashed and noted, never for a sync: so hashing overlaps with the network,
+// and a SIGKILL costs no more than the piece in flight and the one before it.
+// Errors are those of the background, see Err.
 func (p *Part) Prove() error {
 	if p.closed {
 		return ErrClosed
 	}
 	p.mu.Lock()
+	for p.rec.wake != nil && p.noted < p.proven && p.err == nil {
+		p.news.Wait()
+	}
 	p.proven = p.held
 	err := p.err
 	p.mu.Unlock()

@@ -76,11 +76,12 @@ var errShorter = errors.New("what is left is shorter than what was proven")
 
 // final makes the file on the stage exactly the proven bytes, hashed, synced.
 func (p *Part) final() error {
-	for try := 0; ; try++ {
+	for rebuilt := false; ; {
 		if p.dead() {
-			if try > 0 {
+			if rebuilt {
 				return p.Err()
 			}
+			rebuilt = true
 			if err := p.Rebuild(); err != nil {
 				return err
 			}

@@ -72,7 +72,7 @@ func (s *Stage) putRename(stop func() error, to, tmp string, src io.ReaderAt, si
 
 // putLink writes a file without a name and gives it one.
 func (s *Stage) putLink(stop func() error, name string, src io.ReaderAt, size int64) error {
-	to, next := s.c.Outbox+"/"+name, s.c.Outbox+"/"+name+newSuffix
+	to, next := s.c.Outbox+"/"+name, s.c.Outbox+"/"+newName(name)
 	f, err := s.fs.Open(s.c.Outbox, os.O_RDWR|TmpFile)
 	if err != nil {
 		// Before 3.11 O_TMPFILE opens the directory itself: EISDIR.

@@ -29,7 +29,7 @@ func (p *Part) Rebuild() error {
 	}
 	p.gen, p.data, p.cur, p.slot, p.rec = q.gen, q.data, q.cur, q.slot, q.rec
 	p.rec.p = p
-	p.held, p.proven, p.durable = q.held, q.proven, q.durable
+	p.held, p.proven, p.noted, p.durable = q.held, q.proven, q.proven, q.durable
 	p.changed, p.id = p.id != q.id, q.id
 	p.shared, p.fresh, p.err = false, false, nil
 	return nil
@@ -76,14 +76,15 @@ func (p *Part) retreat() bool {
 		return false
 	}
 	d, marks, _, _ := prove(p.data, p.rec.marks[:n], p.t.s.c.Piece, nil)
-	if len(marks) < n || p.data.Truncate(d.size) != nil {
+	// This sync is about the length alone: the data has nothing dirty left.
+	if len(marks) < n || p.data.Truncate(d.size) != nil || p.data.Datasync() != nil {
 		return false
 	}
 	p.rec.d, p.rec.marks = d, marks
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.id.Complete = p.id.Complete && p.proven == d.size
-	p.held, p.proven, p.durable = d.size, d.size, d.size
+	p.held, p.proven, p.noted, p.durable = d.size, d.size, d.size, d.size
 	p.retired, p.err = true, nil
 	return true
 }

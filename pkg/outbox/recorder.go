@@ -120,6 +120,10 @@ func (r *recorder) state() *cursor {
 // durable slots meet the same disk within the pace, and tell.
 func (r *recorder) swift() {
 	r.p.cur.WriteAt(r.state().encode(), slotSwift*slotSize)
+	r.p.mu.Lock()
+	defer r.p.mu.Unlock()
+	r.p.noted = r.d.size
+	r.p.news.Broadcast()
 }
 
 // sync makes c durable: the data, then a slot that claims it, and the first

@@ -6,6 +6,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 )
 
@@ -84,7 +85,9 @@ func (s *Stage) Target(name, source string) (*Target, error) {
 	}
 	// What a crash left between linking and renaming (putLink) is still on
 	// the stage, or the next publishing makes it anew.
-	s.fs.Remove(s.c.Outbox + "/" + name + newSuffix)
+	for _, n := range []string{name, partName(name, 1), name + receiptSuffix} {
+		s.fs.Remove(s.c.Outbox + "/" + newName(n))
+	}
 	t.earlier = t.look(name)
 	return t, nil
 }
@@ -103,7 +106,8 @@ func parseStageName(name, file string) (gen uint32, suffix string, ok bool) {
 // load opens and proves a part of an earlier run; nil if there is nothing to
 // go on with.
 func (t *Target) load(gen uint32) *Part {
-	p := &Part{t: t, gen: gen}
+	p := t.part()
+	p.gen = gen
 	if p.openBoth(0) != nil {
 		return nil
 	}
@@ -129,7 +133,7 @@ func (t *Target) load(gen uint32) *Part {
 		}
 		return reject()
 	}
-	p.held, p.proven, p.durable = d.size, d.size, min(c.durable, d.size)
+	p.held, p.proven, p.noted, p.durable = d.size, d.size, d.size, min(c.durable, d.size)
 	p.slot = c.slot
 	p.rec = &recorder{p: p, d: d, marks: marks, seq: c.seq}
 	// A file that has a name in the outbox, or a place that cannot be read,
@@ -196,8 +200,15 @@ func (t *Target) New(id Identity) (*Part, error) {
 	return t.create(id)
 }
 
+func (t *Target) part() *Part {
+	p := &Part{t: t}
+	p.news = sync.NewCond(&p.mu)
+	return p
+}
+
 func (t *Target) create(id Identity) (*Part, error) {
-	p := &Part{t: t, id: id, fresh: true, changed: true}
+	p := t.part()
+	p.id, p.fresh, p.changed = id, true, true
 	var err error
 	for range 100 { // over what could not be removed
 		p.gen = t.next
