@@ -27,10 +27,14 @@ func (r *Reader) ReadRequest() (*Request, error) {
 		return nil, err
 	}
 	line, err := r.line(false, errLongRequestLine)
-	if err != nil {
-		if err == errLongRequestLine && !hasSpace(r.buf[r.start:r.end]) {
-			err = &Error{501, "method too long"}
+	if err == errLongRequestLine {
+		method, _, ok := cut(string(r.buf[r.start:min(r.end, r.start+MaxLine)]), ' ')
+		if !ok {
+			return nil, &Error{501, "method too long"}
 		}
+		return &Request{Method: method, Minor: 1}, err
+	}
+	if err != nil {
 		return nil, err
 	}
 	used += len(line) + 2
@@ -53,15 +57,6 @@ func (r *Reader) ReadRequest() (*Request, error) {
 }
 
 var errLongRequestLine error = &Error{414, "request line too long"}
-
-func hasSpace(b []byte) bool {
-	for _, c := range b[:min(len(b), MaxLine)] {
-		if c == ' ' {
-			return true
-		}
-	}
-	return false
-}
 
 // skipEmptyLines drops up to four empty lines before a request line (RFC 9112
 // section 2.2 asks for one), and looks at the first byte, so that something
