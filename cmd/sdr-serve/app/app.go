@@ -10,6 +10,7 @@ import (
 
 	"payload-ipc/pkg/agent"
 	"payload-ipc/pkg/serve"
+	"payload-ipc/pkg/sock"
 )
 
 const name = "sdr-serve"
@@ -52,7 +53,7 @@ func Run(ctx context.Context, args []string, std agent.Stdio) int {
 	l := newLines(log, w)
 	s.Events = l.event
 
-	ln, err := open(addr)
+	ln, err := sock.Listen(addr)
 	if err != nil {
 		log.Error().Str("listen", listen).Int("exit", agent.ExitFailure).Msg("cannot listen: " + err.Error())
 		return agent.ExitFailure
