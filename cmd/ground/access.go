@@ -118,14 +118,16 @@ func (a *access) open(token string, io *stdio) (*ground.Ground, error) {
 		fmt.Fprintf(io.err, "warning: the token travels unencrypted to %s; use https\n", u.Host)
 	}
 	say := io.err
-	return &ground.Ground{
-		API: &tasking.Client{API: strings.TrimSuffix(strings.TrimRight(a.api, "/"), "/tasking"), Token: token, Patience: a.patience,
-			OnRetry: func(err error, wait time.Duration) {
-				fmt.Fprintf(say, "%v; trying again in %v\n", err, wait.Round(100*time.Millisecond))
-			}},
-		AtOnce: a.atOnce,
-		Hold:   io.hold,
-	}, nil
+	client := &tasking.Client{
+		API: strings.TrimSuffix(strings.TrimRight(a.api, "/"), "/tasking"), Token: token, Patience: a.patience,
+		OnRetry: func(err error, wait time.Duration) {
+			fmt.Fprintf(say, "%v; trying again in %v\n", err, wait.Round(100*time.Millisecond))
+		},
+	}
+	if io.tune != nil {
+		io.tune(client)
+	}
+	return &ground.Ground{API: client, AtOnce: a.atOnce, Hold: io.hold}, nil
 }
 
 // discreet takes the token out of what is printed, as the last of several

@@ -10,16 +10,18 @@ import (
 	"github.com/spf13/pflag"
 
 	"payload-ipc/pkg/ground"
+	"payload-ipc/pkg/tasking"
 )
 
 // stdio is the world as a command sees it. hold ends when the user insists on
-// leaving at once.
+// leaving at once; tune, for tests, makes the client less patient.
 type stdio struct {
 	in     io.Reader
 	out    io.Writer
 	err    io.Writer
 	getenv func(string) string
 	hold   context.Context
+	tune   func(*tasking.Client)
 }
 
 const usage = `ground: two programs on one satellite, from the ground

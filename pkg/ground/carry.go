@@ -119,13 +119,21 @@ func (g *Ground) verify(ctx context.Context, p *plan.Plan, asked []tasking.Windo
 		return nil
 	}
 	for i, r := range asked {
+		id := &p.Windows[i].ID
+		var same []tasking.Window
 		seen := false
 		for _, w := range have {
-			if !w.Is(r) || !tasking.Live(w.State) {
-				continue
+			if w.Is(r) && tasking.Live(w.State) {
+				same = append(same, w)
+				seen = seen || w.ID == *id
 			}
-			if w.ID == p.Windows[i].ID {
-				seen, p.Windows[i].State = true, w.State
+		}
+		if !seen && len(same) > 0 { // listed under another id than the POST's
+			*id, seen = same[0].ID, true
+		}
+		for _, w := range same {
+			if w.ID == *id {
+				p.Windows[i].State = w.State
 				continue
 			}
 			g.tell(p.Satellite, "removing window %s, which is there twice", w.ID)
