@@ -93,8 +93,8 @@ func (m *Mock) serveCall(w http.ResponseWriter, r *http.Request, name string, an
 		r.Body = io.NopCloser(bytes.NewReader(body))
 	}
 	if r.Method != http.MethodGet {
-		m.hold(+1)
-		defer m.hold(-1)
+		m.hold()
+		defer func() { m.release(call.Status == http.StatusOK) }()
 	}
 	defer func() {
 		m.mu.Lock()
@@ -143,12 +143,26 @@ func writeJSON(w http.ResponseWriter, status int, body []byte) {
 	w.Write(body)
 }
 
-// hold counts changing calls, which keep time from jumping.
-func (m *Mock) hold(n int) {
+// patience is how long time waits for a client to try again.
+const patience = 15 * time.Second
+
+// hold keeps time from jumping while a call that changes something is in
+// flight, and release for some time after: a client in the middle of a
+// deployment must not see days go by between two of its calls.
+func (m *Mock) hold() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.busy += n
-	m.changed = time.Now()
+	m.busy++
+}
+
+func (m *Mock) release(ok bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.busy--
+	m.quiet = time.Now().Add(m.cfg.WarpAfter)
+	if !ok {
+		m.quiet = time.Now().Add(max(m.cfg.WarpAfter, patience))
+	}
 	m.wake()
 }
 

@@ -73,7 +73,7 @@ type Mock struct {
 	contacts   int64     // n of the last one
 	open       int       // windows that run now
 	busy       int       // changing calls in flight
-	changed    time.Time // host time of the last changing call
+	quiet      time.Time // host time before which time does not jump
 	idle       chan struct{}
 
 	poke     chan struct{}

@@ -16,7 +16,8 @@ var systemDirs = []string{"bin", "sbin", "lib", "lib32", "lib64", "libx32", "usr
 // system's parts mounted read-only over it (platform.md, Running user code).
 // The process must be alone in its mount namespace.
 func enterRoot(b box) error {
-	if err := unix.Mount(b.Root, b.Root, "", unix.MS_BIND, ""); err != nil {
+	// With a small /outbox, if the bus has mounted one.
+	if err := unix.Mount(b.Root, b.Root, "", unix.MS_BIND|unix.MS_REC, ""); err != nil {
 		return fmt.Errorf("root: %w", err)
 	}
 	for _, d := range systemDirs {

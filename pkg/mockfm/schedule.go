@@ -45,13 +45,10 @@ func (m *Mock) turn(ctx context.Context) time.Duration {
 	if !m.cfg.Warp || m.open > 0 {
 		return wait
 	}
-	// A client in the middle of a deployment must not see days go by between
-	// two of its calls.
-	quiet := m.cfg.WarpAfter - time.Since(m.changed)
 	if m.busy > 0 {
-		quiet = m.cfg.WarpAfter
+		return wait
 	}
-	if quiet > 0 {
+	if quiet := time.Until(m.quiet); quiet > 0 {
 		return min(wait, quiet)
 	}
 	m.clock.jump(next)

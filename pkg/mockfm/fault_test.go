@@ -1,0 +1,187 @@
+package mockfm
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestParseFault(t *testing.T) {
+	for _, c := range []struct {
+		text string
+		want Fault
+	}{
+		{"window=lost-after", Fault{Place: "window", Kind: "lost-after", Times: 1, Delay: 5 * time.Second}},
+		{"any=503,times=0,skip=2", Fault{Place: "any", Kind: "status", Status: 503, Skip: 2}},
+		{"upload=429,retry-after=3s", Fault{Place: "upload", Kind: "status", Status: 429, Times: 1, RetryAfter: 3 * time.Second}},
+		{"SDR=clock-step,at=10s,by=-1h", Fault{Place: "SDR", Kind: "clock-step", At: 10 * time.Second, By: -time.Hour, Size: 64000}},
+		{"IPI=disk-full,size=4KiB,times=1", Fault{Place: "IPI", Kind: "disk-full", Size: 4096, Times: 1}},
+	} {
+		if got, err := ParseFault(c.text); err != nil || got != c.want {
+			t.Errorf("%s: got %+v %v, want %+v", c.text, got, err, c.want)
+		}
+	}
+	for _, text := range []string{
+		"", "window", "window=", "window=200", "window=600", "window=clock-unset", "SDR=lost-after", "GPS=power-cut",
+		"any=slow,delay=-1s", "any=slow,delay=1", "window=503,times=x", "SDR=disk-full,size=0", "SDR=power-cut,when=3s",
+	} {
+		if got, err := ParseFault(text); err == nil {
+			t.Errorf("%q: got %+v, want an error", text, got)
+		}
+	}
+}
+
+// Each fault of the API, what the client sees of it, and whether the call took
+// effect all the same.
+func TestCallFaults(t *testing.T) {
+	for _, c := range []struct {
+		fault     string
+		status    int // 0: no whole answer
+		body      string
+		scheduled bool
+	}{
+		{"window=lost-before", 0, "", false},
+		{"window=lost-after", 0, "", true},
+		{"any=lost-after,skip=1", 200, `"id"`, true}, // hits the look-up afterwards
+		{"window=half", 0, `{"data":{`, true},
+		{"window=503", 503, "Service Unavailable", false},
+		{"window=429,retry-after=2s", 429, "Too Many", false},
+		{"window=html", 200, "<!DOCTYPE html>", false},
+		{"window=types", 200, `[7]`, false},
+		{"window=big", 200, "xxxx", false},
+		{"window=slow,delay=300ms", 200, `"id"`, true},
+		{"windows=503", 200, `"id"`, true},
+	} {
+		t.Run(c.fault, func(t *testing.T) {
+			m := desk(t, Config{})
+			f, err := ParseFault(c.fault)
+			if err != nil {
+				t.Fatal(err)
+			}
+			m.AddFault(f)
+			begun := time.Now()
+			status, body := sendWindow(t, m, "SDR", m.Now().Add(24*time.Hour), 60, "/x")
+			if status != c.status || !strings.Contains(string(body), c.body) {
+				t.Errorf("got %d %.80s, want %d %s", status, body, c.status, c.body)
+			}
+			if took := time.Since(begun); f.Kind == "slow" && took < f.Delay {
+				t.Errorf("took %v, want %v", took, f.Delay)
+			}
+			m.mu.Lock()
+			scheduled := len(m.windows) == 1
+			m.mu.Unlock()
+			if scheduled != c.scheduled {
+				t.Errorf("scheduled %v, want %v", scheduled, c.scheduled)
+			}
+			calls := m.Calls()
+			if len(calls) != 1 || calls[0].Name != "window" || calls[0].Body == "" {
+				t.Errorf("calls: %+v", calls)
+			}
+		})
+	}
+	t.Run("unknown-state", func(t *testing.T) {
+		m := desk(t, Config{Faults: []Fault{{Place: "windows", Kind: "unknown-state"}}})
+		sendWindow(t, m, "SDR", m.Now().Add(24*time.Hour), 60, "/x")
+		if _, body := get(t, m, "/tasking/windows?satellite_id=FM1"); !strings.Contains(string(body), `"state":"ON_HOLD"`) {
+			t.Errorf("got %s", body)
+		}
+	})
+}
+
+// One misfortune for each payload, and a second window without.
+func TestPayloadFaults(t *testing.T) {
+	t.Parallel()
+	faults := []string{
+		"SDR=clock-unset,times=1", "SABERTOOTH=clock-step,at=2s,by=-1h", "IPI=power-cut,at=2s", "DEXTER=disk-full,size=64KB",
+	}
+	cfg := Config{Shortest: 5 * time.Second}
+	for _, text := range faults {
+		f, err := ParseFault(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg.Faults = append(cfg.Faults, f)
+	}
+	m := withNamespaces(t, cfg)
+	const prog = `
+busybox date +%s >/outbox/$1.from
+busybox dd if=/dev/zero of=/outbox/$1.big bs=1000 count=100 2>/outbox/$1.dd
+busybox sleep 4
+busybox date +%s >/outbox/$1.to
+`
+	at := tomorrow(m)
+	outcomes := map[string]string{}
+	for payload, name := range map[string]string{"SDR": "unset", "SABERTOOTH": "step", "IPI": "power", "DEXTER": "disk"} {
+		outcomes[name] = run(t, m, payload, at, 6, install(t, m, payload, "prog", prog), name)
+	}
+	run(t, m, "SDR", at.Add(4*time.Hour), 6, "/persist/prog", "none")
+	settle(t, m)
+	files := bucketOf(t, m)
+	stamp := func(name string) (n int64) { fmt.Sscan(files[name], &n); return n }
+	if got := stamp("unset.from"); got < 0 || got > 5 {
+		t.Errorf("clock-unset: the window opened at %d, want 1970", got)
+	}
+	if got := stamp("step.to") - stamp("step.from"); got < -3600+3 || got > -3600+6 {
+		t.Errorf("clock-step: 4 s took %d s on the payload, want -3596", got)
+	}
+	if got := outcomeOf(t, m, outcomes["power"]); got != "killed by the power cut" {
+		t.Errorf("power-cut: outcome %q", got)
+	}
+	if _, ok := files["power.to"]; ok || len(files["power.big"]) != 100_000 {
+		t.Errorf("power-cut: want what was there by then and no more")
+	}
+	if got := len(files["disk.big"]); got == 0 || got > 64_000 {
+		t.Errorf("disk-full: %d bytes in an outbox of 64,000", got)
+	}
+	if got := len(files["none.big"]); got != 100_000 {
+		t.Errorf("no fault: got %d bytes, want 100000", got)
+	}
+	if from := stamp("none.from"); from < at.Add(4*time.Hour).Unix() {
+		t.Errorf("no fault: clock %d", from)
+	}
+}
+
+// A pulled cable is silence, not a refusal, and heals.
+func TestLinkCut(t *testing.T) {
+	t.Parallel()
+	f, _ := ParseFault("SDR=link-cut,at=3s,for=4s")
+	m := withNamespaces(t, Config{Shortest: 5 * time.Second, Faults: []Fault{f}})
+	server := install(t, m, "SDR", "server", "echo hello >/persist/hi; exec busybox httpd -f -p 10101 -h /persist\n")
+	client := install(t, m, "SABERTOOTH", "client", `
+while :; do
+	busybox timeout 1 busybox wget -q -O - http://10.2.1.12:10101/hi >/dev/null 2>&1 && echo yes || echo no
+	busybox sleep 0.5
+done >/outbox/log`)
+	at := tomorrow(m)
+	run(t, m, "SDR", at, 12, server)
+	run(t, m, "SABERTOOTH", at, 12, client)
+	settle(t, m)
+	log := bucketOf(t, m)["log"]
+	cut, healed := strings.Index(log, "yes\nno\n"), strings.LastIndex(log, "no\nyes\n")
+	if cut < 0 || healed < cut {
+		t.Errorf("want yes, then no, then yes; got %q", log)
+	}
+}
+
+func TestParseSize(t *testing.T) {
+	for text, want := range map[string]int64{"1": 1, "125KB": 125_000, "64KiB": 65_536, "10MB": 10_000_000, "1MiB": 1 << 20} {
+		if got, err := ParseSize(text); err != nil || got != want {
+			t.Errorf("%s: got %d %v, want %d", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"", "KB", "-1", "1.5MB", "9999999999MB", "12 KB", "1GB"} {
+		if got, err := ParseSize(text); err == nil {
+			t.Errorf("%q: got %d, want an error", text, got)
+		}
+	}
+}
+
+// The grammar that --help prints is the one that is parsed.
+func TestFaultHelp(t *testing.T) {
+	for _, word := range append(append(callNames, callKinds...), payloadKinds...) {
+		if !strings.Contains(FaultHelp, word) {
+			t.Errorf("FaultHelp does not mention %s", word)
+		}
+	}
+}
