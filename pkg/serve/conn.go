@@ -2,7 +2,6 @@ package serve
 
 import (
 	"errors"
-	"io"
 	"net"
 	"net/netip"
 	"sync"
@@ -80,7 +79,7 @@ func (c *conn) run() {
 		open, err := c.exchange()
 		if err != nil {
 			c.abort()
-			c.done(Cut, reason(err))
+			c.done(Cut, c.reason(err))
 			return
 		}
 		c.done(Answered, "")
@@ -254,16 +253,15 @@ func errno(err error) syscall.Errno {
 	return e
 }
 
-// reason is err in few words without addresses, for a log.
-func reason(err error) string {
-	var e syscall.Errno
-	switch {
-	case errors.As(err, &e):
+// reason says in few words, for a log, why an answer was cut.
+func (c *conn) reason(err error) string {
+	select {
+	case <-c.r.over:
+		return errEnded.Error()
+	default:
+	}
+	if e := errno(err); e != 0 {
 		return e.Error()
-	case errors.Is(err, net.ErrClosed):
-		return "window over"
-	case errors.Is(err, io.ErrClosedPipe):
-		return "peer gone"
 	}
 	return err.Error()
 }
