@@ -222,10 +222,10 @@ func (m *Mock) postUpload(r *http.Request) (any, error) {
 	if u.path, ok = destination(q.Get("destination_path")); !ok {
 		return nil, refuse(http.StatusBadRequest, "destination_path %q is not an absolute path to a file in a writable place", q.Get("destination_path"))
 	}
-	if u.executable, err = flag(q.Get("executable")); err != nil {
+	if u.executable, err = yesNo(q.Get("executable")); err != nil {
 		return nil, refuse(http.StatusBadRequest, "executable: %v", err)
 	}
-	if _, err = flag(q.Get("itar")); err != nil {
+	if _, err = yesNo(q.Get("itar")); err != nil {
 		return nil, refuse(http.StatusBadRequest, "itar: %v", err)
 	}
 	body, err := formFile(r)
@@ -296,7 +296,7 @@ func (m *Mock) getUploads(*http.Request) (any, error) {
 	return rows, nil
 }
 
-func flag(s string) (bool, error) {
+func yesNo(s string) (bool, error) {
 	if s == "" {
 		return false, nil
 	}
