@@ -131,7 +131,10 @@ func (d *digest) published(name string) Published {
 // rerr is a failed read, not a file that is too short; werr one of the sink.
 func prove(src File, marks []mark, grid int64, sink File) (d *digest, good []mark, rerr, werr error) {
 	d = newDigest(grid)
-	buf := make([]byte, blockSize)
+	if len(marks) == 0 {
+		return d, marks, nil, nil
+	}
+	buf := make([]byte, min(blockSize, marks[len(marks)-1].end))
 	for i, m := range marks {
 		e := d.clone()
 		for e.size < m.end {

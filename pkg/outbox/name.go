@@ -67,6 +67,12 @@ func CheckNames(names []string, reserved ...string) error {
 				return fmt.Errorf("%q: %q would meet it in /outbox", n, o)
 			}
 		}
+		base, ok := strings.CutSuffix(n, partSuffix)
+		if i := strings.LastIndexByte(base, '.'); ok && i >= 0 && strings.Trim(base[i+1:], "0123456789") == "" {
+			if o, ok := owner[base[:i]]; ok {
+				return fmt.Errorf("%q: a part of %q would meet it in /outbox", n, o)
+			}
+		}
 	}
 	return nil
 }

@@ -98,7 +98,7 @@ func (p *Part) final() error {
 		start := p.t.s.now()
 		err := p.data.Datasync()
 		if err == nil {
-			p.t.s.pace.saw(p.proven-p.durable, p.t.s.now().Sub(start))
+			p.t.s.pace.saw(p.proven-p.durable, p.t.s.now().Sub(start), 1)
 			return nil
 		}
 		p.fail(deadError(p.path(dataSuffix), err))
@@ -155,9 +155,9 @@ func (p *Part) withdraw() {
 	if err != nil || size > p.proven {
 		return
 	}
-	a, b := make([]byte, blockSize), make([]byte, blockSize)
+	a, b := make([]byte, min(blockSize, size)), make([]byte, min(blockSize, size))
 	for off := int64(0); off < size; {
-		n := min(blockSize, size-off)
+		n := min(int64(len(a)), size-off)
 		if k, _ := f.ReadAt(a[:n], off); int64(k) < n {
 			return
 		}

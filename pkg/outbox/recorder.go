@@ -89,8 +89,8 @@ func (r *recorder) catchUp() error {
 	if r.d.size >= n {
 		return nil
 	}
-	if r.buf == nil {
-		r.buf = make([]byte, blockSize)
+	if want := min(blockSize, n-r.d.size); int64(len(r.buf)) < want {
+		r.buf = make([]byte, want)
 	}
 	for r.d.size < n {
 		b := r.buf[:min(int64(len(r.buf)), n-r.d.size)]
@@ -152,7 +152,7 @@ func (r *recorder) sync(c *cursor) error {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s.pace.saw(c.proven()-p.durable, s.now().Sub(start))
+	s.pace.saw(c.proven()-p.durable, s.now().Sub(start), 2)
 	p.durable = c.proven()
 	p.changed = p.id != c.id
 	return nil

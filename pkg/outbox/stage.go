@@ -136,14 +136,15 @@ const (
 	guessedRate = 10e6 // slow eMMC
 )
 
-func (p *pace) saw(bytes int64, took time.Duration) {
+// saw is told of bytes that took so long with so many syncs.
+func (p *pace) saw(bytes int64, took time.Duration, syncs int) {
 	if took <= 0 {
 		return
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if bytes < little {
-		p.late = max(p.late, took)
+		p.late = max(p.late, took/time.Duration(syncs))
 		return
 	}
 	rate := float64(bytes) / took.Seconds()

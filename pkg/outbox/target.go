@@ -176,7 +176,7 @@ func (t *Target) look(name string) *Published {
 		return nil
 	}
 	d := newDigest(t.s.c.Piece)
-	buf := make([]byte, blockSize)
+	buf := make([]byte, min(blockSize, size))
 	for d.size < size {
 		n, err := f.ReadAt(buf[:min(int64(len(buf)), size-d.size)], d.size)
 		d.write(buf[:n])
