@@ -4,7 +4,9 @@ BIN    ?= bin
 CMDS   := $(patsubst cmd/%/main.go,%,$(wildcard cmd/*/main.go))
 AGENTS := $(filter sdr-serve sabertooth-fetch payload,$(CMDS))
 HOST   := $(addprefix $(BIN)/,$(CMDS))
-FLIGHT := $(addprefix $(BIN)/linux-arm64/,$(AGENTS))
+# FLIGHT_ARCH=arm builds for DEXTER.
+FLIGHT_ARCH ?= arm64
+FLIGHT := $(addprefix $(BIN)/linux-$(FLIGHT_ARCH)/,$(AGENTS))
 UPLINK := $(addprefix $(BIN)/uplink/,$(AGENTS))
 
 # The commit that last touched what flies, so that a change elsewhere does not
@@ -13,7 +15,7 @@ COMMIT  = $(shell scripts/flight-commit)
 STAMP   = -X payload-ipc/pkg/agent.Commit=$(COMMIT)
 # No inlining: 10 % off the packed size, and traces stay readable. The older
 # collector: another 1 %; these heaps are small. overlay/README.md has the rest.
-FLY     = CGO_ENABLED=0 GOOS=linux GOARCH=arm64 GOEXPERIMENT=nogreenteagc $(GO) build -trimpath -buildvcs=false \
+FLY     = CGO_ENABLED=0 GOOS=linux GOARCH=$(FLIGHT_ARCH) GOEXPERIMENT=nogreenteagc $(GO) build -trimpath -buildvcs=false \
           -overlay=$(BIN)/overlay.json -gcflags=all=-l -ldflags='-s -w -buildid= $(STAMP)'
 
 all: $(HOST) payload
@@ -24,7 +26,7 @@ $(HOST): $(BIN)/%: FORCE
 	$(GO) build -o $@ -ldflags='$(STAMP)' ./cmd/$*
 
 # An unchanged program keeps its old file, so that it is not packed again.
-$(FLIGHT): $(BIN)/linux-arm64/%: $(BIN)/overlay.json $(BIN)/pack FORCE
+$(FLIGHT): $(BIN)/linux-$(FLIGHT_ARCH)/%: $(BIN)/overlay.json $(BIN)/pack FORCE
 	$(FLY) -o $@.new ./cmd/$*
 	$(BIN)/pack strip $@.new
 	if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
@@ -36,7 +38,7 @@ $(addprefix $(BIN)/twin/,$(AGENTS)): $(BIN)/twin/%: $(BIN)/overlay.json FORCE
 $(BIN)/overlay.json: FORCE
 	mkdir -p $(BIN) && scripts/overlay >$@
 
-$(UPLINK): $(BIN)/uplink/%: $(BIN)/linux-arm64/% scripts/pack scripts/unpack.sh $(wildcard pkg/pack/*.go) | $(BIN)/pack
+$(UPLINK): $(BIN)/uplink/%: $(BIN)/linux-$(FLIGHT_ARCH)/% scripts/pack scripts/unpack.sh $(wildcard pkg/pack/*.go) | $(BIN)/pack
 	PACK=$(BIN)/pack scripts/pack $< $@
 
 test: peers

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// A rule of design section 2: packages may or may not import others. Without
+// direct, what is imported by way of others counts too.
+type rule struct {
+	packages string // space separated; a last * stands for anything
+	direct   bool
+	only     string // nothing but these; empty for anything
+	never    string // none of these
+	why      string
+}
+
+const (
+	ground = "payload-ipc/pkg/ground payload-ipc/pkg/plan payload-ipc/pkg/tasking payload-ipc/pkg/review payload-ipc/pkg/mockfm payload-ipc/pkg/pack"
+	agents = "payload-ipc/cmd/sdr-serve* payload-ipc/cmd/sabertooth-fetch* payload-ipc/cmd/payload"
+	flying = agents + " payload-ipc/pkg/agent payload-ipc/pkg/serve payload-ipc/pkg/fetch payload-ipc/pkg/outbox" +
+		" payload-ipc/pkg/http1 payload-ipc/pkg/window payload-ipc/pkg/sock"
+)
+
+var rules = []rule{
+	{"payload-ipc/pkg/window payload-ipc/pkg/http1 payload-ipc/pkg/sock", true, "std", "",
+		"what all else stands on stands on the standard library alone"},
+	{"payload-ipc/pkg/outbox", true, "std payload-ipc/pkg/window", "",
+		"staging and publishing know nothing of where bytes come from"},
+	{"payload-ipc/pkg/serve", true, "std payload-ipc/pkg/http1 payload-ipc/pkg/window", "",
+		"the file server is an engine: no log, no flags, no fetching"},
+	{"payload-ipc/pkg/fetch", true, "std payload-ipc/pkg/http1 payload-ipc/pkg/window payload-ipc/pkg/outbox github.com/cenkalti/backoff/v4", "",
+		"the retrieval is an engine: no log, no flags, no serving"},
+	{"payload-ipc/pkg/serve payload-ipc/pkg/fetch payload-ipc/pkg/outbox payload-ipc/pkg/http1 payload-ipc/pkg/window payload-ipc/pkg/sock", false, "",
+		"github.com/spf13/pflag github.com/rs/zerolog*",
+		"only agent and the commands know flags and logs; engines report by one callback"},
+	{"payload-ipc/pkg/serve", false, "", "payload-ipc/pkg/fetch payload-ipc/pkg/outbox", "a server that can fetch costs uplink"},
+	{"payload-ipc/pkg/fetch", false, "", "payload-ipc/pkg/serve", "a fetcher that can serve costs uplink"},
+	{flying, false, "", ground, "what stays on the ground is not uplinked"},
+	{flying, false, "", "net/http* crypto/tls crypto/x509", "2.5 MB packed: 20 days of uplink"},
+	{flying, false, "", "text/template html/template", "calls methods by name, so the linker keeps every method of every type"},
+	{flying, false, "", "regexp net/url html os/exec log/slog", "20 to 60 KB each, and none is needed"},
+	{flying, false, "", "net/textproto", "62 KB, lenient and unbounded; http1 has its own bounds"},
+	{flying, true, "", "encoding/json", "the flight build has a stand-in that only makes zerolog compile (overlay/encoding/json)"},
+	{flying, true, "", "math/rand math/rand/v2", "the flight build has a stand-in with what backoff needs (overlay/math/rand)"},
+	{flying, true, "", "testing testing/* net/http/httptest", "tests stay on the ground"},
+}
+
+func matches(list, path string) bool {
+	for _, p := range strings.Fields(list) {
+		if prefix, ok := strings.CutSuffix(p, "*"); path == p || ok && strings.HasPrefix(path, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// imports tells, for all packages that fly and all they stand on, what each
+// imports: in linux/arm64, without tests.
+func imports(t *testing.T) (direct, all map[string][]string, std map[string]bool) {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-deps", "-f", "{{.ImportPath}} {{.Standard}} {{join .Imports \" \"}}", "payload-ipc/...")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH=arm64")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	direct, all, std = map[string][]string{}, map[string][]string{}, map[string]bool{}
+	// -deps lists what is imported before what imports it.
+	for line := range strings.Lines(string(out)) {
+		f := strings.Fields(line)
+		name, deps := f[0], f[2:]
+		direct[name], std[name] = deps, f[1] == "true"
+		for _, d := range deps {
+			all[name] = append(append(all[name], d), all[d]...)
+		}
+		slices.Sort(all[name])
+		all[name] = slices.Compact(all[name])
+	}
+	return direct, all, std
+}
+
+// broken returns a line for each import that r forbids.
+func (r rule) broken(name string, imports []string, std map[string]bool) (lines []string) {
+	for _, i := range imports {
+		if matches(r.never, i) || r.only != "" && !matches(r.only, i) && !(matches(r.only, "std") && std[i]) {
+			lines = append(lines, name+" imports "+i+": "+r.why)
+		}
+	}
+	return lines
+}
+
+func TestImportRules(t *testing.T) {
+	direct, all, std := imports(t)
+	for _, r := range rules {
+		hit := false
+		for name := range direct {
+			if !matches(r.packages, name) {
+				continue
+			}
+			hit = true
+			deps := all[name]
+			if r.direct {
+				deps = direct[name]
+			}
+			for _, line := range r.broken(name, deps, std) {
+				t.Error(line)
+			}
+		}
+		if !hit {
+			t.Errorf("no package %s", r.packages)
+		}
+	}
+}
+
+// A rule can be broken: by the package itself, by what it imports, and by a
+// package outside a closed list.
+func TestImportRulesCanFail(t *testing.T) {
+	direct, all, std := imports(t)
+	const name = "payload-ipc/pkg/tasking"
+	for _, c := range []struct {
+		rule rule
+		deps []string
+		want bool
+	}{
+		{rule{direct: true, never: "net/http"}, direct[name], true},
+		{rule{never: "crypto/tls"}, all[name], true},
+		{rule{direct: true, never: "crypto/tls"}, direct[name], false},
+		{rule{direct: true, only: "std"}, direct["payload-ipc/pkg/serve"], true},
+		{rule{direct: true, only: "std payload-ipc/*"}, direct["payload-ipc/pkg/serve"], false},
+	} {
+		if got := c.rule.broken(name, c.deps, std) != nil; got != c.want {
+			t.Errorf("%+v: broken %v, want %v", c.rule, got, c.want)
+		}
+	}
+}
