@@ -201,3 +201,8 @@ func (p *peer) get(t testing.TB, method, path string, lines ...string) answer {
 func isReset(err error) bool {
 	return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
+
+func mkfifo(t testing.TB, path string) {
+	t.Helper()
+	must(t, syscall.Mkfifo(path, 0o644))
+}

@@ -143,7 +143,7 @@ func TestStall(t *testing.T) {
 			}
 			time.Sleep(19 * time.Second)
 		}
-		time.Sleep(time.Second)
+		time.Sleep(500 * time.Millisecond)
 		e := events()
 		if len(e) != 0 {
 			t.Fatalf("dropped early: %+v", e)
