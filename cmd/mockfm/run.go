@@ -82,6 +82,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return 1
 	}
 	fmt.Fprintf(stdout, "api %s\ns3 %s\nsandbox %s\nstate %s\n", m.URL(), m.S3URL(), m.Sandbox(), cfg.State)
+	if how, err := m.Foreign(); err == nil {
+		fmt.Fprintf(stdout, "arm64 yes %s\n", how)
+	} else {
+		fmt.Fprintf(stdout, "arm64 no: %v\n", err)
+	}
 	<-ctx.Done()
 	if err := m.Close(); err != nil {
 		fmt.Fprintf(stderr, "mockfm: %v\n", err)

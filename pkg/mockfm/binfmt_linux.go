@@ -44,23 +44,24 @@ func emulators(arm64 string) []emulator {
 
 // registerEmulators mounts a binfmt_misc of our own user namespace on dir, and
 // tells it of the emulators, opened now (flag F) so that they work in any root.
-// It returns a note for each that foreign programs will miss.
-func registerEmulators(dir string, all []emulator) (notes []string) {
+// It returns for each why its programs cannot run, or "".
+func registerEmulators(dir string, all []emulator) []string {
 	at := filepath.Join(dir, "binfmt")
 	err := mountOn("binfmt_misc", at, "binfmt_misc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC)
-	for _, e := range all {
+	why := make([]string, len(all))
+	for i, e := range all {
 		switch {
 		case native(e.Arch):
 		case e.Path == "":
-			notes = append(notes, fmt.Sprintf("%s programs cannot run: %s is not installed", e.Arch, e.Name))
+			why[i] = e.Name + " is not installed"
 		case err != nil:
-			notes = append(notes, fmt.Sprintf("%s programs cannot run: binfmt_misc: %v", e.Arch, err))
+			why[i] = fmt.Sprintf("binfmt_misc cannot be mounted here: %v", err)
 		default:
 			entry := fmt.Sprintf(":mockfm-%s:M::%s:%s:%s:F", e.Arch, e.Magic, e.Mask, e.Path)
 			if err := os.WriteFile(filepath.Join(at, "register"), []byte(entry), 0o200); err != nil {
-				notes = append(notes, fmt.Sprintf("%s programs cannot run: binfmt_misc: %v", e.Arch, err))
+				why[i] = fmt.Sprintf("binfmt_misc does not take %s: %v", e.Path, err)
 			}
 		}
 	}
-	return notes
+	return why
 }

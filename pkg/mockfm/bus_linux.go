@@ -39,7 +39,7 @@ type order struct {
 type report struct {
 	N       int
 	Error   string
-	Notes   []string
+	Notes   []string // to setup: for each emulator why it is no use, or ""
 	Outcome outcome
 }
 

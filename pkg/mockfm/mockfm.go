@@ -202,6 +202,10 @@ func (m *Mock) S3URL() string { return m.s3u }
 // Sandbox in use once started: namespaces or plain.
 func (m *Mock) Sandbox() string { return m.box.name() }
 
+// Foreign says how programs for the payloads' arm64 machines run here, such as
+// "under qemu-aarch64-static", or why they cannot.
+func (m *Mock) Foreign() (how string, err error) { return m.box.foreign() }
+
 // Now is satellite time.
 func (m *Mock) Now() time.Time { return m.clock.now() }
 

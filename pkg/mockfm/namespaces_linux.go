@@ -19,6 +19,8 @@ type namespaces struct {
 	cmd    *exec.Cmd
 	errors *tail
 	orders io.WriteCloser
+	arm64  string // the emulator, "" if none is needed
+	cannot string // why arm64 programs do not run
 
 	mu   sync.Mutex
 	n    int
@@ -55,13 +57,19 @@ func newNamespaces(cfg Config, event func(string, ...any)) (sandbox, error) {
 		n.shut()
 		return nil, err
 	}
-	r, err := n.order(order{Verb: "setup", Setup: setup{Dir: dir, Emulators: emulators(cfg.Emulator)}})
+	all := emulators(cfg.Emulator)
+	r, err := n.order(order{Verb: "setup", Setup: setup{Dir: dir, Emulators: all}})
 	if err != nil {
 		n.shut()
 		return nil, err
 	}
-	for _, note := range r.Notes {
-		event("%s", note)
+	for i, why := range r.Notes {
+		switch {
+		case all[i].Arch == "arm64":
+			n.arm64, n.cannot = all[i].Path, why
+		case why != "":
+			event("%s programs cannot run: %s", all[i].Arch, why)
+		}
 	}
 	return n, nil
 }
@@ -108,6 +116,16 @@ func (n *namespaces) order(o order) (report, error) {
 }
 
 func (n *namespaces) name() string { return "namespaces" }
+
+func (n *namespaces) foreign() (string, error) {
+	if n.cannot != "" {
+		return "", errors.New(n.cannot)
+	}
+	if native("arm64") {
+		return "natively", nil
+	}
+	return "under " + filepath.Base(n.arm64), nil
+}
 
 func (n *namespaces) open(b box) error {
 	_, err := n.order(order{Verb: "open", Box: b})

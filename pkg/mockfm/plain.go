@@ -1,6 +1,7 @@
 package mockfm
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -28,6 +29,12 @@ type child struct {
 func newPlain() sandbox { return &plain{boxes: map[string]*child{}} }
 
 func (p *plain) name() string { return "plain" }
+
+func (p *plain) foreign() (string, error) {
+	// Even where the host could run them: a packed one unpacks itself to
+	// /persist, which here is not ours.
+	return "", errors.New("the plain sandbox runs programs of this machine only")
+}
 
 func (p *plain) link(string, bool) error { return nil }
 

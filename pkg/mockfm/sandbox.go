@@ -8,6 +8,9 @@ import (
 // A sandbox runs payloads: powered on for a window, off at its end.
 type sandbox interface {
 	name() string
+	// foreign says how programs of the payloads' own machine run, or why they
+	// cannot.
+	foreign() (how string, err error)
 	// open powers a payload on and starts the program. An error means that it
 	// was never on.
 	open(box) error
