@@ -20,7 +20,7 @@ const (
 	slots     = 3
 	slotSwift = 2 // not synced
 	maxMarks  = 24
-	magic     = "sfc1"
+	magic     = "sfc2"
 	headSize  = len(magic) + 4 + 8 + 4 // magic, length, sequence, generation
 )
 
@@ -63,6 +63,7 @@ func (c *cursor) encode() []byte {
 		b = append(b, s...)
 	}
 	b = le.AppendUint64(b, uint64(c.id.Total))
+	b = le.AppendUint64(b, uint64(c.id.Base))
 	var flags byte
 	if c.id.Complete {
 		flags |= 1
@@ -107,12 +108,12 @@ func decodeCursor(b []byte) (*cursor, bool) {
 	}
 	c.name, c.source = text(), text()
 	c.id.Snapshot, c.id.Validator, c.id.Verified = text(), text(), Verified(text())
-	if len(r) < 10 || len(r) != 10+40*int(r[9]) || r[8] > 3 {
+	if len(r) < 18 || len(r) != 18+40*int(r[17]) || r[16] > 3 {
 		return nil, false
 	}
-	c.id.Total = int64(le.Uint64(r))
-	c.id.Complete, c.id.Sealed = r[8]&1 != 0, r[8]&2 != 0
-	for r, last := r[10:], int64(0); len(r) > 0; r = r[40:] {
+	c.id.Total, c.id.Base = int64(le.Uint64(r)), int64(le.Uint64(r[8:]))
+	c.id.Complete, c.id.Sealed = r[16]&1 != 0, r[16]&2 != 0
+	for r, last := r[18:], int64(0); len(r) > 0; r = r[40:] {
 		m := mark{end: int64(le.Uint64(r)), sum: [32]byte(r[8:40])}
 		if m.end <= last {
 			return nil, false

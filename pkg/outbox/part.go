@@ -28,6 +28,7 @@ type Identity struct {
 	Snapshot  string // URL path of the snapshot, or ""
 	Validator string // ETag or whatever may deny a continuation, or ""
 	Total     int64  // bytes the server told, -1 unknown
+	Base      int64  // where on the peer the part's first byte stands
 	Verified  Verified
 	Complete  bool // the last byte is held and proven: only publishing is left
 	Sealed    bool // the generation is gone from the server: never to be continued

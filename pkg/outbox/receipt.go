@@ -52,8 +52,8 @@ func (r *Receipt) Bytes(p Published) {
 
 // Encode is the receipt as one line of JSON, shorter than MaxReceipt. What
 // does not fit is left out or cut, in this order: the pieces, the sealed
-// generations, then the end of every text, marked by "...". Same receipt, same
-// bytes.
+// generations, the end of every text, marked by "...", and the earlier file.
+// Same receipt, same bytes.
 func (r *Receipt) Encode() []byte {
 	q := *r
 	b := q.encode(MaxReceipt)
@@ -64,14 +64,15 @@ func (r *Receipt) Encode() []byte {
 	if len(b) >= MaxReceipt {
 		q.Sealed = nil
 	}
-	// A name is at most 484 bytes long with its escapes, the figures and keys
-	// about 900: at 40 for each text it fits, whatever the texts are.
-	for _, n := range []int{MaxReceipt, 600, 300, 150, 80, 40} {
+	for _, n := range []int{MaxReceipt, 600, 300, 150, 80} {
 		if b = q.encode(n); len(b) < MaxReceipt {
-			break
+			return b
 		}
 	}
-	return b
+	// A name is at most 484 bytes long with its escapes, the figures and keys
+	// about 900: so it fits, whatever the texts are.
+	q.earlier = nil
+	return q.encode(40)
 }
 
 // encode cuts each text to at most n bytes of JSON.
