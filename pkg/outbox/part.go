@@ -160,11 +160,30 @@ func (p *Part) Append(b []byte) error {
 	return nil
 }
 
+// Rewrite replaces held bytes that are not proven: what a bad piece needs that
+// is asked again alone. Where b would reach outside of them nothing changes.
+func (p *Part) Rewrite(b []byte, off int64) error {
+	switch {
+	case p.closed:
+		return ErrClosed
+	case p.dead():
+		return p.Err()
+	case off < p.Proven() || off > p.held-int64(len(b)):
+		return fmt.Errorf("rewrite outside of the unproven bytes: got %d bytes at %d, want %d to %d", len(b), off, p.Proven(), p.held)
+	}
+	_, err := p.data.WriteAt(b, off)
+	return diskError("write", p.path(dataSuffix), err)
+}
+
 // Prove declares all held bytes proven. It waits until what was proven before
 // is hashed and noted, never for a sync: so hashing overlaps with the network,
 // and a SIGKILL costs no more than the piece in flight and the one before it.
 // Errors are those of the background, see Err.
-func (p *Part) Prove() error {
+func (p *Part) Prove() error { return p.ProveTo(p.held) }
+
+// ProveTo declares the first n held bytes proven, as Prove does all of them.
+// What was proven stays so.
+func (p *Part) ProveTo(n int64) error {
 	if p.closed {
 		return ErrClosed
 	}
@@ -172,7 +191,7 @@ func (p *Part) Prove() error {
 	for p.rec.wake != nil && p.noted < p.proven && p.err == nil {
 		p.news.Wait()
 	}
-	p.proven = p.held
+	p.proven = max(p.proven, min(n, p.held))
 	err := p.err
 	p.mu.Unlock()
 	p.rec.nudge()

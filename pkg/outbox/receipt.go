@@ -35,6 +35,7 @@ type Receipt struct {
 	Pieces        [][32]byte
 
 	// Additions to design.md section 5, left out when they say nothing.
+	Offset    int64 // where on the peer the first byte published stands
 	PieceSize int64 // with Pieces
 	LineEnd   int64 // of a partial file: offset behind the last whole line
 	NULs      NULs
@@ -124,6 +125,9 @@ func (r *Receipt) encode(n int) []byte {
 	j.close(']')
 	if len(r.Pieces) > 0 {
 		j.int("piece_size", r.PieceSize)
+	}
+	if r.Offset > 0 {
+		j.int("offset", r.Offset)
 	}
 	if r.Status == "partial" && r.SHA256 != "" {
 		j.int("line_end", r.LineEnd)
