@@ -11,6 +11,7 @@ import (
 // 100 columns except for the commands themselves.
 func (p *Plan) Draw(w io.Writer) {
 	fmt.Fprintf(w, "Plan for %s, run %s\n", p.Satellite, p.Run)
+	fmt.Fprintf(w, "  Brings %s from the SDR, through the SABERTOOTH, down to your bucket as %s.\n", p.Spec.Path, p.Spec.Name)
 	p.drawUploads(w)
 	p.drawWindows(w)
 	p.drawDays(w)
@@ -22,6 +23,7 @@ func (p *Plan) Draw(w io.Writer) {
 	if !p.Asked {
 		fmt.Fprintln(w, "  Nobody was asked: availability, and what is aboard already, are unknown.")
 	}
+	fmt.Fprintln(w, "  The file and its receipt come down at a contact after the windows, up to 5 h later.")
 	for _, n := range p.Notes {
 		fmt.Fprintln(w, "  Note:", n)
 	}

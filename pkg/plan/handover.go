@@ -28,7 +28,8 @@ func (s Spec) bootstrap() string {
 	).Replace(handOver)
 }
 
-// It must do with dash, bash and busybox sh, GNU and busybox wget, and no PATH.
+// It must do with dash, bash and busybox sh, GNU wget (as on the payload; that
+// of busybox has no time limits everywhere), and no PATH.
 const handOver = `PATH=/bin:/usr/bin:/sbin:/usr/sbin p=%P h=%H n=$p.$$
 export PATH
 t(){ read u _ </proc/uptime;u=${u%%.*};}
