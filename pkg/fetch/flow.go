@@ -1,0 +1,140 @@
+package fetch
+
+import (
+	"context"
+	"io"
+)
+
+const (
+	blockSize  = 128 << 10
+	ringBlocks = 6
+)
+
+// A ring lends out the buffers between the wire and the disk, and so bounds
+// what a run holds in memory.
+type ring struct {
+	free chan []byte
+	made int
+}
+
+func newRing() ring { return ring{free: make(chan []byte, ringBlocks)} }
+
+// get is called from one goroutine at a time: one flow runs after the other.
+func (r *ring) get() []byte {
+	select {
+	case b := <-r.free:
+		return b
+	default:
+	}
+	if r.made < ringBlocks {
+		r.made++
+		return make([]byte, blockSize)
+	}
+	return <-r.free
+}
+
+// A block is the next thing on a connection: the head of an answer, bytes of
+// its body, its end, or an error behind which there is nothing.
+type block struct {
+	head *answer
+	b    []byte
+	end  bool
+	err  error
+}
+
+// A flow reads the answers of one connection ahead of the disk and the hash,
+// in a goroutine of its own: receiving and hashing overlap.
+type flow struct {
+	s      *session
+	c      *conn
+	stop   func() bool
+	blocks chan block
+	more   chan struct{} // one for each request that was sent after the first
+	last   *answer
+	whole  bool // the last answer was read to its end
+}
+
+// flow begins with a, whose body has not been read. The caller must call done.
+func (s *session) flow(ctx context.Context, a *answer) *flow {
+	fl := &flow{s: s, c: a.c, blocks: make(chan block, ringBlocks), more: make(chan struct{}, 16), last: a}
+	fl.stop = context.AfterFunc(ctx, func() { a.c.Close() })
+	go fl.read(a)
+	return fl
+}
+
+// send asks for more on the same connection; at most 16 at a time.
+func (fl *flow) send(q query) error {
+	if err := fl.c.send(q); err != nil {
+		return network(err, false)
+	}
+	fl.more <- struct{}{}
+	return nil
+}
+
+func (fl *flow) read(a *answer) {
+	defer close(fl.blocks)
+	for {
+		for {
+			b := fl.s.ring.get()
+			n, err := a.body.Read(b)
+			if n > 0 {
+				fl.blocks <- block{b: b[:n]}
+			} else {
+				fl.s.ring.free <- b
+			}
+			if err == io.EOF {
+				break
+			}
+			if err != nil {
+				fl.blocks <- block{err: network(err, false)}
+				return
+			}
+		}
+		fl.blocks <- block{end: true}
+		if _, ok := <-fl.more; !ok {
+			return
+		}
+		var err error
+		if a, err = fl.c.receive(); err != nil {
+			fl.blocks <- block{err: err}
+			return
+		}
+		fl.blocks <- block{head: a}
+	}
+}
+
+// next returns what comes next; recycle its bytes.
+func (fl *flow) next() block {
+	b, ok := <-fl.blocks
+	switch {
+	case !ok:
+		return block{err: errShort}
+	case b.head != nil:
+		fl.last, fl.whole = b.head, false
+	case b.end:
+		fl.whole = true
+	}
+	fl.s.received += int64(len(b.b))
+	fl.s.stats.received += int64(len(b.b))
+	return b
+}
+
+func (fl *flow) recycle(b block) {
+	if b.b != nil {
+		fl.s.ring.free <- b.b[:cap(b.b)]
+	}
+}
+
+// done ends the flow. The connection is kept if nothing is left on it.
+func (fl *flow) done(pending int) {
+	if !fl.whole || pending > 0 {
+		fl.c.Close()
+	}
+	close(fl.more)
+	for b := range fl.blocks {
+		fl.recycle(b)
+	}
+	if fl.stop() && fl.whole && pending == 0 {
+		fl.last.finish()
+	}
+}

@@ -1,0 +1,224 @@
+package fetch
+
+import (
+	"context"
+	"time"
+)
+
+// A report is what an attempt of a race has to say.
+type report struct {
+	to        *candidate
+	old       bool // on a connection that was there before
+	connected bool // there is a connection, on which the attempt
+	goesOn    bool
+	a         *answer
+	err       error
+}
+
+// A race sends one query to the candidates until there is an answer. Attempts
+// are goroutines that end with it.
+type race struct {
+	s       *session
+	q       query
+	path    string
+	ctx     context.Context
+	reports chan report
+	running int
+	began   time.Time
+	worst   *fault  // the last attempt that failed
+	poor    *answer // the best answer so far that is not good
+	until   time.Time
+}
+
+// ask sends q and returns the first good answer: a file, a part of one, or a
+// word about ranges. Where candidates only refuse, it returns a refusal. The
+// body must be finished or closed by the caller.
+//
+// As long as nothing at all has answered it does not return but for ctx, and
+// the candidates are tried again and again: the peer boots, or its window has
+// not begun. Afterwards each candidate gets one attempt, the one that was good
+// before with a head start.
+func (s *session) ask(ctx context.Context, path string, q query) (*answer, error) {
+	rctx, cancel := context.WithCancel(ctx)
+	r := &race{s: s, q: q, path: path, ctx: rctx, reports: make(chan report), began: s.f.Window.Mono()}
+	a, err := r.run()
+	cancel()
+	for r.running > 0 {
+		if p := <-r.reports; !p.goesOn {
+			r.running--
+			if p.a != nil {
+				p.a.c.Close()
+			}
+		}
+	}
+	if r.poor != nil && r.poor != a {
+		r.poor.c.Close()
+	}
+	return a, err
+}
+
+func (r *race) run() (*answer, error) {
+	s := r.s
+	for _, c := range s.cands {
+		c.next, c.dialing, c.waiting, c.tried = r.began, 0, 0, false
+		if s.winner != nil && c != s.winner {
+			c.next = r.began.Add(otherAfter)
+		}
+	}
+	if c := s.idle; c != nil {
+		s.idle = nil
+		c.from.next = r.began.Add(besideAfter)
+		r.start(c.from, c)
+	}
+	for {
+		if r.ctx.Err() != nil {
+			return nil, r.ctx.Err()
+		}
+		wake, ok := r.launch()
+		if !ok && r.running == 0 {
+			if r.poor != nil {
+				return r.poor, nil
+			}
+			f := *r.worst
+			f.counted = true
+			return nil, &f
+		}
+		if r.poor != nil {
+			wake = r.until
+		}
+		t := time.NewTimer(max(wake.Sub(s.f.Window.Mono()), 0))
+		select {
+		case p := <-r.reports:
+			if a := r.take(p); a != nil {
+				t.Stop()
+				return a, nil
+			}
+		case <-t.C:
+			if r.poor != nil {
+				return r.poor, nil
+			}
+		case <-r.ctx.Done():
+		}
+		t.Stop()
+	}
+}
+
+// launch starts the attempts that are due and returns when the next will be;
+// ok is false when there will be none.
+func (r *race) launch() (wake time.Time, ok bool) {
+	now := r.s.f.Window.Mono()
+	wake = now.Add(time.Minute)
+	for _, c := range r.s.cands {
+		again := !r.s.heard && c.dialing < maxDialing && c.waiting < maxWaiting
+		if c.tried && !again || r.poor != nil {
+			continue
+		}
+		if !c.next.After(now) {
+			r.start(c, nil)
+			c.next = now.Add(aheadEvery)
+			if c.tried = true; r.s.heard {
+				continue
+			}
+		}
+		ok = true
+		if c.next.Before(wake) {
+			wake = c.next
+		}
+	}
+	return wake, ok
+}
+
+func (r *race) start(to *candidate, on *conn) {
+	r.running++
+	to.dialing++
+	if on == nil {
+		r.s.attempts++
+		r.s.stats.attempts++
+		r.s.f.Events(Event{Kind: Trying, From: to.addr, Path: r.path})
+	}
+	go func() {
+		p := report{to: to, old: on != nil}
+		c := on
+		if c == nil {
+			if c, p.err = r.s.dial(r.ctx, to); p.err != nil {
+				r.reports <- p
+				return
+			}
+		}
+		stop := context.AfterFunc(r.ctx, func() { c.Close() })
+		p.connected = true
+		r.reports <- report{to: to, connected: true, goesOn: true}
+		if p.err = c.send(r.q); p.err == nil {
+			if p.a, p.err = c.receive(); p.err == nil {
+				p.a.q = r.q
+			}
+		}
+		if !stop() && p.err == nil {
+			p.a, p.err = nil, r.ctx.Err()
+		}
+		if p.err != nil {
+			c.Close()
+		}
+		r.reports <- p
+	}()
+}
+
+// take digests a report; it returns an answer that ends the race.
+func (r *race) take(p report) *answer {
+	s := r.s
+	now := s.f.Window.Mono()
+	if p.goesOn {
+		p.to.dialing--
+		p.to.waiting++
+		p.to.next = now.Add(besideAfter)
+		return nil
+	}
+	r.running--
+	if p.connected {
+		p.to.waiting--
+	} else {
+		p.to.dialing--
+	}
+	if p.err == nil {
+		s.heard = true
+		p.a.c.used = true
+		s.f.Events(Event{Kind: Answered, From: p.to.addr, Path: r.path, Status: p.a.status})
+		switch p.a.status {
+		case 200, 206, 416:
+			s.winner = p.to
+			return p.a
+		}
+		if s.winner == p.to || r.running == 0 {
+			return p.a
+		}
+		// The other candidates may know better, but not for long.
+		if r.poor == nil {
+			r.poor, r.until = p.a, now.Add(otherAfter)
+		} else {
+			p.a.c.Close()
+		}
+		return nil
+	}
+	f := network(p.err, false)
+	switch {
+	case p.old && f == errEmpty || p.old && f.class == "reset":
+		// The peer closed an idle connection: no failure, and no wait.
+		p.to.next = now
+		return nil
+	case r.ctx.Err() != nil:
+		return nil
+	case f.class == "protocol":
+		s.heard = true
+	}
+	s.blame(r.path, p.to, f)
+	r.worst = f
+	p.to.next = now.Add(redialEvery)
+	if s.winner == p.to { // the others need not wait any longer
+		for _, c := range s.cands {
+			if !c.tried {
+				c.next = now
+			}
+		}
+	}
+	return nil
+}
