@@ -123,7 +123,7 @@ func (p *peer) check(t *testing.T, c row) {
 	}
 }
 
-func checkHead(t *testing.T, a answer, has string) {
+func checkHead(t testing.TB, a answer, has string) {
 	t.Helper()
 	for _, want := range strings.Split(has, "\n") {
 		name, value, exact := strings.Cut(want, ": ")

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -205,4 +206,14 @@ func isReset(err error) bool {
 func mkfifo(t testing.TB, path string) {
 	t.Helper()
 	must(t, syscall.Mkfifo(path, 0o644))
+}
+
+// serveForever serves root on an address that it prints, with its process id.
+func serveForever(root string) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(ln.Addr(), os.Getpid())
+	(&Server{Root: root}).Serve(context.Background(), ln)
 }
