@@ -20,6 +20,7 @@ import (
 type bucket struct {
 	dir   string
 	store *s3mem.Backend
+	clock *clock
 
 	mu    sync.Mutex
 	queue []downlink
@@ -39,7 +40,7 @@ func (t objectTime) Now() time.Time                     { return t.c.now() }
 func (t objectTime) Since(then time.Time) time.Duration { return t.c.now().Sub(then) }
 
 func newBucket(dir string, c *clock) *bucket {
-	b := &bucket{dir: dir, store: s3mem.New(s3mem.WithTimeSource(objectTime{c}))}
+	b := &bucket{dir: dir, clock: c, store: s3mem.New(s3mem.WithTimeSource(objectTime{c}))}
 	if err := b.store.CreateBucket(Bucket); err != nil {
 		panic(err) // an empty store has no such bucket
 	}
@@ -94,7 +95,9 @@ func (b *bucket) land(contact time.Time) (keys []string) {
 }
 
 func (b *bucket) put(key string, body []byte) error {
-	_, err := b.store.PutObject(Bucket, key, map[string]string{}, bytes.NewReader(body), int64(len(body)), nil)
+	// The header comes from here, the listing's date from the time source.
+	meta := map[string]string{"Last-Modified": b.clock.now().Format(http.TimeFormat)}
+	_, err := b.store.PutObject(Bucket, key, meta, bytes.NewReader(body), int64(len(body)), nil)
 	if err != nil {
 		return err
 	}

@@ -80,6 +80,7 @@ type Mock struct {
 	cancel   context.CancelFunc
 	done     sync.WaitGroup
 	api, s3  *http.Server
+	lock     *os.File // of State
 	url, s3u string
 }
 
@@ -145,24 +146,25 @@ func New(cfg Config) *Mock {
 
 // Start empties the state directory, chooses the sandbox, listens, and lets
 // time run. After an error nothing is left running.
-func (m *Mock) Start() error {
+func (m *Mock) Start() (err error) {
+	defer func() {
+		if err != nil {
+			m.Close()
+		}
+	}()
 	if err := m.prepare(); err != nil {
 		return err
 	}
-	box, err := newSandbox(m.cfg, m.event)
-	if err != nil {
+	if m.box, err = newSandbox(m.cfg, m.event); err != nil {
 		return err
 	}
-	m.box = box
 	api, err := net.Listen("tcp", m.cfg.Listen)
 	if err != nil {
-		box.shut()
 		return fmt.Errorf("cannot listen for the API: %w", err)
 	}
 	s3, err := net.Listen("tcp", m.cfg.S3Listen)
 	if err != nil {
 		api.Close()
-		box.shut()
 		return fmt.Errorf("cannot listen for the bucket: %w", err)
 	}
 	m.url, m.s3u = "http://"+api.Addr().String(), "http://"+s3.Addr().String()
@@ -174,25 +176,28 @@ func (m *Mock) Start() error {
 	go func() { defer m.done.Done(); m.api.Serve(api) }()
 	go func() { defer m.done.Done(); m.s3.Serve(s3) }()
 	go func() { defer m.done.Done(); m.live(ctx) }()
-	if err := m.writeEnv(); err != nil {
-		m.Close()
-		return err
-	}
-	return nil
+	return m.writeEnv()
 }
 
 // Close ends windows as a power cut would, and everything else. Only files
 // under State are left.
-func (m *Mock) Close() error {
-	if m.cancel == nil {
-		return nil
+func (m *Mock) Close() (err error) {
+	if m.cancel != nil {
+		m.cancel()
+		m.api.Close()
+		m.s3.Close()
+		m.done.Wait()
+		m.cancel = nil
 	}
-	m.cancel()
-	m.api.Close()
-	m.s3.Close()
-	m.done.Wait()
-	m.cancel = nil
-	return m.box.shut()
+	if m.box != nil {
+		err = m.box.shut()
+		m.box = nil
+	}
+	if m.lock != nil {
+		m.lock.Close()
+		m.lock = nil
+	}
+	return err
 }
 
 // URL of the Tasking API, and S3URL of the bucket's endpoint, once started.
@@ -277,8 +282,12 @@ func (m *Mock) prepare() error {
 	if _, err := os.Lstat(filepath.Join(dir, marker)); err != nil && len(old) > 0 {
 		return fmt.Errorf("state directory %s has files in it that are not of mockfm: give an empty one", dir)
 	}
-	if err := os.WriteFile(filepath.Join(dir, marker), nil, 0o644); err != nil {
+	if m.lock, err = os.Create(filepath.Join(dir, marker)); err != nil {
 		return err
+	}
+	if err := lockFile(m.lock); err != nil {
+		m.lock.Close()
+		return fmt.Errorf("another mockfm uses the state directory %s: give another one", dir)
 	}
 	for _, e := range old {
 		if e.Name() == marker {

@@ -159,3 +159,39 @@ done >/outbox/$1`)
 		t.Errorf("windows a second apart, reached: %q", apart)
 	}
 }
+
+// Without namespaces a rehearsal still works, for programs that can be told
+// where their files are, and processes still end.
+func TestPlain(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("windows take their time")
+	}
+	m := start(t, Config{Sandbox: "plain", Shortest: 3 * time.Second})
+	if _, err := m.Foreign(); err == nil || m.Sandbox() != "plain" {
+		t.Errorf("sandbox %s, arm64 programs: %v", m.Sandbox(), err)
+	}
+	prog := install(t, m, "SDR", "sdr-serve", `
+trap '' TERM
+echo "$*" >outbox/args
+(while :; do echo >>persist/alive; sleep 0.1; done) &
+wait`)
+	w := run(t, m, "SDR", tomorrow(m), 3, prog, "--out=/outbox/x", "--from", "10.2.1.8:10101,10.2.1.12:10101", "/var/log/syslog")
+	settle(t, m)
+	root := m.cfg.State + "/payloads/FM1/SDR/root"
+	want := "--out=" + root + "/outbox/x --from 127.0.0.1:10101,127.0.0.1:10101 /var/log/syslog --root=" + root + " --log=" + root + "/outbox/sdr-serve.log\n"
+	if got := bucketOf(t, m)["args"]; got != want {
+		t.Errorf("got arguments %q, want %q", got, want)
+	}
+	if got := outcomeOf(t, m, w); got != "killed at the end of the window" {
+		t.Errorf("got outcome %q", got)
+	}
+	before, err := os.ReadFile(root + "/persist/alive")
+	if err != nil || len(before) < 10 {
+		t.Fatalf("it did not run for 3 s: %d, %v", len(before), err)
+	}
+	time.Sleep(500 * time.Millisecond)
+	if after, _ := os.ReadFile(root + "/persist/alive"); len(after) != len(before) {
+		t.Error("a process outlived its window")
+	}
+}
