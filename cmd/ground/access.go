@@ -130,8 +130,7 @@ func (a *access) open(token string, io *stdio) (*ground.Ground, error) {
 	return &ground.Ground{API: client, AtOnce: a.atOnce, Hold: io.hold}, nil
 }
 
-// discreet takes the token out of what is printed, as the last of several
-// barriers. Short tokens, which no API gives out, are words like any other.
+// discreet takes the token out of what is printed, the last of several barriers.
 type discreet struct {
 	mu    sync.Mutex
 	w     io.Writer
@@ -141,11 +140,7 @@ type discreet struct {
 func (d *discreet) Write(p []byte) (int, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	q := p
-	if len(d.token) >= 8 {
-		q = []byte(tasking.Hide(string(p), d.token))
-	}
-	if _, err := d.w.Write(q); err != nil {
+	if _, err := io.WriteString(d.w, tasking.Hide(string(p), d.token)); err != nil {
 		return 0, err
 	}
 	return len(p), nil

@@ -222,12 +222,14 @@ func (c *Client) hide(s string) string {
 }
 
 // Hide replaces token in s by "[token]", also where it is escaped as in a URL
-// or in JSON.
+// or in JSON. One so short that it may be a word, which no API gives out, is
+// replaced only where it stands as in the request's header.
 func Hide(s, token string) string {
-	if token == "" {
-		return s
-	}
+	const word = 6
 	for _, form := range Spellings(token) {
+		if len(token) < word {
+			form = "Bearer " + form
+		}
 		s = strings.ReplaceAll(s, form, "[token]")
 	}
 	return s
