@@ -115,7 +115,7 @@ func TestNoMethodByName(t *testing.T) {
 	if err := os.WriteFile(overlay, []byte(command(t, repo+"/scripts/overlay")), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	for _, program := range []string{"sdr-serve"} {
+	for _, program := range []string{"sdr-serve", "sabertooth-fetch", "payload"} {
 		t.Run(program, func(t *testing.T) {
 			for line := range strings.Lines(dump(t, repo+"/cmd/"+program, "-gcflags=all=-l", "-overlay="+overlay)) {
 				if strings.Contains(line, "<ReflectMethod>") {

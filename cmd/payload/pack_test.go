@@ -55,6 +55,9 @@ var packed = sync.OnceValues(func() (paths [2]string, err error) {
 })
 
 func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == oldKernelArg {
+		oldKernelMain(os.Args[2:])
+	}
 	code := m.Run()
 	if p, err := packed(); err == nil {
 		os.RemoveAll(filepath.Dir(p[0]))
