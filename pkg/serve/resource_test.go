@@ -1,0 +1,346 @@
+package serve
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"payload-ipc/pkg/window"
+)
+
+// settled waits until p serves nobody, and returns what the process holds.
+func (p *peer) settled(t testing.TB) held {
+	t.Helper()
+	p.get(t, "GET", "/f11") // it has started
+	time.Sleep(100 * time.Millisecond)
+	return resources(t)
+}
+
+// One more than allowed gets 503, without having to ask; then there is room
+// again.
+func TestMaxConns(t *testing.T) {
+	p := start(t, Server{Root: fixture(t), MaxConns: 4})
+	before := p.settled(t)
+	var open []net.Conn
+	for range 4 {
+		nc := p.dial(t)
+		io.WriteString(nc, "GET /f11"+h+"\r\n")
+		if a, err := readAnswer(bufio.NewReaderSize(nc, 64<<10), "GET"); err != nil || a.StatusCode != 200 {
+			t.Fatal(err, a.raw)
+		}
+		open = append(open, nc)
+	}
+	for _, send := range []string{"", "GET /f11" + h + "\r\n", "HEAD /f11" + h + "\r\n", "junk", "GET /" + strings.Repeat("a", 100000)} {
+		nc := p.dial(t)
+		io.WriteString(nc, send)
+		r := bufio.NewReaderSize(nc, 64<<10)
+		a, err := readAnswer(r, "HEAD")
+		if err != nil || a.StatusCode != 503 || !a.Close || a.Header.Get("Retry-After") == "" {
+			t.Fatalf("%.20q: %v, got %q, want 503", send, err, a.raw)
+		}
+		if b, err := io.ReadAll(r); err != nil || len(b) > 0 {
+			t.Errorf("%.20q: then %q, %v", send, b, err)
+		}
+		nc.Close()
+	}
+	for _, nc := range open {
+		nc.Close()
+	}
+	waitFor(t, "room again", func() bool { return p.get(t, "GET", "/f11").StatusCode == 200 })
+	before.same(t)
+	if sum := p.stop(t); sum.Refused < 5 || sum.Clients != 1 {
+		t.Errorf("got %+v", sum)
+	}
+}
+
+// A flood of connections is reset beyond a few polite answers, and passes.
+func TestConnectionFlood(t *testing.T) {
+	p := start(t, Server{Root: fixture(t), MaxConns: 4})
+	before := p.settled(t)
+	var flood []net.Conn
+	for range 500 {
+		nc, err := net.Dial("tcp", p.addr)
+		if err != nil {
+			break
+		}
+		flood = append(flood, nc)
+	}
+	time.Sleep(200 * time.Millisecond)
+	if n := resources(t).goroutines - before.goroutines; n > 4+maxRefusing {
+		t.Errorf("%d goroutines for the flood", n)
+	}
+	for _, nc := range flood {
+		nc.Close()
+	}
+	waitFor(t, "served again", func() bool {
+		nc, err := net.Dial("tcp", p.addr)
+		if err != nil {
+			return false
+		}
+		defer nc.Close()
+		io.WriteString(nc, "GET /f11"+h+"Connection: close\r\n\r\n")
+		b, _ := io.ReadAll(nc)
+		return strings.HasSuffix(string(b), f11)
+	})
+	before.same(t)
+}
+
+func TestAllow(t *testing.T) {
+	for _, c := range []struct {
+		allow string
+		want  int
+	}{
+		{"", 200}, {"127.0.0.0/8", 200}, {"127.0.0.1/32", 200}, {"10.2.1.0/24", 403}, {"10.2.1.0/24 127.0.0.0/8", 200}, {"::/0", 403}, {"0.0.0.0/0", 200},
+	} {
+		var allow []netip.Prefix
+		for _, s := range strings.Fields(c.allow) {
+			allow = append(allow, netip.MustParsePrefix(s))
+		}
+		for _, listen := range []string{"127.0.0.1:0", "[::]:0"} {
+			ln, err := net.Listen("tcp", listen)
+			must(t, err)
+			p := startOn(t, Server{Root: fixture(t), Allow: allow}, ln)
+			_, port, _ := net.SplitHostPort(p.addr)
+			p.addr = "127.0.0.1:" + port
+			a := p.get(t, "GET", "/f11")
+			if a.StatusCode != c.want {
+				t.Errorf("%q on %s: got %d, want %d", c.allow, listen, a.StatusCode, c.want)
+			}
+			sum := p.stop(t)
+			if want := int64(c.want / 403); sum.Refused != want || sum.Requests != 1-want {
+				t.Errorf("%q: got %+v", c.allow, sum)
+			}
+		}
+	}
+}
+
+// A reader that stops is dropped, one that is slow is not, and neither holds
+// up the others. The kernels buffer megabytes: progress is what they say.
+func TestSlowReaders(t *testing.T) {
+	root := fixture(t)
+	p := start(t, Server{Root: root, StallTimeout: 2 * time.Second})
+	before := p.settled(t)
+	stuck := p.dial(t)
+	stuck.(*net.TCPConn).SetReadBuffer(4 << 10)
+	io.WriteString(stuck, "GET /sparse5g"+h+"\r\n")
+	slow := p.dial(t)
+	slow.(*net.TCPConn).SetReadBuffer(4 << 10)
+	io.WriteString(slow, "GET /sparse5g"+h+"\r\n")
+	began := time.Now()
+	var wg sync.WaitGroup
+	done := make(chan struct{})
+	wg.Go(func() {
+		buf := make([]byte, 2<<10)
+		for {
+			select {
+			case <-done:
+				return
+			case <-time.After(50 * time.Millisecond): // 40 KB/s
+				if _, err := io.ReadFull(slow, buf); err != nil {
+					t.Errorf("the slow reader was dropped after %v: %v", time.Since(began), err)
+					return
+				}
+			}
+		}
+	})
+	waitFor(t, "the stuck reader is dropped", func() bool { return len(p.cuts()) > 0 })
+	if took := time.Since(began); took < 2*time.Second || took > 4500*time.Millisecond {
+		t.Errorf("dropped after %v, want 2 to 4.5 s", took)
+	}
+	if e := p.cuts()[0]; e.Err != errStalled.Error() {
+		t.Errorf("got %+v", e)
+	}
+	if a := p.get(t, "GET", "/f11"); a.body != f11 {
+		t.Error(a.raw)
+	}
+	time.Sleep(3 * time.Second)
+	if n := len(p.cuts()); n != 1 {
+		t.Errorf("%d answers cut, want 1", n)
+	}
+	close(done)
+	wg.Wait()
+	slow.Close()
+	stuck.Close()
+	before.same(t)
+}
+
+func (p *peer) cuts() (all []Event) {
+	for _, e := range p.happened() {
+		if e.Kind == Cut {
+			all = append(all, e)
+		}
+	}
+	return all
+}
+
+// Slow senders hold their connection for as long as a head may take, and no
+// longer.
+func TestSlowSenders(t *testing.T) {
+	p := start(t, Server{Root: fixture(t), MaxConns: 50, HeadTimeout: 500 * time.Millisecond})
+	before := p.settled(t)
+	began := time.Now()
+	var senders []net.Conn
+	for range 49 {
+		nc := p.dial(t)
+		io.WriteString(nc, "GET /f11 HTTP/1.1\r\nHo")
+		senders = append(senders, nc)
+	}
+	if a := p.get(t, "GET", "/f11"); a.body != f11 {
+		t.Error(a.raw)
+	}
+	waitFor(t, "all answered 408", func() bool {
+		n := 0
+		for _, e := range p.happened() {
+			if e.Status == 408 {
+				n++
+			}
+		}
+		return n == 49
+	})
+	if took := time.Since(began); took > 3*time.Second {
+		t.Errorf("took %v", took)
+	}
+	for _, nc := range senders {
+		nc.Close()
+	}
+	before.same(t)
+}
+
+// Clients that go away in the middle of anything leave nothing behind.
+func TestClientsThatVanish(t *testing.T) {
+	p := start(t, Server{Root: fixture(t), MaxConns: 1000})
+	before := p.settled(t)
+	for i := range 200 {
+		nc := p.dial(t)
+		io.WriteString(nc, []string{
+			"GET /sparse5g" + h + "\r\n", "GET /sparse5g" + h, "GET /names/" + h + "\r\n", "", "GET /f11" + h + "\r\nGET /f11" + h + "\r\n",
+			"GET /sparse5g" + h + "Want-Content-Digest: sha-256=1\r\nRange: bytes=0-8388607\r\n\r\n",
+		}[i%6])
+		if i%2 == 0 {
+			nc.(*net.TCPConn).SetLinger(0)
+		}
+		nc.Close()
+	}
+	if a := p.get(t, "GET", "/f11"); a.body != f11 {
+		t.Error(a.raw)
+	}
+	before.same(t)
+}
+
+// The end: busy answers are reset where they are, idle connections closed, and
+// nothing is left.
+func TestEndResetsWhatIsLeft(t *testing.T) {
+	root := fixture(t)
+	before := resources(t)
+	p := start(t, Server{Root: root, Window: window.Spec{For: 600 * time.Millisecond}.Open(), Drain: 200 * time.Millisecond})
+	began := time.Now()
+	idle := p.dial(t)
+	io.WriteString(idle, "GET /f11"+h+"\r\n")
+	r := bufio.NewReaderSize(idle, 64<<10)
+	if _, err := readAnswer(r, "GET"); err != nil {
+		t.Fatal(err)
+	}
+	type result struct {
+		n   int64
+		err error
+	}
+	results := make(chan result)
+	for range 8 {
+		nc := p.dial(t)
+		io.WriteString(nc, "GET /sparse5g"+h+"\r\n")
+		go func() {
+			n, err := io.Copy(io.Discard, nc)
+			nc.Close()
+			results <- result{n, err}
+		}()
+	}
+	for range 8 {
+		if got := <-results; !isReset(got.err) || got.n >= sparseSize {
+			t.Errorf("got %d bytes and %v, want a reset", got.n, got.err)
+		}
+	}
+	if b, err := io.ReadAll(r); err != nil || len(b) > 0 {
+		t.Errorf("idle: got %q, %v, want the end", b, err)
+	}
+	idle.Close()
+	<-p.done
+	if took := time.Since(began); took > 800*time.Millisecond {
+		t.Errorf("gone after %v, want 600 to 800 ms", took)
+	}
+	if p.sum.Cut != 8 || p.sum.Requests != 9 || len(p.cuts()) != 8 {
+		t.Errorf("got %+v", p.sum)
+	}
+	for _, e := range p.cuts() {
+		if e.At == 0 || e.At != e.Bytes || e.Err != "window over" || e.Path != "/sparse5g" {
+			t.Errorf("got %+v", e)
+		}
+	}
+	before.same(t)
+}
+
+// The offset of a cut is what the peer has got, not what its kernel might.
+func TestCutTellsWhatArrived(t *testing.T) {
+	p := start(t, Server{Root: fixture(t)})
+	nc := p.dial(t)
+	nc.(*net.TCPConn).SetReadBuffer(64 << 10)
+	io.WriteString(nc, "GET /sparse5g"+h+"Range: bytes=1000-\r\n\r\n")
+	r := bufio.NewReaderSize(nc, 64<<10)
+	if _, err := r.Peek(1000); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(300 * time.Millisecond) // the buffers are full, and acknowledged
+	p.stop(t)
+	n, _ := io.Copy(io.Discard, r)
+	e := p.cuts()
+	if len(e) != 1 || e[0].At != e[0].Bytes+1000 || e[0].Bytes > n || e[0].Bytes < n-4096 {
+		t.Errorf("the client got %d bytes with the head, the event says %+v", n, e)
+	}
+}
+
+// A panic in one answer costs that connection.
+func TestPanicIsContained(t *testing.T) {
+	root := fixture(t)
+	p := start(t, Server{Root: root, Events: func(e Event) {
+		if e.Path == "/d/index.html" || e.Path == "/d/f11" {
+			panic("from the owner's callback")
+		}
+	}})
+	nc := p.dial(t)
+	io.WriteString(nc, "GET /d/f11"+h+"\r\n")
+	io.ReadAll(nc)
+	if a := p.get(t, "GET", "/f11"); a.body != f11 {
+		t.Error(a.raw)
+	}
+}
+
+// Many read the same file at a time.
+func TestManyReaders(t *testing.T) {
+	dir := t.TempDir()
+	f, err := os.Create(dir + "/big")
+	must(t, err)
+	must(t, f.Truncate(64<<20))
+	must(t, f.Close())
+	p := start(t, Server{Root: dir})
+	var wg sync.WaitGroup
+	for range 32 {
+		wg.Go(func() {
+			nc, err := net.Dial("tcp", p.addr)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer nc.Close()
+			io.WriteString(nc, "GET /big"+h+"Connection: close\r\n\r\n")
+			if n, err := io.Copy(io.Discard, nc); err != nil || n < 64<<20 {
+				t.Errorf("got %d bytes, %v", n, err)
+			}
+		})
+	}
+	wg.Wait()
+}
