@@ -67,6 +67,9 @@ func TestSpecialFiles(t *testing.T) {
 // The kernel's record of what was opened: nothing but regular files and
 // directories, other than with O_PATH.
 func TestStraceOpensNoSpecialFile(t *testing.T) {
+	if runtime.GOARCH != "amd64" {
+		t.Skip("an emulated program cannot run the tracer")
+	}
 	strace, err := exec.LookPath("strace")
 	if err != nil {
 		t.Skip("strace is not here")
@@ -165,7 +168,7 @@ func TestProc(t *testing.T) {
 	if a = p.get(t, "GET", "/proc/self/coredump_filter"); a.StatusCode != 200 || len(a.body) != 9 {
 		t.Errorf("got %q %q", a.raw, a.body)
 	}
-	for _, path := range []string{"/proc/self/environ", "/proc/meminfo", "/proc/net/tcp", "/proc/cpuinfo", "/proc/self/maps", "/proc/mounts"} {
+	for _, path := range []string{"/proc/self/environ", "/proc/meminfo", "/proc/cpuinfo", "/proc/self/maps", "/proc/mounts"} {
 		if a = p.get(t, "GET", path); a.StatusCode != 200 || a.ContentLength <= 0 || int64(len(a.body)) != a.ContentLength {
 			t.Errorf("%s: got %q, %d bytes", path, a.raw, len(a.body))
 		}
