@@ -91,6 +91,13 @@ func showReport(io stdio, rep *review.Report, choice review.Choice) {
 			}
 		}
 	}
+	if len(rep.Runs) == 0 && choice.Run == "" {
+		for _, l := range rep.Logs {
+			if n := len(l.Lines); n > 0 {
+				fmt.Fprintf(io.out, "\nthe last word of %s (%s):\n  %s\n", l.Program, l.Key, l.Lines[n-1].Text())
+			}
+		}
+	}
 	fmt.Fprintln(io.out)
 	switch {
 	case len(rep.Runs) == 0 && choice.Run != "":

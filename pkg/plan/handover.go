@@ -12,8 +12,8 @@ const MaxBootstrap = 1024
 // up to the SDR. Its arguments ($0, $@) are the agent's name and flags.
 //
 // The clock is /proc/uptime, since the wall clock of a payload that was just
-// powered on may be unset or step. The limit is the window's own length less
-// 3 s. The agent gets what is left as a last --for, which then wins over the
+// powered on may be unset or step. No try begins in the window's last 5 s: one
+// can take 4, and the failure must be written while there is power. The agent gets what is left as a last --for, which then wins over the
 // first. A program that is aboard already is used if its hash is right, so
 // later windows fetch nothing, and a copy that a power cut tore is replaced.
 // There is no sync: the hash is proven at each start, and flash is slow.
@@ -36,12 +36,13 @@ t(){ read u _ </proc/uptime;u=${u%%.*};}
 l(){ echo "{\"level\":\"$1\",\"time\":\"$(date -u +%FT%TZ)\",\"message\":\"hand-over: $2\"}">>/outbox/sabertooth-fetch.log;}
 c(){ echo "$h  $1"|sha256sum -c >/dev/null 2>&1;}
 t;e=$((u+%D))
-g(){ for a in %A;do wget -q -t1 -T3 -O $n http://$a$p 2>/dev/null&&c $n&&chmod 755 $n&&mv $n $p&&return;done;return 1;}
+g(){ for a in %A;do t;[ $u -lt $((e-5)) ]||return 1
+wget -q -t1 -T2 -O $n http://$a$p 2>/dev/null&&c $n&&chmod 755 $n&&mv $n $p&&return;done;return 1;}
 if ! c $p;then
 l info "fetching $p"
 mkdir -p ${p%/*}
 until g;do t
-[ $u -lt $((e-3)) ]||{ rm -f $n;l error "no server gave a whole $p";exit 1;}
+[ $u -lt $((e-5)) ]||{ rm -f $n;l error "no server gave a whole $p";exit 1;}
 sleep .2||sleep 1;done
 fi
 t

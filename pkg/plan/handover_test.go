@@ -91,7 +91,7 @@ func TestBootstrap(t *testing.T) {
 					s.Artifacts[0].SHA256, s.Port = sum, int(port)
 					s.SDR = []netip.Addr{netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("127.0.0.2")}
 					if s.FetchDuration = 7 * time.Second; !tt.ran {
-						s.FetchDuration = 5 * time.Second // waits for its end
+						s.FetchDuration = 7500 * time.Millisecond // waits for its end
 					}
 				})
 				dest := filepath.Join(root, s.Artifacts[0].Destination())

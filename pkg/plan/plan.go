@@ -61,7 +61,7 @@ func New(s Spec, satellite string, now time.Time, status map[string]string) *Pla
 		if !u.Aboard() {
 			u.Days = float64(a.Size) / float64(s.UplinkRate)
 			wait += u.Days
-			u.Expected = now.Add(days(wait))
+			u.Expected = now.Add(days(wait) + s.contact())
 		}
 		p.Uploads = append(p.Uploads, u)
 	}
@@ -69,6 +69,11 @@ func New(s Spec, satellite string, now time.Time, status map[string]string) *Pla
 	p.judge()
 	return p
 }
+
+// contact is how long after its last byte could have gone up a file waits for
+// the contact that takes it: 6 h at most (platform.md). A lead that is shorter
+// says that contacts are more frequent, as in a rehearsal.
+func (s Spec) contact() time.Duration { return min(ContactEvery, s.Lead) }
 
 // days is n days, bounded so that an absurd rate cannot overflow.
 func days(n float64) time.Duration {
@@ -94,9 +99,14 @@ func (p *Plan) hold() {
 			atLeast(u.Expected, "the uplink")
 		}
 	}
-	if ns := p.Earliest.Nanosecond(); ns > 0 {
-		p.Earliest = p.Earliest.Add(time.Second - time.Duration(ns))
+	p.Earliest = ceil(p.Earliest)
+}
+
+func ceil(t time.Time) time.Time {
+	if t.Nanosecond() > 0 {
+		return t.Truncate(time.Second).Add(time.Second)
 	}
+	return t
 }
 
 // judge says what the user should know before saying yes.
@@ -122,11 +132,11 @@ func (p *Plan) judge() {
 	for _, u := range p.Uploads {
 		sending = sending || !u.Aboard()
 	}
-	if sending && s.Start.IsZero() && p.Earliest.Sub(p.Now) < ContactEvery {
-		warn("an upload can wait up to %v for a contact, and the start is sooner than that", ContactEvery)
+	if sending && s.contact() < ContactEvery {
+		warn("with a lead of %s the uplink is expected to find a contact in that time; the documented wait is up to %s", Span(s.Lead), Span(ContactEvery))
 	}
-	if sending && len(p.Uploads) > 0 && p.Uploads[len(p.Uploads)-1].Days > 0 {
-		note("expected days are for %s a day, one upload after the other", Bytes(p.Rate))
+	if sending {
+		note("expected: at %s a day, one upload after the other, and up to %s until a contact", Bytes(p.Rate), Span(s.contact()))
 	}
 }
 
@@ -144,8 +154,12 @@ func (p *Plan) CheckStart() error {
 		return &SpecError{"start", fmt.Sprintf("%s is in the past (it is %s); give a later one", Stamp(s), Stamp(p.Now))}
 	}
 	if s.Before(p.Earliest) && p.Held == "the uplink" {
-		return &NoSlot{fmt.Sprintf("%s comes before the programs do: the uplink needs until %s at %s a day; give a later --start, or the true --uplink-rate",
-			Stamp(s), Stamp(p.Earliest), Bytes(p.Rate))}
+		// Without the wait for a contact it cannot be; with it, it may.
+		if s.Before(p.Earliest.Add(-p.Spec.contact())) {
+			return &NoSlot{fmt.Sprintf("%s comes before the programs do: the uplink needs until %s at %s a day; give a later --start, or the true --uplink-rate",
+				Stamp(s), Stamp(p.Earliest), Bytes(p.Rate))}
+		}
+		p.Warnings = append(p.Warnings, fmt.Sprintf("the programs may come too late: the uplink is sure to be through by %s only", Stamp(p.Earliest)))
 	}
 	if s.Sub(p.Now) < p.Spec.Lead {
 		p.Warnings = append(p.Warnings, fmt.Sprintf("the start is sooner than the lead of %s: the windows may not reach the satellite in time", Span(p.Spec.Lead)))

@@ -143,16 +143,17 @@ func TestEarliest(t *testing.T) {
 		want   time.Duration
 		held   string
 	}{
-		{"both to be sent", tutorial(), nil, 11 * Day, "the uplink"}, // 5 + 6 days
-		{"one aboard", tutorial(), map[string]string{"SDR /persist/bin/sdr-serve-1a2b3c4d": "UPLOADED"}, 6 * Day, "the uplink"},
-		{"one on its way", tutorial(), map[string]string{"SDR /persist/bin/sdr-serve-1a2b3c4d": "UPLOADING"}, 11 * Day, "the uplink"},
+		{"both to be sent", tutorial(), nil, 11*Day + 6*time.Hour, "the uplink"}, // 5 + 6 days, and a contact
+		{"one aboard", tutorial(), map[string]string{"SDR /persist/bin/sdr-serve-1a2b3c4d": "UPLOADED"}, 6*Day + 6*time.Hour, "the uplink"},
+		{"one on its way", tutorial(), map[string]string{"SDR /persist/bin/sdr-serve-1a2b3c4d": "UPLOADING"}, 11*Day + 6*time.Hour, "the uplink"},
 		{"both aboard", tutorial(), aboard, Day, "the lead of 24 h"},
-		{"aboard on the other payload only", tutorial(), map[string]string{"IPI /persist/bin/sdr-serve-1a2b3c4d": "UPLOADED"}, 11 * Day, "the uplink"},
+		{"aboard on the other payload only", tutorial(), map[string]string{"IPI /persist/bin/sdr-serve-1a2b3c4d": "UPLOADED"}, 11*Day + 6*time.Hour, "the uplink"},
 		{"nothing sent", tutorial(func(s *Spec) { s.SkipUpload = true }), nil, Day, "the lead of 24 h"},
 		{"no lead", tutorial(func(s *Spec) { s.Lead = 0 }), aboard, 150 * time.Second, "the buffer before PAYLOAD_SABERTOOTH"},
 		{"no lead, late fetcher", tutorial(func(s *Spec) { s.Lead = 0; s.SDRDuration = 5 * time.Minute; s.FetchDelay = 2 * time.Minute }), aboard, 120 * time.Second, "the buffer before PAYLOAD_SDR"},
-		{"hand-over", tutorial(handover), nil, 6 * Day, "the uplink"},
-		{"a rate of one byte", tutorial(func(s *Spec) { s.UplinkRate = 1 }), nil, 36500 * Day, "the uplink"},
+		{"contacts as frequent as the lead", tutorial(func(s *Spec) { s.Lead = time.Minute }), nil, 11*Day + time.Minute, "the uplink"},
+		{"hand-over", tutorial(handover), nil, 6*Day + 6*time.Hour, "the uplink"},
+		{"a rate of one byte", tutorial(func(s *Spec) { s.UplinkRate = 1 }), nil, 36500*Day + 6*time.Hour, "the uplink"},
 	} {
 		p := New(tt.spec, "FM1", now, tt.status)
 		if got := p.Earliest.Sub(now); got != tt.want || p.Held != tt.held {
@@ -190,6 +191,8 @@ func TestCheckStart(t *testing.T) {
 		{-time.Second, aboard, &SpecError{}, false},
 		{time.Hour, nil, &NoSlot{}, false},
 		{12 * Day, nil, nil, false},
+		{11*Day + time.Hour, nil, nil, false}, // if a contact comes early
+		{11*Day - time.Hour, nil, &NoSlot{}, false},
 		{time.Hour, aboard, nil, true},
 		{25 * time.Hour, aboard, nil, false},
 	} {

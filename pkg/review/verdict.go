@@ -60,6 +60,7 @@ type Report struct {
 	Verdict Verdict  `json:"verdict"`
 	Runs    []*Run   `json:"runs"`
 	Objects []Object `json:"objects"`
+	Logs    []*Log   `json:"logs,omitempty"` // that belong to no run
 }
 
 // Choice narrows a review: to one run, or to the last of each satellite.
@@ -331,6 +332,11 @@ func (v *viewer) report(objects []Object, choice Choice) *Report {
 			rep.Verdict = r.Verdict
 		}
 		r.Logs = v.logsOf(r)
+	}
+	for _, l := range v.read {
+		if !slices.ContainsFunc(rep.Runs, func(r *Run) bool { return slices.Contains(r.Logs, l) }) {
+			rep.Logs = append(rep.Logs, l)
+		}
 	}
 	return rep
 }
