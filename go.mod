@@ -50,6 +50,7 @@ require (
 	github.com/spf13/pflag v1.0.6 // indirect
 	github.com/vbauerster/mpb/v8 v8.9.3 // indirect
 	go.shabbyrobe.org/gocovmerge v0.0.0-20230507111327-fa4f82cfbf4d // indirect
+	golang.org/x/mod v0.41.0 // indirect
 	golang.org/x/sync v0.24.0 // indirect
 	golang.org/x/sys v0.49.0 // indirect
 	golang.org/x/tools v0.51.0 // indirect
