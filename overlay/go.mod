@@ -1,2 +1,4 @@
-// Not a module of its own: this line keeps the stand-ins out of ./... (see README.md here).
-module std
+// A module of its own only to keep the stand-ins out of ./... of the other.
+module overlay
+
+go 1.26.0
