@@ -51,10 +51,14 @@ func (r *run) check(ctx context.Context, j *job, g *generation, target string, f
 // length the end?
 func (r *run) confirm(ctx context.Context, j *job, g *generation) error {
 	err := r.reread(ctx, j, g)
-	switch f := network(err, false); {
-	case err == nil, ctx.Err() != nil, f.class == "changed", isDisk(err):
+	switch {
+	case err == errChanged:
+		g.suspect = true
+		return err
+	case err == nil, ctx.Err() != nil, isDisk(err):
 		return err
 	default:
+		f := network(err, false)
 		// The peer may be gone for good: what came is all that can come.
 		if g.unsure++; g.unsure < maxUnsure && !f.final {
 			return err

@@ -36,6 +36,7 @@ type generation struct {
 	pieces   []*piece // asked for and not verified, in order
 	next     int64    // where the next piece begins
 	gone     int      // how often in a row the snapshot was not found
+	cuts     int      // how often an answer without a length ended too early
 	unsure   int      // how often the end could not be confirmed
 }
 

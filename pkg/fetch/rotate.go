@@ -135,7 +135,11 @@ func (r *run) finishOlds(ctx context.Context, j *job) {
 		}
 		g.limit = min(g.id.Total, g.held()+r.room(j))
 		g.mine = true
-		if g.id.Snapshot == "" {
+		// The snapshot tells generations apart by little (docs/wire.md), and
+		// that this one has changed is known.
+		k := g.overlap()
+		if g.id.Snapshot == "" || r.check(ctx, j, g, g.id.Snapshot, g.id.Base, g.id.Base+k) != nil ||
+			r.check(ctx, j, g, g.id.Snapshot, g.held()-k, g.held()) != nil {
 			g.via = j.target + ".1"
 		}
 		for idle := 0; idle < 3 && !g.complete() && !g.capped() && ctx.Err() == nil; {

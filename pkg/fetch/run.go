@@ -255,7 +255,7 @@ func (r *run) advance(ctx context.Context, j *job) error {
 		if idle++; moved {
 			idle = 0
 		}
-		if idle > 8 {
+		if idle > 3 {
 			return protocol("the answers bring nothing new")
 		}
 	}

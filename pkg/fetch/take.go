@@ -86,7 +86,7 @@ func (r *run) take(ctx context.Context, j *job, g *generation, a *answer, m *mes
 		fl.done(len(queue))
 		if m.p == nil && !m.quiet && !m.ok && g.held() > m.compare {
 			g.weak = true
-			g.suspect = err == nil
+			g.suspect = err == nil && m.off >= m.to
 		}
 		g.broken()
 		g.describe()
@@ -205,6 +205,13 @@ func (r *run) ended(j *job, g *generation, a *answer, m *message) error {
 		return nil
 	case m.p != nil:
 		return r.endedPiece(j, g, m)
+	}
+	if m.to == unlimited && m.off < m.compare {
+		// It ends before what is held does: shorter now, or cut again.
+		if g.cuts++; a.body.ProvenEnd() || g.cuts > 2 {
+			return errChanged
+		}
+		return errShort
 	}
 	if m.to == unlimited {
 		g.closed = !a.body.ProvenEnd()
