@@ -193,7 +193,7 @@ func TestNothingLeft(t *testing.T) {
 		if code := cmd.ProcessState.ExitCode(); (how == syscall.SIGINT || how == syscall.SIGTERM) && code != 0 {
 			t.Errorf("%v: exit %d, want 0", how, code)
 		}
-			for range 100 {
+		for range 100 {
 			left = slices.DeleteFunc(left, ended)
 			if len(left) == 0 {
 				break
