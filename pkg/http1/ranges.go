@@ -34,8 +34,8 @@ func ParseRange(value string, size int64) (ranges []Range, satisfiable bool) {
 		}
 		if r.Len() > 0 {
 			ranges = append(ranges, r)
-			if sum += r.Len(); sum > size {
-				valid = false
+			if valid = r.Len() <= size-sum; valid { // a sum could overflow
+				sum += r.Len()
 			}
 		}
 		return valid
