@@ -6,6 +6,8 @@ import (
 	"html"
 	"html/template"
 	"io"
+	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -144,7 +146,7 @@ func drawPass(r *Run) string {
 		}
 		y += 28
 	}
-	y = drawBytes(&b, r, fetch, x, y)
+	y = drawBytes(&b, bytesOver(r, serve, fetch), x, y)
 	for i := range 6 {
 		t := first.Add(span * time.Duration(i) / 5)
 		anchor := [6]string{"start", "middle", "middle", "middle", "middle", "end"}[i]
@@ -172,15 +174,36 @@ func fetchSpan(r *Run, fetch *Log) (from, to time.Time) {
 	return from, to
 }
 
-// drawBytes draws the bytes over time, from the log where it tells them, else
-// as the straight line between a receipt's start and end.
-func drawBytes(b *bytes.Buffer, r *Run, fetch *Log, x func(time.Time) float64, y int) int {
-	type point struct {
-		t time.Time
-		n float64
+type point struct {
+	t time.Time
+	n float64
+}
+
+// bytesOver tells how many bytes had come at what time: from the server's log,
+// which has a line for each request, else from the fetcher's, else as the
+// straight line between a receipt's start and end.
+func bytesOver(r *Run, serve, fetch *Log) (points []point) {
+	wanted := map[string]bool{}
+	for _, it := range r.Items {
+		if it.Receipt != nil {
+			if u, err := url.Parse(it.Receipt.Source); err == nil {
+				wanted[u.Path] = true
+			}
+		}
 	}
-	var points []point
-	if fetch != nil {
+	if serve != nil {
+		sum := 0.0
+		for _, l := range serve.Lines {
+			n, ok := l.Number("bytes")
+			if path, _ := l.Fields["path"].(string); !ok || l.Time.IsZero() || !wanted[path] {
+				continue
+			}
+			took, _ := l.Number("seconds")
+			points = append(points, point{l.Time.Add(-time.Duration(took * float64(time.Second))), sum}, point{l.Time, sum + n})
+			sum += n
+		}
+	}
+	if len(points) == 0 && fetch != nil {
 		for _, l := range fetch.Lines {
 			if n, ok := l.Number(byteFields...); ok && !l.Time.IsZero() {
 				points = append(points, point{l.Time, n})
@@ -195,6 +218,11 @@ func drawBytes(b *bytes.Buffer, r *Run, fetch *Log, x func(time.Time) float64, y
 			}
 		}
 	}
+	slices.SortStableFunc(points, func(a, b point) int { return a.t.Compare(b.t) })
+	return points
+}
+
+func drawBytes(b *bytes.Buffer, points []point, x func(time.Time) float64, y int) int {
 	most := 0.0
 	for _, p := range points {
 		most = max(most, p.n)

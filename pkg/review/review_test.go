@@ -264,7 +264,12 @@ not json
 		dir + "20261123T043229Z_a":                    "hello\n",
 		dir + "20261123T043229Z_a" + receiptSuffix:    receipt("r1", "a", "complete", "hello\n", set("reason", "<b>bold</b>"), set("server", "<i>")),
 		dir + "20261123T043229Z_sabertooth-fetch.log": log,
-		dir + "20261123T043229Z_sdr-serve.log":        log,
+		dir + "20261123T043229Z_sdr-serve.log": `{"level":"info","time":"2026-11-23T04:30:40.000Z","message":"serving"}
+{"level":"info","path":"/var/log/syslog","bytes":4,"seconds":0.5,"time":"2026-11-23T04:31:05.000Z","message":"request"}
+{"level":"info","path":"/other","bytes":999999,"seconds":0.5,"time":"2026-11-23T04:31:06.000Z","message":"request"}
+{"level":"info","path":"/var/log/syslog","bytes":2,"seconds":0.5,"time":"2026-11-23T04:31:09.000Z","message":"request"}
+{"level":"info","requests":3,"bytes":1000005,"time":"2026-11-23T04:31:39.000Z","message":"done"}
+`,
 	})
 	rep := reviewAll(t, Choice{})
 	if len(rep.Runs) != 1 || len(rep.Runs[0].Logs) != 2 || len(rep.Runs[0].Logs[1].Lines) != 4 {
@@ -275,7 +280,7 @@ not json
 		t.Fatal(err)
 	}
 	page := out.String()
-	for _, want := range []string{"<svg", "polyline", "run r1 on FM1", "SDR, serving", "SABERTOOTH", "delivered", "20261123T043229Z_a"} {
+	for _, want := range []string{"<svg", "polyline", "0 to 6<", "run r1 on FM1", "SDR, serving", "SABERTOOTH", "delivered", "20261123T043229Z_a"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q", want)
 		}

@@ -8,7 +8,6 @@
 package tasking
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -21,8 +20,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/cenkalti/backoff/v4"
 )
 
 // DefaultAPI is the operator's endpoint; the calls are below its /tasking.
@@ -215,46 +212,6 @@ func (c *Client) network(err error, try context.Context) error {
 	return errors.New(c.hide(err.Error()))
 }
 
-// hide removes the token from text that came from elsewhere, in the spellings
-// that an echoing server may have used.
-func (c *Client) hide(s string) string {
-	return Hide(s, c.Token)
-}
-
-// Hide replaces token in s by "[token]", also where it is escaped as in a URL
-// or in JSON. One so short that it may be a word, which no API gives out, is
-// replaced only where it stands as in the request's header.
-func Hide(s, token string) string {
-	const word = 6
-	for _, form := range Spellings(token) {
-		if len(token) < word {
-			form = "Bearer " + form
-		}
-		s = strings.ReplaceAll(s, form, "[token]")
-	}
-	return s
-}
-
-// Spellings are the ways in which a token may come back in text.
-func Spellings(token string) []string {
-	json := strings.NewReplacer("/", `\/`)
-	unicode := strings.NewReplacer("+", `\u002b`, "/", `\u002f`)
-	forms := []string{token}
-	for _, f := range []string{url.QueryEscape(token), url.PathEscape(token), json.Replace(token),
-		unicode.Replace(token), strings.ReplaceAll(token, "+", `\u002b`)} {
-		if f != token {
-			forms = append(forms, f)
-		}
-	}
-	return forms
-}
-
-// show makes a foreign body fit for one line of a terminal: cut, without
-// control characters, of a page only its title.
-func (c *Client) show(data []byte) string {
-	return clean(c.hide(string(bytes.ToValidUTF8(data, []byte("?")))))
-}
-
 // watched tells when bytes move.
 type watched struct {
 	io.ReadCloser
@@ -265,58 +222,4 @@ func (w *watched) Read(p []byte) (int, error) {
 	n, err := w.ReadCloser.Read(p)
 	w.moved()
 	return n, err
-}
-
-// retry is the waiting of one call over all its tries.
-type retry struct {
-	c    *Client
-	b    backoff.BackOff
-	till time.Time
-	n    int
-}
-
-func (c *Client) retry() *retry {
-	b := backoff.NewExponentialBackOff()
-	b.InitialInterval = or(c.MinWait, 500*time.Millisecond)
-	b.MaxInterval = or(c.MaxWait, 15*time.Second)
-	b.MaxElapsedTime = 0 // the limit is till; the library's own is 15 silent minutes
-	b.Reset()
-	return &retry{c: c, b: b, till: time.Now().Add(c.patience())}
-}
-
-// wait sleeps before another try and reports whether there is one. Retry-After
-// is obeyed as long as patience lasts.
-func (r *retry) wait(ctx context.Context, err error) bool {
-	r.n++
-	e := asError(err)
-	if e == nil || !e.temporary() || ctx.Err() != nil {
-		return false
-	}
-	d := max(r.b.NextBackOff(), e.after)
-	if time.Now().Add(d).After(r.till) {
-		e.tries = r.n
-		return false
-	}
-	if r.c.OnRetry != nil {
-		r.c.OnRetry(e, d)
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return true
-	}
-}
-
-// idempotent repeats r until it is answered or patience ends.
-func (c *Client) idempotent(ctx context.Context, r request) ([]byte, error) {
-	again := c.retry()
-	for {
-		data, err := c.send(ctx, r)
-		if err == nil || !again.wait(ctx, err) {
-			return data, err
-		}
-	}
 }

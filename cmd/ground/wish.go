@@ -1,0 +1,106 @@
+package main
+
+import (
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"payload-ipc/pkg/plan"
+)
+
+// wish is what the flags of plan and deploy say.
+type wish struct {
+	access
+	spec      plan.Spec
+	start     string
+	rate      string
+	sdr       []string
+	artifacts string
+	svg       string
+	dryRun    bool
+	yes       bool
+}
+
+func (w *wish) flags(fs *pflag.FlagSet, io stdio) {
+	s := &w.spec
+	fs.StringVar(&w.start, "start", "", "start of the SDR's window: Unix seconds, RFC 3339, or +2h (default: the earliest that fits)")
+	fs.DurationVar(&s.Lead, "lead", 24*time.Hour, "least time from now to the start")
+	fs.StringVar(&w.rate, "uplink-rate", "125KB", "bytes that go up a day")
+	fs.DurationVar(&s.SDRDuration, "sdr-duration", time.Minute, "length of the SDR's window")
+	fs.DurationVar(&s.FetchDelay, "fetch-delay", 30*time.Second, "from the SDR's start to the fetcher's")
+	fs.DurationVar(&s.FetchDuration, "fetch-duration", time.Minute, "length of the fetcher's window")
+	fs.StringSliceVar(&w.sdr, "sdr", []string{"10.2.1.8", "10.2.1.12"}, "where the fetcher looks for the SDR")
+	fs.IntVar(&s.Port, "port", plan.DefaultPort, "port of the SDR's server")
+	fs.StringVar(&s.Path, "path", "/var/log/syslog", "file on the SDR to bring down")
+	fs.StringVar(&s.Name, "name", "sdr_syslog", "its name in the bucket")
+	fs.IntVar(&s.DownlinkBudget, "downlink-budget", 1, "downlink budget of each window, in the API's unit")
+	fs.BoolVar(&s.ITAR, "itar", false, "upload through ground stations in the US only")
+	fs.BoolVar(&s.SkipUpload, "skip-upload", false, "send no programs (a MockFM takes none)")
+	fs.BoolVar(&s.HandOver, "hand-over", false, "send one program to the SDR, which hands it to the SABERTOOTH: half the uplink")
+	fs.StringVar(&w.artifacts, "artifacts", "bin/uplink", "directory of the packed programs")
+	fs.StringVar(&w.svg, "svg", "", "also draw the plan into this file (one satellite)")
+	fs.BoolVar(&w.dryRun, "dry-run", false, "print the plan and stop; nothing is sent, nobody is asked")
+	fs.BoolVar(&w.yes, "yes", false, "do not ask before scheduling")
+	w.access.flags(fs, io)
+}
+
+// read turns the flags' words into the spec, all before anything is sent.
+func (w *wish) read(now time.Time) error {
+	rate, err := size(w.rate)
+	if err != nil {
+		return wrong("--uplink-rate: %v", err)
+	}
+	w.spec.UplinkRate = rate
+	w.spec.SDR = nil
+	for _, a := range w.sdr {
+		ip, err := netip.ParseAddr(strings.TrimSpace(a))
+		if err != nil {
+			return wrong("--sdr: %q is not an address (there is no DNS up there); give one such as 10.2.1.8", a)
+		}
+		w.spec.SDR = append(w.spec.SDR, ip)
+	}
+	if w.start != "" {
+		if w.spec.Start, err = instant(w.start, now); err != nil {
+			return err
+		}
+	}
+	return w.spec.Check()
+}
+
+// instant reads a time: Unix seconds, RFC 3339, or from now on.
+func instant(s string, now time.Time) (time.Time, error) {
+	if d, err := time.ParseDuration(strings.TrimPrefix(s, "+")); err == nil && strings.HasPrefix(s, "+") {
+		return now.Add(d).Truncate(time.Second), nil
+	}
+	if n, err := strconv.ParseInt(s, 10, 64); err == nil && n > 0 && n < 1<<40 {
+		return time.Unix(n, 0), nil
+	}
+	if t, err := time.Parse(time.RFC3339, s); err == nil {
+		return t.Truncate(time.Second), nil
+	}
+	return time.Time{}, wrong("--start: %q is not a time; give Unix seconds, RFC 3339 (2026-11-23T14:00:00Z) or +2h", s)
+}
+
+// size reads "125KB", "1.5MB", "1MiB", "90000", also with "/d" behind it.
+func size(s string) (int64, error) {
+	num := strings.TrimSuffix(strings.TrimSuffix(strings.TrimSpace(s), "/day"), "/d")
+	unit := 1.0
+	for _, u := range []struct {
+		suffix string
+		bytes  float64
+	}{{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"KB", 1e3}, {"kB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"B", 1}} {
+		if strings.HasSuffix(num, u.suffix) {
+			num, unit = strings.TrimSpace(strings.TrimSuffix(num, u.suffix)), u.bytes
+			break
+		}
+	}
+	f, err := strconv.ParseFloat(num, 64)
+	if err != nil || !(f*unit >= 1 && f*unit <= 1e15) {
+		return 0, fmt.Errorf("%q is not a size; give one such as 125KB", s)
+	}
+	return int64(f * unit), nil
+}
