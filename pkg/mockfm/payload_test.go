@@ -186,6 +186,9 @@ wait`)
 	if got := outcomeOf(t, m, w); got != "killed at the end of the window" {
 		t.Errorf("got outcome %q", got)
 	}
+	if log, err := os.ReadFile(root + "/var/log/syslog"); err != nil || len(log) < 8000 {
+		t.Errorf("syslog: %d bytes, %v", len(log), err)
+	}
 	before, err := os.ReadFile(root + "/persist/alive")
 	if err != nil || len(before) < 10 {
 		t.Fatalf("it did not run for 3 s: %d, %v", len(before), err)

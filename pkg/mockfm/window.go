@@ -14,7 +14,11 @@ func (m *Mock) rootDir(w *window) string {
 	return filepath.Join(m.cfg.State, "payloads", w.satellite, w.payload.name, "root")
 }
 
+// systemDir holds what is mounted read-only, where mounting is possible.
 func (m *Mock) systemDir(w *window) string {
+	if m.box.name() == "plain" {
+		return m.rootDir(w)
+	}
 	return filepath.Join(m.cfg.State, "payloads", w.satellite, w.payload.name, "system")
 }
 
