@@ -12,7 +12,8 @@ UPLINK := $(addprefix $(BIN)/uplink/,$(AGENTS))
 # The commit that last touched what flies, so that a change elsewhere does not
 # cost days of uplink for the same program under a new hash.
 COMMIT  = $(shell scripts/flight-commit)
-STAMP   = -X payload-ipc/pkg/agent.Commit=$(COMMIT)
+VERSION = $(shell sed -n 's/^## \([0-9.]*\).*/\1/p;T;q' CHANGELOG.md)
+STAMP   = -X payload-ipc/pkg/agent.Version=$(VERSION) -X payload-ipc/pkg/agent.Commit=$(COMMIT)
 # No inlining: 10 % off the packed size, and traces stay readable. The older
 # collector: another 1 %; these heaps are small. overlay/README.md has the rest.
 FLY     = CGO_ENABLED=0 GOOS=linux GOARCH=$(FLIGHT_ARCH) GOEXPERIMENT=nogreenteagc $(GO) build -trimpath -buildvcs=false \
