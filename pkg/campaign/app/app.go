@@ -1,0 +1,84 @@
+// Package app is the campaign program: flags to pkg/campaign, rows to tables.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"payload-ipc/pkg/campaign"
+
+	"github.com/spf13/pflag"
+)
+
+// Run is the program; its exit code is 0 when nothing bad was seen, 1 when
+// something was or it could not run, 2 for wrong usage.
+func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	if len(args) == 2 && args[0] == "aide" { // aboard, in a payload
+		if err := campaign.Aide(ctx, args[1]); err != nil {
+			fmt.Fprintln(stderr, "campaign aide:", err)
+			return 1
+		}
+		return 0
+	}
+	c := campaign.Campaign{}
+	flags := pflag.NewFlagSet("campaign", pflag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.Uint64Var(&c.Seed, "seed", 1, "what all faults are drawn from")
+	flags.IntVar(&c.Passes, "passes", 300, "how many")
+	flags.IntVar(&c.Parallel, "parallel", 12, "how many at a time")
+	flags.DurationVar(&c.Budget, "budget", 14*time.Minute, "begin no pass after it")
+	flags.BoolVar(&c.Old, "old", true, "also play the old commands")
+	flags.StringVar(&c.Bin, "bin", "bin", "directory of the agents' programs")
+	flags.StringVar(&c.Dir, "dir", "tmp/campaign", "scratch; what bad passes left stays there")
+	evidence := flags.String("evidence", "", "put the tables into this file, the picture beside it")
+	one := flags.Int("pass", 0, "play this pass alone and tell its story")
+	who := flags.Bool("ours", false, "with --pass: our agents alone")
+	if err := flags.Parse(args); err != nil {
+		if errors.Is(err, pflag.ErrHelp) {
+			return 0
+		}
+		return 2
+	}
+	if flags.NArg() > 0 || c.Passes < 1 || c.Parallel < 1 {
+		fmt.Fprintln(stderr, "campaign: takes flags only, with numbers above 0")
+		return 2
+	}
+	fail := func(err error) int {
+		fmt.Fprintln(stderr, "campaign:", err)
+		return 1
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return fail(err)
+	}
+	c.Self = self
+	if c.Dir, err = filepath.Abs(c.Dir); err != nil {
+		return fail(err)
+	}
+	if *one > 0 {
+		c.First, c.Passes, c.Story, c.Old = *one, 1, stdout, c.Old && !*who
+	} else {
+		c.First, c.Progress = 1, stderr
+	}
+	begin := time.Now()
+	rows, err := c.Run(ctx)
+	if err != nil {
+		return fail(err)
+	}
+	t := campaign.Tally(rows)
+	fmt.Fprint(stdout, t.Text(c, time.Since(begin)))
+	if *evidence != "" {
+		if err := t.Publish(*evidence, c, time.Since(begin)); err != nil {
+			return fail(err)
+		}
+	}
+	if t.Bad() {
+		return 1
+	}
+	return 0
+}

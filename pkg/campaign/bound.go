@@ -1,0 +1,161 @@
+package campaign
+
+import (
+	"time"
+)
+
+// What the bound grants besides the bytes' own time on the line.
+const (
+	startCost   = 400 * time.Millisecond // from power on to a connection, in every window
+	publishCost = 300 * time.Millisecond // syncs, the file's name, the receipt
+	resetCost   = 400 * time.Millisecond // one reset: a wait of the contract's backoff, a new connection
+	waitMost    = 2 * time.Second        // the longest wait of the contract (design 5)
+	piece       = 1 << 20                // what a kill or a power cut may cost again (design 5)
+	unsynced    = 500 * time.Millisecond // and what was not synced yet
+)
+
+// A verdict on a schedule, whoever played it.
+type possible struct {
+	could bool
+	must  bool
+	spare time.Duration // time that was left over, by the stricter reckoning
+}
+
+// bound says whether a client that makes no mistake could have brought the log
+// as it was at some moment.
+//
+// Able is the time in which the fetcher's process lives and is not yet due to
+// publish (deadline less reserve), the server accepts (start to drain), both
+// payloads are on and both cables plugged. A generation g of the log, of L(t)
+// bytes at t, could be had if from the first able moment t on which it was
+// there, until it was truncated, able time adds up to L(t) / rate; no other
+// cost is counted, and knowledge of the future is free. A rotation does not end
+// a generation, a new window does not start it again.
+//
+// Must is the same with what no client can avoid or the contract allows:
+// startCost in every window, publishCost once, resetCost for every reset, a
+// twentieth on the line for heads; after every interruption as long again as it
+// lasted, at most waitMost, because the timers of TCP and of the contract's
+// backoff double; a piece and what was not synced after a kill. And the
+// generation must be the log's own, not yet rotated, when the time begins and
+// its outbox must have room for it.
+func (p *pass) bound() (b possible) {
+	plain, strict := p.able(false), p.able(true)
+	var resets int
+	var again time.Duration
+	for _, f := range p.flown {
+		resets += len(f.Resets)
+		if f.Kill > 0 || f.Power > 0 {
+			again += unsynced + p.onLine(piece)
+		}
+	}
+	b.spare = -time.Hour
+	for _, g := range p.journal.gens {
+		if t, sum := within(plain, g); !t.IsZero() && sum >= p.onLine(g.at(t)) && p.fits(g.at(t)) {
+			b.could = true
+		}
+		t, sum := within(strict, g)
+		if t.IsZero() || !g.past.IsZero() && g.past.Before(t) || !p.fits(g.at(t)) {
+			continue
+		}
+		need := p.onLine(g.at(t))*21/20 + publishCost + time.Duration(resets)*resetCost + again
+		b.spare = max(b.spare, sum-need)
+	}
+	b.must = b.could && b.spare >= 0
+	return b
+}
+
+func (p *pass) onLine(size int) time.Duration {
+	return time.Duration(int64(size) * int64(time.Second) / p.Rate)
+}
+
+// fits says whether size bytes have room in the last window's outbox, receipt
+// and log beside them, with what a tmpfs takes for itself.
+func (p *pass) fits(size int) bool {
+	room := p.flown[len(p.flown)-1].Outbox
+	return room == 0 || int64(size)+32<<10 <= room
+}
+
+// within is the first able moment at which g was there, and how much able time
+// there was from then on until it was gone.
+func within(able [][2]time.Time, g *generation) (first time.Time, sum time.Duration) {
+	for _, a := range able {
+		from, to := a[0], a[1]
+		if from.Before(g.born) {
+			from = g.born
+		}
+		if !g.gone.IsZero() && to.After(g.gone) {
+			to = g.gone
+		}
+		if !from.Before(to) {
+			continue
+		}
+		if first.IsZero() {
+			first = from
+		}
+		sum += to.Sub(from)
+	}
+	return first, sum
+}
+
+// able lists the stretches of able time; strict takes the cost of starts and
+// interruptions off them.
+func (p *pass) able(strict bool) (all [][2]time.Time) {
+	for _, f := range p.flown {
+		end := f.deadline.Add(-reserve)
+		for _, at := range []time.Duration{f.Kill, f.Power} {
+			if at > 0 {
+				meet := max(f.SDR.At, f.Fetch.At)
+				end = earlier(end, f.opened.Add(meet-f.Fetch.At+at))
+			}
+		}
+		begin := f.opened
+		if strict {
+			begin = begin.Add(startCost)
+		}
+		stop := f.opened.Add(f.SDR.end() - f.Fetch.At - slack - drain)
+		end = earlier(end, stop)
+		var before time.Time // the end of the stretch before
+		for _, s := range meetings(f.up, f.linked) {
+			from, to := later(s[0], begin), earlier(s[1], end)
+			if strict {
+				wait := startCost // while nothing has answered, attempts come every 250 ms
+				if !before.IsZero() {
+					wait = max(min(s[0].Sub(before), waitMost), startCost)
+				}
+				from = later(from, s[0].Add(wait))
+				before = s[1]
+			}
+			if from.Before(to) {
+				all = append(all, [2]time.Time{from, to})
+			}
+		}
+	}
+	return all
+}
+
+// meetings is the time that is in both lists, which are in order.
+func meetings(a, b [][2]time.Time) (both [][2]time.Time) {
+	for _, x := range a {
+		for _, y := range b {
+			if from, to := later(x[0], y[0]), earlier(x[1], y[1]); from.Before(to) {
+				both = append(both, [2]time.Time{from, to})
+			}
+		}
+	}
+	return both
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}

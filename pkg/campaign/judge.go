@@ -1,0 +1,272 @@
+package campaign
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Outcomes of a pass, from the best to the worst.
+const (
+	Complete = "complete" // the whole log of some moment of the pass came down, and is told so
+	Partial  = "partial"  // a part, told as a part
+	Nothing  = "nothing"  // no byte, and no claim to any
+	Overrun  = "overrun"  // a program was alive after its deadline
+	Lost     = "lost"     // bytes that were durable are gone
+	Lie      = "lie"      // something that is not what it claims
+)
+
+var outcomes = []string{Complete, Partial, Nothing, Overrun, Lost, Lie}
+
+// late is how long after its deadline a program may be seen alive: design 4
+// allows a server 200 ms; the rest is for a machine that plays a dozen passes
+// at once.
+const late = 500 * time.Millisecond
+
+// A Verdict is what a pass came to.
+type Verdict struct {
+	Outcome string
+	Whole   bool     // a complete file came down, whatever else did
+	Why     []string // of an outcome that is bad
+	Could   bool     // a perfect client could have completed it
+	Must    bool     // and a doubling timer would not have hindered it
+	Spare   time.Duration
+}
+
+type receipt struct {
+	Status   string  `json:"status"`
+	Size     int64   `json:"size"`
+	Total    *int64  `json:"total"`
+	SHA256   *string `json:"sha256"`
+	Verified string  `json:"verified"`
+	Exit     int     `json:"exit"`
+	Name     string  `json:"name"`
+	Run      string  `json:"run"`
+	Clock    string  `json:"clock"`
+	Reason   string  `json:"reason"`
+	Offset   int64   `json:"offset"`
+	Sealed   []struct {
+		Name   string `json:"name"`
+		Size   int64  `json:"size"`
+		SHA256 string `json:"sha256"`
+	} `json:"sealed"`
+}
+
+// judge says what the pass came to.
+func (p *pass) judge() Verdict {
+	v := Verdict{Outcome: Nothing}
+	could := p.bound()
+	v.Could, v.Must, v.Spare = could.could, could.must, could.spare
+	lie := func(format string, args ...any) {
+		v.Outcome = Lie
+		v.Why = append(v.Why, fmt.Sprintf(format, args...))
+	}
+	better := func(outcome string) {
+		if v.Outcome == Nothing || v.Outcome == Partial && outcome == Complete {
+			v.Outcome = outcome
+		}
+	}
+	for _, f := range p.flown {
+		if p.honest {
+			p.judgeHonest(f, lie, better)
+		} else {
+			p.judgeOld(f, lie, better)
+		}
+		if _, whole := p.wholeFile(f); whole {
+			v.Whole = true
+		}
+	}
+	if p.honest && v.Outcome != Lie {
+		for _, why := range p.lost() {
+			v.Outcome, v.Why = Lost, append(v.Why, why)
+		}
+		for _, f := range p.flown {
+			if f.serverLate > late {
+				v.Outcome, v.Why = Overrun, append(v.Why, fmt.Sprintf("%s: the server was alive %s after its deadline", f.run, short(f.serverLate)))
+			}
+			if strings.HasPrefix(f.ended, "killed at the end") {
+				v.Outcome, v.Why = Overrun, append(v.Why, f.run+": the fetcher was alive at the end of the window")
+			}
+		}
+	}
+	return v
+}
+
+// wholeFile says whether f brought the log as it was at some moment of f.
+func (p *pass) wholeFile(f *flown) (body []byte, whole bool) {
+	body, ok := f.files[logName]
+	if !ok {
+		return nil, false
+	}
+	g, from := p.journal.whose(body)
+	if g == nil || from != 0 {
+		return body, false
+	}
+	// What it was when the window opened, or began with if that was later.
+	at := f.opened
+	if p.flown[0] != f && p.honest {
+		at = p.flown[0].opened // a part that was begun in an earlier window
+	}
+	if g.born.After(at) {
+		at = g.born
+	}
+	return body, len(body) >= g.at(at) && (len(body) > 0 || len(g.marks) == 0 || g.marks[0].at.After(at))
+}
+
+// judgeHonest holds one window's files against receipt, exit code and oracle.
+func (p *pass) judgeHonest(f *flown, lie func(string, ...any), better func(string)) {
+	told := map[string]bool{logName + ".receipt.json": true, "sabertooth-fetch.log": true, "sdr-serve.log": true}
+	raw, signed := f.files[logName+".receipt.json"]
+	var r receipt
+	if signed {
+		if err := json.Unmarshal(raw, &r); err != nil {
+			lie("%s: a receipt that is no JSON: %v", f.run, err)
+			return
+		}
+		if r.Run != f.run {
+			lie("%s: receipt of run %q", f.run, r.Run)
+		}
+		p.judgeReceipt(f, r, told, lie)
+	}
+	for name, body := range f.files {
+		if !strings.HasPrefix(name, logName) {
+			continue
+		}
+		if strings.HasSuffix(name, ".receipt.json") && told[name] {
+			continue
+		}
+		if !told[name] && signed {
+			lie("%s: %s is in the outbox and no receipt speaks of it", f.run, name)
+		}
+		if g, from := p.journal.whose(body); g == nil {
+			lie("%s: %s has %d bytes that are of no one generation", f.run, name, len(body))
+		} else if from != int(r.Offset) {
+			lie("%s: %s begins at byte %d of its generation, told as %d", f.run, name, from, r.Offset)
+		}
+		if name != logName && !strings.HasSuffix(name, ".part") {
+			lie("%s: a file called %s", f.run, name)
+		}
+	}
+	_, named := f.files[logName]
+	if _, whole := p.wholeFile(f); named && !whole {
+		lie("%s: %s has the name of a whole file and is not one", f.run, logName)
+	} else if named {
+		better(Complete)
+	} else if len(r.Sealed) > 0 || signed && r.Size > 0 || f.files[logName+".part"] != nil {
+		better(Partial)
+	}
+	if f.killed {
+		return
+	}
+	switch {
+	case !signed && f.exit == 1 && f.Outbox > 0: // it did not fit
+	case !signed:
+		lie("%s: ended by itself (exit %d) without a receipt", f.run, f.exit)
+	case r.Exit != f.exit:
+		lie("%s: the receipt says exit %d, the process exit %d", f.run, r.Exit, f.exit)
+	case (r.Status == "complete") != (f.exit == 0):
+		lie("%s: status %s with exit %d", f.run, r.Status, f.exit)
+	}
+}
+
+// judgeReceipt checks what a receipt says of the files beside it.
+func (p *pass) judgeReceipt(f *flown, r receipt, told map[string]bool, lie func(string, ...any)) {
+	check := func(name string, size int64, sum string) {
+		told[name] = true
+		body, ok := f.files[name]
+		got := sha256.Sum256(body)
+		switch {
+		case !ok && f.killed:
+		case !ok:
+			lie("%s: the receipt speaks of %s, which is not there", f.run, name)
+		case int64(len(body)) != size:
+			lie("%s: %s has %d bytes, the receipt says %d", f.run, name, len(body), size)
+		case hex.EncodeToString(got[:]) != sum:
+			lie("%s: %s has not the receipt's sha256", f.run, name)
+		}
+	}
+	for _, s := range r.Sealed {
+		check(s.Name, s.Size, s.SHA256)
+	}
+	switch {
+	case r.SHA256 == nil && r.Size != 0:
+		lie("%s: %d bytes without a sha256", f.run, r.Size)
+	case r.SHA256 == nil:
+		if r.Status == "complete" {
+			lie("%s: complete without a file", f.run)
+		}
+	case r.Status == "complete":
+		if r.Total == nil || *r.Total != r.Size {
+			lie("%s: complete with size %d and total %v", f.run, r.Size, r.Total)
+		}
+		check(logName, r.Size, *r.SHA256)
+	default:
+		name := logName + ".part"
+		for i := 2; i < 9; i++ { // sealed generations have taken the first names
+			if body, ok := f.files[name]; ok && int64(len(body)) == r.Size && !told[name] {
+				break
+			}
+			name = fmt.Sprintf("%s.%d.part", logName, i)
+		}
+		if _, ok := f.files[name]; !ok {
+			name = logName + ".part"
+		}
+		check(name, r.Size, *r.SHA256)
+	}
+}
+
+// judgeOld has no receipt to go by: a file under the log's own name claims to
+// be the log. An empty one is not held against it.
+func (p *pass) judgeOld(f *flown, lie func(string, ...any), better func(string)) {
+	body, whole := p.wholeFile(f)
+	switch {
+	case whole:
+		better(Complete)
+	case len(body) == 0:
+	default:
+		if g, from := p.journal.whose(body); g == nil {
+			lie("%s: %d bytes that are of no one generation", f.run, len(body))
+		} else {
+			lie("%s: %d bytes from %d of a log of %d, under the name of the whole", f.run, len(body), from, g.at(f.opened))
+		}
+	}
+}
+
+// lost names every stretch that a stage held between windows and that was
+// neither delivered nor is still held.
+func (p *pass) lost() (why []string) {
+	for _, c := range append(p.claims, p.held...) {
+		if c.gen == nil {
+			why = append(why, fmt.Sprintf("the stage claims %d bytes that are of no one generation", c.size))
+		}
+	}
+	for _, c := range p.claims {
+		if c.gen == nil || p.still(c) {
+			continue
+		}
+		why = append(why, fmt.Sprintf("the stage held %d bytes of generation %d, and they are gone", c.size, c.gen.number))
+	}
+	return why
+}
+
+func (p *pass) still(c claim) bool {
+	for _, h := range p.held {
+		if h.gen == c.gen && h.from <= c.from && h.from+h.size >= c.from+c.size {
+			return true
+		}
+	}
+	for _, f := range p.flown {
+		for name, body := range f.files {
+			if name != logName && !strings.HasSuffix(name, ".part") {
+				continue
+			}
+			if g, from := p.journal.whose(body); g == c.gen && from <= c.from && from+len(body) >= c.from+c.size {
+				return true
+			}
+		}
+	}
+	return false
+}

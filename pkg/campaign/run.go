@@ -1,0 +1,191 @@
+package campaign
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+)
+
+// A Campaign is many passes.
+type Campaign struct {
+	Seed     uint64
+	First    int // number of the first pass
+	Passes   int
+	Parallel int
+	Budget   time.Duration // no pass begins after it, 0: no limit
+	Old      bool          // the old commands too
+	Bin      string        // directory of the agents' programs
+	Self     string        // this program, for what it does aboard
+	Dir      string        // scratch; what bad passes left stays there
+	Progress io.Writer     // may be nil
+	Story    io.Writer     // gets the story of every pass, may be nil
+}
+
+// A Row is one pass of one contender.
+type Row struct {
+	Schedule Schedule
+	Who      string
+	Verdict  Verdict
+	Err      error // the pass could not be played
+}
+
+// Run plays all passes, and returns what there is when ctx or the budget ends.
+func (c Campaign) Run(ctx context.Context) ([]Row, error) {
+	for _, program := range []string{"sdr-serve", "sabertooth-fetch"} {
+		if _, err := os.Stat(filepath.Join(c.Bin, program)); err != nil {
+			return nil, fmt.Errorf("%w: build it with make", err)
+		}
+	}
+	if err := os.MkdirAll(c.Dir, 0o755); err != nil {
+		return nil, err
+	}
+	who := contenders[:1]
+	if c.Old {
+		who = nil
+		for _, w := range contenders {
+			if w.here() {
+				who = append(who, w)
+			}
+		}
+	}
+	type job struct {
+		s Schedule
+		w contender
+	}
+	jobs := make(chan job)
+	var rows []Row
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for range c.Parallel {
+		wg.Go(func() {
+			for j := range jobs {
+				row := c.one(ctx, j.s, j.w)
+				mu.Lock()
+				rows = append(rows, row)
+				if c.Progress != nil {
+					fmt.Fprintf(c.Progress, "\r%d of %d ", len(rows), c.Passes*len(who))
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	begin := time.Now()
+feed:
+	for n := range c.Passes {
+		if c.Budget > 0 && time.Since(begin) > c.Budget {
+			break
+		}
+		for _, w := range who {
+			select {
+			case jobs <- job{Draw(c.Seed, c.First+n), w}:
+			case <-ctx.Done():
+				break feed
+			}
+		}
+	}
+	close(jobs)
+	wg.Wait()
+	if c.Progress != nil {
+		fmt.Fprint(c.Progress, "\r")
+	}
+	for _, r := range rows {
+		if r.Err != nil && ctx.Err() == nil {
+			return rows, fmt.Errorf("pass %d, %s: %w", r.Schedule.Pass, r.Who, r.Err)
+		}
+	}
+	return rows, ctx.Err()
+}
+
+// here says whether this machine has the contender's programs, where payloads
+// see them.
+func (w contender) here() bool {
+	if w.honest {
+		return true
+	}
+	for _, argv := range [][]string{w.server(0, 0), w.client(0, 0, "")} {
+		if _, err := os.Stat(argv[0]); err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+func (c Campaign) one(ctx context.Context, s Schedule, w contender) Row {
+	row := Row{Schedule: s, Who: w.name}
+	dir := filepath.Join(c.Dir, fmt.Sprintf("%d-%d-%s", s.Seed, s.Pass, slug(w.name)))
+	p, err := play(ctx, s, w, dir, bins{c.Bin, c.Self})
+	if err != nil {
+		row.Err = err
+		return row
+	}
+	row.Verdict = p.judge()
+	if c.Story != nil {
+		fmt.Fprint(c.Story, p.tell(row.Verdict))
+	}
+	if bad := row.bad(); !bad && c.Story == nil || !p.honest && c.Story == nil {
+		row.Err = os.RemoveAll(dir)
+	} else {
+		row.Err = os.WriteFile(filepath.Join(dir, "story"), []byte(p.tell(row.Verdict)), 0o644)
+	}
+	return row
+}
+
+func slug(s string) string {
+	b := []byte(s)
+	for i := range b {
+		if b[i] == ' ' || b[i] == ',' || b[i] == '+' {
+			b[i] = '-'
+		}
+	}
+	return string(b)
+}
+
+// bad is what must not happen to our agents.
+func (r Row) bad() bool {
+	switch r.Verdict.Outcome {
+	case Lie, Lost, Overrun:
+		return true
+	}
+	return r.Verdict.Must && !r.Verdict.Whole
+}
+
+// Again is the command that plays this pass once more.
+func (r Row) Again() string {
+	return fmt.Sprintf("bin/campaign --seed %d --pass %d", r.Schedule.Seed, r.Schedule.Pass)
+}
+
+// ErrBad: a pass went as none may.
+var ErrBad = errors.New("a pass went as none may")
+
+// tell is the pass for a person.
+func (p *pass) tell(v Verdict) string {
+	s := p.Schedule.String()
+	s += fmt.Sprintf("  %s: %s, whole %v; a perfect client could: %v, must: %v (%s to spare)\n", p.name, v.Outcome, v.Whole, v.Could, v.Must, short(v.Spare))
+	for _, why := range v.Why {
+		s += "  BAD: " + why + "\n"
+	}
+	s += p.story.String()
+	for _, g := range p.journal.gens {
+		s += fmt.Sprintf("generation %d: from %s, %d bytes in the end", g.number, g.born.Format("05.000"), len(g.body))
+		if !g.past.IsZero() {
+			s += ", past " + g.past.Format("05.000")
+		}
+		s += "\n"
+	}
+	for _, f := range p.flown {
+		s += fmt.Sprintf("%s: fetcher %q, exit %d, killed %v\n", f.run, f.ended, f.exit, f.killed)
+		for name, body := range f.files {
+			text := ""
+			if name != logName && name != logName+".part" {
+				text = ":\n" + string(body)
+			}
+			s += fmt.Sprintf("  %s, %d bytes%s\n", name, len(body), text)
+		}
+	}
+	return s
+}
