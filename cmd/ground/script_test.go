@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -22,13 +21,6 @@ import (
 
 	"payload-ipc/pkg/tasking"
 )
-
-// The tests mostly wait: many at once, however few the processors.
-func TestMain(m *testing.M) {
-	flag.Parse()
-	flag.Set("test.parallel", "32")
-	os.Exit(m.Run())
-}
 
 const token = "tok/en+1=secret"
 

@@ -40,7 +40,7 @@ func (p *Plan) SVG() []byte {
 	for _, u := range p.Uploads {
 		if u.Days > 0 {
 			text(10, y+15, 13, "start", u.Program)
-			bar(day(from), y, day(u.Expected)-day(from), "#4a78c2", fmt.Sprintf("%s bytes, %.1f days, by %s", Grouped(u.Size), u.Days, u.Expected.Format("Mon 2 Jan 2006")))
+			bar(day(from), y, day(u.Expected)-day(from), "#8fb3e8", fmt.Sprintf("%s bytes, %.1f days, by %s", Grouped(u.Size), u.Days, u.Expected.Format("Mon 2 Jan 2006")))
 			text(min(day(from)+6, left+width-230), y+15, 12, "start", fmt.Sprintf("%s bytes, by %s", Grouped(u.Size), u.Expected.Format("Mon 2 Jan")))
 			from = u.Expected
 			y += row

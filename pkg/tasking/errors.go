@@ -83,8 +83,11 @@ func (e *Error) Error() string {
 		}
 		b.WriteString(advice(e.Status))
 	}
-	if e.tries > 1 {
+	if e.tries > 0 {
 		fmt.Fprintf(&b, "; gave up after %d tries", e.tries)
+		if e.Status == 0 {
+			b.WriteString("; check the network and --api")
+		}
 		if e.after > 0 {
 			fmt.Fprintf(&b, ", it asks to wait %v", e.after.Round(time.Second))
 		}
