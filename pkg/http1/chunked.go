@@ -33,7 +33,7 @@ func (b *Body) nextChunk() error {
 	if n > 0 {
 		return nil
 	}
-	if _, err := b.r.fields(0, false); err != nil {
+	if _, err := b.r.fields(0, false, true); err != nil {
 		return err
 	}
 	b.state = chunkEnd

@@ -32,7 +32,7 @@ func (r *Reader) ReadResponse(method string) (*Response, *Body, error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		if p.Header, err = r.fields(len(line)+2, true); err != nil {
+		if p.Header, err = r.fields(len(line)+2, true, false); err != nil {
 			return nil, nil, err
 		}
 		switch {
