@@ -243,8 +243,8 @@ func (d *disk) Names(dir string) ([]string, error) {
 	return slices.Sorted(maps.Keys(d.cache[dir])), nil
 }
 
-// SyncDir makes durable what happened in dir and, the journal being one, all
-// that happened before that.
+// SyncDir makes durable what happened in dir and, a mount having one journal,
+// all that happened on its mount before that.
 func (d *disk) SyncDir(dir string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -253,15 +253,21 @@ func (d *disk) SyncDir(dir string) error {
 	}
 	for n := len(d.log); n > 0; n-- {
 		if slices.ContainsFunc(d.log[n-1], func(c dirChange) bool { return c.dir == dir }) {
-			d.commit(n)
+			d.commit(d.mounts[dir], n)
 			break
 		}
 	}
 	return nil
 }
 
-func (d *disk) commit(n int) {
-	for _, op := range d.log[:n] {
+// commit takes what happened on a mount from the first n entries of the log.
+func (d *disk) commit(mount string, n int) {
+	var rest []dirOp
+	for k, op := range d.log {
+		if k >= n || d.mounts[op[0].dir] != mount {
+			rest = append(rest, op)
+			continue
+		}
 		for _, c := range op {
 			if c.to == nil {
 				delete(d.stable[c.dir], c.name)
@@ -270,7 +276,7 @@ func (d *disk) commit(n int) {
 			}
 		}
 	}
-	d.log = d.log[n:]
+	d.log = rest
 }
 
 // cut is the disk after a power cut: of what was not synced any sectors may be
@@ -278,7 +284,8 @@ func (d *disk) commit(n int) {
 func (d *disk) cut() *disk {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.commit(d.rnd.IntN(len(d.log) + 1))
+	d.commit("root", d.rnd.IntN(len(d.log)+1))
+	d.commit("down", d.rnd.IntN(len(d.log)+1))
 	n := newDisk(d.rnd.Uint64(), true)
 	n.mounts, n.noTmp, n.noLink = d.mounts, d.noTmp, d.noLink
 	made := map[*inode]*inode{}

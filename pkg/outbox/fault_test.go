@@ -79,7 +79,14 @@ func (g *saga) fetch(t *Target, r *Receipt, n int64) error {
 		}
 	}
 	for i := 0; p.Held() < n; i++ {
-		err := p.Append(g.src[p.Held():min(n, p.Held()+300)])
+		at := p.Held()
+		b := g.src[at:min(n, at+300)]
+		var err error
+		if i%4 != 1 {
+			err = p.Append(b)
+		} else if err = p.Append(make([]byte, len(b))); err == nil {
+			err = p.Rewrite(b, at) // a bad piece, asked again
+		}
 		if err == nil && i%4 == 2 {
 			err = p.Append([]byte("bad piece"))
 			if e := p.Drop(); err == nil {

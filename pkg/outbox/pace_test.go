@@ -1,6 +1,7 @@
 package outbox
 
 import (
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -10,7 +11,7 @@ import (
 type slowDisk struct {
 	*disk
 	took  time.Duration
-	syncs *int
+	syncs *atomic.Int64
 }
 
 type slowFile struct {
@@ -28,7 +29,7 @@ func (d slowDisk) Open(name string, flag int) (File, error) {
 
 func (f slowFile) Datasync() error {
 	time.Sleep(f.d.took)
-	*f.d.syncs++
+	f.d.syncs.Add(1)
 	return f.File.Datasync()
 }
 
@@ -38,10 +39,10 @@ func (f slowFile) Datasync() error {
 func TestPace(t *testing.T) {
 	for _, took := range []time.Duration{0, 30 * time.Millisecond, 1300 * time.Millisecond} {
 		synctest.Test(t, func(t *testing.T) {
-			syncs := 0
+			var count atomic.Int64
 			d := newDisk(1, true)
 			c := d.config()
-			c.FS, c.Pace, c.Now = slowDisk{d, took, &syncs}, 0, time.Now
+			c.FS, c.Pace, c.Now = slowDisk{d, took, &count}, 0, time.Now
 			s, err := Open(c)
 			check(t, err)
 			p := mustNew(t, mustTarget(t, s, "log", "/src"))
@@ -63,6 +64,7 @@ func TestPace(t *testing.T) {
 			if got := time.Since(start); got != steps*step {
 				t.Fatalf("sync of %v: the caller was kept waiting: %v for %v", took, got, steps*step)
 			}
+			syncs := int(count.Load())
 			if most := 2 * int(steps*step/DefaultPace); syncs > most || syncs == 0 {
 				t.Fatalf("sync of %v: got %d syncs, want 1 to %d", took, syncs, most)
 			}

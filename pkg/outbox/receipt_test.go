@@ -57,6 +57,7 @@ func TestReceiptDocumented(t *testing.T) {
 
 func TestReceiptSchema(t *testing.T) {
 	full := example()
+	full.Offset = 100
 	full.Sealed = []Published{{Name: "sdr_syslog.part", Size: 5, SHA256: sha256.Sum256(nil)}}
 	full.earlier = &Published{Name: "sdr_syslog", Size: 7, SHA256: sha256.Sum256(nil)}
 	complete := example()
@@ -150,7 +151,7 @@ func worst() *Receipt {
 		Run: long, Name: strings.Repeat("\u2028", 80) + "aa", Source: long, Server: long, Status: "partial",
 		Size: top, Total: top, SHA256: strings.Repeat("a", 64), Verified: VerifiedOverlap, Generation: long,
 		Attempts: top, Errors: map[string]int64{}, BytesReceived: top, Exit: 3, Reason: long,
-		Pieces: make([][32]byte, 16), PieceSize: top, LineEnd: top, NULs: NULs{top, top, top},
+		Pieces: make([][32]byte, 16), PieceSize: top, Offset: top, LineEnd: top, NULs: NULs{top, top, top},
 		Sealed:  make([]Published, 40),
 		earlier: &Published{Name: strings.Repeat("\u2028", 80) + "aa", Size: top},
 	}
