@@ -146,6 +146,7 @@ func (b *bench) run(f Fetcher, spec window.Spec) (o outcome) {
 		b.t.Errorf("ended %v after the end of the window", o.took-spec.For)
 	}
 	w.Close()
+	synctest.Wait()
 	b.net.mu.Lock()
 	if b.net.open != 0 {
 		b.t.Errorf("%d connections were left open", b.net.open)

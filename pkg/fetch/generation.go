@@ -114,6 +114,18 @@ func (g *generation) drop() {
 	g.next = g.held()
 }
 
+// unpiece goes over to proofs without digests. Bytes that wait for theirs are
+// forgotten, unless they are all there is and none is known to be bad.
+func (g *generation) unpiece() {
+	g.broken()
+	if len(g.pieces) > 0 && (g.proven() > g.id.Base || g.spoilt()) {
+		g.drop()
+	}
+	if len(g.pieces) > 0 {
+		g.pieces, g.weak = nil, true
+	}
+}
+
 // plan returns the next piece to ask for from the snapshot: first those that
 // were bad or broken off, then a new one of at most size bytes.
 func (g *generation) plan(size int64) *piece {

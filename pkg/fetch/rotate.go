@@ -68,7 +68,7 @@ func (r *run) resume(ctx context.Context, j *job, g *generation) error {
 // found there. Otherwise it is sealed, and the new one begins at 0.
 func (r *run) changed(j *job, g *generation) error {
 	r.f.Events(Event{Kind: Changed, Path: j.Path.Path, Done: g.held()})
-	g.pieces = nil
+	g.unpiece()
 	switch {
 	case !g.mine:
 		// Of an earlier run: what this one was asked for comes first.

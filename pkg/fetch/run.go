@@ -290,6 +290,7 @@ func (r *run) trouble(j *job, g *generation, err error) error {
 			return r.changedAgain(j, r.changed(j, g))
 		}
 	case f.final && f.status >= 400 && g.id.Snapshot != "" && g.mine:
+		g.unpiece()
 		g.id.Snapshot = "" // go on without
 		return nil
 	}

@@ -170,7 +170,7 @@ func (r *run) more(ctx context.Context, j *job, g *generation) error {
 		return err
 	}
 	if a.status == 200 {
-		g.broken()
+		g.unpiece()
 		return r.goOn(ctx, j, g, a, true)
 	}
 	m, err := r.matchPiece(g, p, a)

@@ -116,10 +116,11 @@ func (r *run) take(ctx context.Context, j *job, g *generation, a *answer, m *mes
 		case b.head != nil:
 			a, between = b.head, false
 			a.q = r.pieceQuery(g, queue[0])
-			if m, err = r.matchPiece(g, queue[0], a); err != nil {
+			next, err := r.matchPiece(g, queue[0], a)
+			if err != nil {
 				return err
 			}
-			queue = queue[1:]
+			m, queue = next, queue[1:]
 		case b.end:
 			if err := r.ended(j, g, a, m); err != nil {
 				return err
