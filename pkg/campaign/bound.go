@@ -37,8 +37,8 @@ type possible struct {
 // twentieth on the line for heads; after every interruption as long again as it
 // lasted, at most waitMost, because the timers of TCP and of the contract's
 // backoff double; a piece and what was not synced after a kill. And the
-// generation must be the log's own, not yet rotated, when the time begins and
-// its outbox must have room for it.
+// generation must be the log's own, not yet rotated, when the time begins, and
+// the outbox must have room for whatever generation there was.
 func (p *pass) bound() (b possible) {
 	plain, strict := p.able(false), p.able(true)
 	var resets int
@@ -49,13 +49,17 @@ func (p *pass) bound() (b possible) {
 			again += unsynced + p.onLine(piece)
 		}
 	}
+	room := true // for every generation: which one a client meets first is chance
+	for _, g := range p.journal.gens {
+		room = room && p.fits(len(g.body))
+	}
 	b.spare = -time.Hour
 	for _, g := range p.journal.gens {
 		if t, sum := within(plain, g); !t.IsZero() && sum >= p.onLine(g.at(t)) && p.fits(g.at(t)) {
 			b.could = true
 		}
 		t, sum := within(strict, g)
-		if t.IsZero() || !g.past.IsZero() && g.past.Before(t) || !p.fits(g.at(t)) {
+		if t.IsZero() || !g.past.IsZero() && g.past.Before(t) || !room {
 			continue
 		}
 		need := p.onLine(g.at(t))*21/20 + publishCost + time.Duration(resets)*resetCost + again

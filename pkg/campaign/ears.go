@@ -13,7 +13,9 @@ import (
 type ears struct {
 	f      *flown
 	first  chan struct{} // closed when a window opens
+	over   chan struct{} // closed when both have closed
 	opened bool
+	closed int
 	on     map[string]bool // payloads that are on with their cable plugged
 	since  time.Time       // both
 	began  time.Time
@@ -21,7 +23,7 @@ type ears struct {
 }
 
 func newEars(f *flown) *ears {
-	return &ears{f: f, first: make(chan struct{}), on: map[string]bool{}, began: time.Now(), mono: mono()}
+	return &ears{f: f, first: make(chan struct{}), over: make(chan struct{}), on: map[string]bool{}, began: time.Now(), mono: mono()}
 }
 
 func (e *ears) hear(now time.Time, line string) {
@@ -40,6 +42,9 @@ func (e *ears) hear(now time.Time, line string) {
 		}
 	case strings.Contains(rest, " closed: "):
 		e.plug(now, name, false)
+		if e.closed++; e.closed == 2 {
+			close(e.over)
+		}
 		if name == "SABERTOOTH" {
 			e.f.closed = now
 			_, e.f.ended, _ = strings.Cut(rest, " closed: ")

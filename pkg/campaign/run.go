@@ -2,7 +2,6 @@ package campaign
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -93,11 +92,6 @@ feed:
 	if c.Progress != nil {
 		fmt.Fprint(c.Progress, "\r")
 	}
-	for _, r := range rows {
-		if r.Err != nil && ctx.Err() == nil {
-			return rows, fmt.Errorf("pass %d, %s: %w", r.Schedule.Pass, r.Who, r.Err)
-		}
-	}
 	return rows, ctx.Err()
 }
 
@@ -145,8 +139,11 @@ func slug(s string) string {
 	return string(b)
 }
 
-// bad is what must not happen to our agents.
+// bad is what must not happen to our agents, or to this program.
 func (r Row) bad() bool {
+	if r.Err != nil {
+		return true
+	}
 	switch r.Verdict.Outcome {
 	case Lie, Lost, Overrun:
 		return true
@@ -158,9 +155,6 @@ func (r Row) bad() bool {
 func (r Row) Again() string {
 	return fmt.Sprintf("bin/campaign --seed %d --pass %d", r.Schedule.Seed, r.Schedule.Pass)
 }
-
-// ErrBad: a pass went as none may.
-var ErrBad = errors.New("a pass went as none may")
 
 // tell is the pass for a person.
 func (p *pass) tell(v Verdict) string {

@@ -89,7 +89,9 @@ func (t Table) Text(c Campaign, took time.Duration) string {
 			continue
 		}
 		fmt.Fprintf(&b, "\nBAD: %s", r.Again())
-		if r.Verdict.Must && !r.Verdict.Whole {
+		if r.Err != nil {
+			fmt.Fprintf(&b, "\n  could not be played: %v", r.Err)
+		} else if r.Verdict.Must && !r.Verdict.Whole {
 			fmt.Fprintf(&b, "\n  not complete, with %s to spare", short(r.Verdict.Spare))
 		}
 		for _, why := range r.Verdict.Why {
