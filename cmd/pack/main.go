@@ -2,6 +2,7 @@
 //
 //	pack strip FILE     takes the line tables out of FILE, in place
 //	pack filter FILE    writes FILE filtered for xz to standard output
+//	pack patch OLD NEW  writes what makes NEW out of OLD to standard output
 package main
 
 import (
@@ -20,27 +21,35 @@ func main() {
 	}
 }
 
+const usage = "usage: pack strip FILE | pack filter FILE | pack patch OLD NEW"
+
 func run(args []string, stdout io.Writer) error {
-	if len(args) != 2 {
-		return errors.New("usage: pack strip FILE | pack filter FILE")
+	var files [][]byte
+	for _, name := range args[min(1, len(args)):] {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		files = append(files, b)
 	}
-	b, err := os.ReadFile(args[1])
-	if err != nil {
-		return err
+	if len(files) == 0 || len(files) != map[string]int{"strip": 1, "filter": 1, "patch": 2}[args[0]] {
+		return errors.New(usage)
 	}
+	var out []byte
+	var err error
 	switch args[0] {
 	case "strip":
-		if err := pack.Strip(b); err != nil {
-			return fmt.Errorf("%s: %w", args[1], err)
+		if err = pack.Strip(files[0]); err == nil {
+			return os.WriteFile(args[1], files[0], 0o755)
 		}
-		return os.WriteFile(args[1], b, 0o755)
 	case "filter":
-		f, err := pack.Filter(b)
-		if err != nil {
-			return fmt.Errorf("%s: %w", args[1], err)
-		}
-		_, err = stdout.Write(f)
-		return err
+		out, err = pack.Filter(files[0])
+	case "patch":
+		out, err = pack.Patch(files[0], files[1])
 	}
-	return fmt.Errorf("unknown verb %q; usage: pack strip FILE | pack filter FILE", args[0])
+	if err != nil {
+		return fmt.Errorf("%s: %w", args[1], err)
+	}
+	_, err = stdout.Write(out)
+	return err
 }

@@ -31,7 +31,7 @@ func Filter(program []byte) ([]byte, error) {
 	}
 	_, first := t.pair(0)
 	p := params{uint32(off), uint32(len(text) / 4), uint32(t.off + t.functab), uint32(t.funcs), uint32(first)}
-	out := append(stub(p), program...)
+	out := append(stub(unfilterText, p.text, p.words, p.functab, p.funcs, p.first), program...)
 	p.filter(out[stubSize:])
 	back := bytes.Clone(out[stubSize:])
 	p.unfilter(back)
