@@ -1,7 +1,6 @@
 package outbox
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"slices"
@@ -150,7 +149,15 @@ func readCursor(f File) (*cursor, error) {
 		if !ok || best != nil && (c.gen != best.gen || c.name != best.name || c.source != best.source) {
 			continue
 		}
-		all = append(all, c.marks...)
+		for _, m := range c.marks {
+			at := len(all)
+			for at > 0 && all[at-1].end > m.end {
+				at--
+			}
+			if at == 0 || all[at-1] != m {
+				all = slices.Insert(all, at, m)
+			}
+		}
 		if i != slotSwift && c.seq > newest {
 			newest, durable, next = c.seq, c.proven(), int(i+1)%slotSwift
 		}
@@ -161,9 +168,8 @@ func readCursor(f File) (*cursor, error) {
 	if best == nil {
 		return nil, nil
 	}
-	slices.SortStableFunc(all, func(a, b mark) int { return cmp.Compare(a.end, b.end) })
 	best.slot, best.durable = next, durable
-	best.marks = slices.CompactFunc(all, func(a, b mark) bool { return a == b })
+	best.marks = all
 	return best, nil
 }
 

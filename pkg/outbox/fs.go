@@ -46,6 +46,9 @@ type File interface {
 // is that of x86, arm and arm64 alike, O_DIRECTORY's is not.
 const TmpFile = 0x400000 | syscall.O_DIRECTORY
 
+// OS is the FS of the operating system, for a test to wrap.
+var OS FS = osFS{}
+
 type osFS struct{}
 
 func (osFS) Open(name string, flag int) (File, error) {

@@ -3,36 +3,9 @@ package outbox
 import (
 	"errors"
 	"fmt"
-	"os"
 	"sync"
 	"time"
 )
-
-// MaxText bounds each string of an Identity and the source, in bytes, so that
-// a cursor always fits its slot.
-const MaxText = 2000
-
-// Verified says by what the bytes of a part were proven; design.md section 5.
-type Verified string
-
-const (
-	VerifiedNone    Verified = "none"
-	VerifiedLength  Verified = "length"
-	VerifiedOverlap Verified = "overlap"
-	VerifiedDigest  Verified = "digest"
-)
-
-// Identity tells one generation of a file from the others. Nothing in it is
-// interpreted here, it is kept with the bytes.
-type Identity struct {
-	Snapshot  string // URL path of the snapshot, or ""
-	Validator string // ETag or whatever may deny a continuation, or ""
-	Total     int64  // bytes the server told, -1 unknown
-	Base      int64  // where on the peer the part's first byte stands
-	Verified  Verified
-	Complete  bool // the last byte is held and proven: only publishing is left
-	Sealed    bool // the generation is gone from the server: never to be continued
-}
 
 // Part is one generation of a file: held >= proven >= durable bytes.
 // Its methods are for one goroutine at a time.
@@ -85,15 +58,6 @@ func (p *Part) Describe(id Identity) error {
 	p.mu.Unlock()
 	if !same && !p.closed {
 		p.rec.nudge()
-	}
-	return nil
-}
-
-func (id Identity) check() error {
-	for _, s := range []string{id.Snapshot, id.Validator, string(id.Verified)} {
-		if len(s) > MaxText {
-			return fmt.Errorf("text too long for the cursor: got %d bytes, want at most %d", len(s), MaxText)
-		}
 	}
 	return nil
 }
@@ -323,43 +287,4 @@ func (p *Part) remove() error {
 		err = e
 	}
 	return diskError("remove", p.path(dataSuffix), err)
-}
-
-func (p *Part) path(suffix string) string {
-	return p.t.s.c.Stage + "/" + stageName(p.t.name, p.gen) + suffix
-}
-
-// openBoth opens, or with os.O_CREATE makes, the two files of a part.
-func (p *Part) openBoth(flag int) error {
-	fs := p.t.s.fs
-	var err error
-	if p.cur, err = fs.Open(p.path(cursorSuffix), os.O_RDWR|flag); err != nil {
-		return diskError("open", p.path(cursorSuffix), err)
-	}
-	if p.data, err = fs.Open(p.path(dataSuffix), os.O_RDWR|flag); err != nil {
-		p.cur.Close()
-		return diskError("open", p.path(dataSuffix), err)
-	}
-	return nil
-}
-
-// Published is what got a name.
-type Published struct {
-	Name   string // in the outbox
-	Size   int64
-	SHA256 [32]byte
-	// Pieces are the SHA-256 of the consecutive Config.Piece bytes, the last
-	// piece shorter; nil when there are more than MaxPieces.
-	Pieces    [][32]byte
-	PieceSize int64
-	LineEnd   int64 // offset behind the last '\n', 0 if there is none
-	NULs      NULs
-}
-
-// NULs are the runs of at least 16 zero bytes: what truncation under a writer
-// without O_APPEND leaves in a log.
-type NULs struct {
-	Runs  int64
-	Bytes int64 // in these runs
-	First int64 // offset of the first run
 }

@@ -227,3 +227,21 @@ func (t *Target) create(id Identity) (*Part, error) {
 	p.rec = &recorder{p: p, d: newDigest(t.s.c.Piece)}
 	return p, nil
 }
+
+func (p *Part) path(suffix string) string {
+	return p.t.s.c.Stage + "/" + stageName(p.t.name, p.gen) + suffix
+}
+
+// openBoth opens, or with os.O_CREATE makes, the two files of a part.
+func (p *Part) openBoth(flag int) error {
+	fs := p.t.s.fs
+	var err error
+	if p.cur, err = fs.Open(p.path(cursorSuffix), os.O_RDWR|flag); err != nil {
+		return diskError("open", p.path(cursorSuffix), err)
+	}
+	if p.data, err = fs.Open(p.path(dataSuffix), os.O_RDWR|flag); err != nil {
+		p.cur.Close()
+		return diskError("open", p.path(dataSuffix), err)
+	}
+	return nil
+}
