@@ -101,6 +101,3 @@ func (t Table) Text(c Campaign, took time.Duration) string {
 	}
 	return b.String()
 }
-
-// Publish is in publish.go.
-func (t Table) Publish(file string, c Campaign, took time.Duration) error { return nil }

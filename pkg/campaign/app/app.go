@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"payload-ipc/pkg/campaign"
+	"payload-ipc/pkg/evidence"
 
 	"github.com/spf13/pflag"
 )
@@ -35,7 +36,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.BoolVar(&c.Old, "old", true, "also play the old commands")
 	flags.StringVar(&c.Bin, "bin", "bin", "directory of the agents' programs")
 	flags.StringVar(&c.Dir, "dir", "tmp/campaign", "scratch; what bad passes left stays there")
-	evidence := flags.String("evidence", "", "put the tables into this file, the picture beside it")
+	file := flags.String("evidence", "", "put the tables into this file, the picture beside it")
 	one := flags.Int("pass", 0, "play this pass alone and tell its story")
 	who := flags.Bool("ours", false, "with --pass: our agents alone")
 	if err := flags.Parse(args); err != nil {
@@ -65,15 +66,15 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	} else {
 		c.First, c.Progress = 1, stderr
 	}
-	begin := time.Now()
+	begin, load := time.Now(), evidence.Load()
 	rows, err := c.Run(ctx)
 	if err != nil {
 		return fail(err)
 	}
 	t := campaign.Tally(rows)
 	fmt.Fprint(stdout, t.Text(c, time.Since(begin)))
-	if *evidence != "" {
-		if err := t.Publish(*evidence, c, time.Since(begin)); err != nil {
+	if *file != "" {
+		if err := t.Publish(*file, c, time.Since(begin), load); err != nil {
 			return fail(err)
 		}
 	}
