@@ -115,6 +115,9 @@ func (r *run) addFiles(j *job, files []Path) error {
 		r.open(n)
 	}
 	r.f.Events(Event{Kind: Listed, Path: j.Path.Path, Done: int64(len(files) - clash)})
+	if len(files) == 0 {
+		return &fault{class: "listing", text: "no regular files in this directory", final: true}
+	}
 	if clash > 0 {
 		return &fault{class: "listing", text: strconv.Itoa(clash) + " files of this directory have names that are taken", final: true}
 	}

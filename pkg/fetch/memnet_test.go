@@ -11,11 +11,13 @@ import (
 	"time"
 )
 
+type dialer = func(ctx context.Context) (net.Conn, error)
+
 // memnet is a network in memory that runs in virtual time: refusals, silence,
 // resets and lost bytes are those of TCP as far as a client can see them.
 type memnet struct {
 	mu    sync.Mutex
-	hosts map[netip.AddrPort]func(ctx context.Context) (net.Conn, error)
+	hosts map[netip.AddrPort]dialer
 	dials []time.Time
 	open  int // client ends not yet closed
 }

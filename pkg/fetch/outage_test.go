@@ -248,7 +248,7 @@ func (w *weather) check(t *testing.T, b *bench, o outcome) {
 	}
 }
 
-func clear(t *testing.T, dir string) {
+func clear(t testing.TB, dir string) {
 	list, _ := os.ReadDir(dir)
 	for _, e := range list {
 		if err := os.Remove(dir + "/" + e.Name()); err != nil {

@@ -164,7 +164,7 @@ func (p *peer) answer(q *http.Request) *reply {
 		data = data[:size]
 	}
 	if p.snapshots {
-		a.head = append(a.head, fmt.Sprintf("Content-Location: %s?snapshot=%d-%d-%x", q.URL.Path, f.inode, len(data), front(data)))
+		a.head = append(a.head, fmt.Sprintf("Content-Location: %s?snapshot=%d-%d-%x", q.URL.EscapedPath(), f.inode, len(data), front(data)))
 	}
 	if p.etag != nil {
 		a.head = append(a.head, "ETag: "+p.etag(f))

@@ -49,8 +49,8 @@ func (a *answer) extent() (extent, error) {
 		return extent{}, errPlace
 	}
 	cr, ok := http1.ParseContentRange(v)
-	if n == 0 && (lines == 0 || !ok || cr.Unsatisfied && cr.Total == 0) {
-		return extent{0, 0, 0}, nil // 206 of nothing: the file is empty
+	if n == 0 && strings.HasSuffix(v, "/0") && (!ok || cr.Unsatisfied) {
+		return extent{0, 0, 0}, nil // 206 of nothing, however it puts it: the file is empty
 	}
 	if !ok || cr.Unsatisfied || n >= 0 && n != cr.Len() {
 		return extent{}, errPlace
@@ -258,10 +258,11 @@ func (r *run) endedPiece(j *job, g *generation, m *message) error {
 // pace chooses the size of the next pieces: short ones while little is known
 // and on a slow link, so that little is unverified when the window ends.
 func (r *run) pace(m *message) {
+	n := m.off - m.from
 	switch took := r.f.Window.Mono().Sub(m.began); {
 	case took < 250*time.Millisecond:
-		r.size = min(r.size*4, r.f.Piece)
+		r.size = max(r.size, min(4*n, r.f.Piece))
 	case took > time.Second:
-		r.size = max(r.size/4, min(minPiece, r.f.Piece))
+		r.size = min(r.size, max(n/4, min(minPiece, r.f.Piece)))
 	}
 }
