@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 )
 
 var (
@@ -51,6 +52,13 @@ func TestEveryCallFails(t *testing.T) {
 					t.Parallel()
 					s := newScript(t)
 					s.faults = []*fault{&f}
+					if times == 0 {
+						s.patience = time.Second
+					}
+					if strings.HasPrefix(kind, "slow") {
+						s.try = time.Second
+						s.patience *= 3
+					}
 					o := s.ground(t, context.Background(), "deploy", "--artifacts", dir, "-", "FM1")
 					honest(t, s, o)
 					last := f.call == "GET windows" && f.skip == 1 // everything is done by then
@@ -82,9 +90,7 @@ func TestEveryCallFails(t *testing.T) {
 						t.Errorf("%d POSTs of windows", n)
 					}
 
-					s.mu.Lock()
-					s.faults = nil
-					s.mu.Unlock()
+					s.recover()
 					o = s.ground(t, context.Background(), "deploy", "--artifacts", dir, "-", "FM1")
 					if got := s.scheduled(); o.code != 0 || len(got) != 2 {
 						t.Errorf("second run: exit %d, scheduled %v\n%s", o.code, got, o.all())
@@ -122,6 +128,7 @@ func TestTakingBackFails(t *testing.T) {
 				t.Run(fmt.Sprintf("second %s delete %s list %s", second, del, list), func(t *testing.T) {
 					t.Parallel()
 					s := newScript(t)
+					s.patience = time.Second
 					s.faults = []*fault{{call: "POST window", skip: 1, kind: second}, {call: "DELETE window", kind: del}}
 					if list != "" {
 						s.faults = append(s.faults, &fault{call: "GET windows", skip: 1, kind: list})

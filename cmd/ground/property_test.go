@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 )
@@ -16,6 +17,7 @@ func TestRandomFaultsAndInterruptions(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := openScript()
 		defer s.Close()
+		s.try, s.patience = 200*time.Millisecond, 800*time.Millisecond
 		for range rapid.IntRange(0, 4).Draw(t, "faults") {
 			s.faults = append(s.faults, &fault{
 				call: rapid.SampledFrom([]string{"GET satellites", "GET uploads", "GET windows", "GET availability", "POST upload", "POST window", "POST window", "DELETE window"}).Draw(t, "call"),
@@ -45,9 +47,7 @@ func TestRandomFaultsAndInterruptions(t *testing.T) {
 		o := s.held(t, ctx, hold, "deploy", "--artifacts", dir, "-", "FM1")
 		honest(t, s, o)
 
-		s.mu.Lock()
-		s.faults, s.onCall = nil, nil
-		s.mu.Unlock()
+		s.recover()
 		o = s.ground(t, context.Background(), "deploy", "--artifacts", dir, "-", "FM1")
 		if got := s.scheduled(); o.code != 0 || len(got) != 2 {
 			t.Errorf("second run: exit %d, scheduled %v\n%s", o.code, got, o.all())

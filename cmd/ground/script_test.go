@@ -32,6 +32,10 @@ type script struct {
 	state string // of listed windows and uploads; "" for the documented ones
 	free  func(typ string, start, end int64) [][2]int64
 
+	// How patient the client is; generous unless a test is about it, since the
+	// machine may be busy.
+	try, patience time.Duration
+
 	mu      sync.Mutex
 	faults  []*fault
 	calls   []string
@@ -67,11 +71,19 @@ func openScript(sats ...string) *script {
 	if len(sats) == 0 {
 		sats = []string{"FM1"}
 	}
-	s := &script{sats: sats}
+	s := &script{sats: sats, try: 10 * time.Second, patience: 30 * time.Second}
 	s.Server = httptest.NewUnstartedServer(http.HandlerFunc(s.serve))
 	s.Config.ErrorLog = nil
 	s.Start()
 	return s
+}
+
+// recover ends all faults.
+func (s *script) recover() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults, s.onCall = nil, nil
+	s.try, s.patience = 10*time.Second, 30*time.Second
 }
 
 func (s *script) hit(call string) (kind string) {
@@ -96,7 +108,7 @@ func (s *script) serve(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	s.calls = append(s.calls, call+"?"+r.URL.RawQuery)
 	kind := s.hit(call)
-	on := s.onCall
+	on, slow := s.onCall, s.try+s.try/2
 	s.mu.Unlock()
 	if on != nil {
 		on(call, false)
@@ -110,7 +122,7 @@ func (s *script) serve(w http.ResponseWriter, r *http.Request) {
 	case kind == "lost-before":
 		panic(http.ErrAbortHandler)
 	case kind == "slow-before":
-		time.Sleep(400 * time.Millisecond)
+		time.Sleep(slow)
 		panic(http.ErrAbortHandler)
 	case kind == "html":
 		fmt.Fprint(w, "<!DOCTYPE html><html><title>Sign in</title><body>"+token+"</body></html>")
@@ -131,7 +143,7 @@ func (s *script) serve(w http.ResponseWriter, r *http.Request) {
 		}
 		w.WriteHeader(status)
 		pad := 1 << 10
-		if kind == "422" || kind == "503" {
+		if kind == "422" {
 			pad = 5 << 20
 		}
 		fmt.Fprintf(w, `{"error":"because of %s and %s", "pad":"%s"}`, r.Header.Get("Authorization"), "\x1b[31mred", strings.Repeat("y", pad))
@@ -149,7 +161,7 @@ func (s *script) serve(w http.ResponseWriter, r *http.Request) {
 	case "lost-after":
 		panic(http.ErrAbortHandler)
 	case "slow-after":
-		time.Sleep(400 * time.Millisecond)
+		time.Sleep(slow)
 		panic(http.ErrAbortHandler)
 	case "half":
 		w.Header().Set("Content-Length", fmt.Sprint(len(text)))
@@ -313,7 +325,7 @@ func (s *script) held(t tb, ctx, hold context.Context, args ...string) outcome {
 	code := run(ctx, args, stdio{in: strings.NewReader(""), out: &out, err: &errs, hold: hold,
 		getenv: func(k string) string { return env[k] },
 		tune: func(c *tasking.Client) {
-			c.Try, c.Patience, c.MinWait, c.MaxWait = 300*time.Millisecond, 1200*time.Millisecond, 2*time.Millisecond, 20*time.Millisecond
+			c.Try, c.Patience, c.MinWait, c.MaxWait = s.try, s.patience, 2*time.Millisecond, 20*time.Millisecond
 		}})
 	o := outcome{code, out.String(), errs.String()}
 	s.discreet(t, o)
