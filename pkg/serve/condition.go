@@ -6,6 +6,26 @@ import (
 	"payload-ipc/pkg/http1"
 )
 
+// decide is RFC 9110 section 13.2.2 for GET and HEAD: the status of the answer
+// with c, and what of it is sent with 200 or 206.
+func decide(q *http1.Request, c *content, now time.Time) (status int, ranges []http1.Range) {
+	if status := precondition(q.Header, c, now); status != 0 {
+		return status, nil
+	}
+	// Range is no list field: two lines of it are a mistake, and ignored. It
+	// is defined for GET alone (section 14.2).
+	if value, n := q.Header.Get("Range"); n == 1 && q.Method == "GET" && ifRange(q.Header, c, now) {
+		ranges, satisfiable := http1.ParseRange(value, c.size)
+		switch {
+		case !satisfiable:
+			return 416, nil
+		case len(ranges) > 0:
+			return 206, ranges
+		}
+	}
+	return 200, []http1.Range{{Start: 0, End: c.size}}
+}
+
 // precondition is RFC 9110 section 13.2.2, steps 1 to 4, for GET and HEAD: the
 // status to answer instead of what was asked for, or 0.
 func precondition(h http1.Header, c *content, now time.Time) int {

@@ -48,24 +48,15 @@ func (x *exchange) lastModified(f *file) time.Time {
 // send answers with c.
 func (x *exchange) send(c *content) error {
 	h := x.q.Header
-	now := x.r.Window.Now()
-	switch precondition(h, c, now) {
+	code, ranges := decide(x.q, c, x.r.Window.Now())
+	switch code {
 	case 304:
 		x.out = x.validators(x.head(304), c).End()
 		return nil
 	case 412:
 		return x.refuse(412, "not in the state that was asked for")
-	}
-	ranges := []http1.Range{{Start: 0, End: c.size}}
-	code := 200
-	if value, n := h.Get("Range"); n == 1 && x.q.Method == "GET" && ifRange(h, c, now) {
-		set, satisfiable := http1.ParseRange(value, c.size)
-		if !satisfiable {
-			return x.unsatisfiable(c)
-		}
-		if len(set) > 0 {
-			ranges, code = set, 206
-		}
+	case 416:
+		return x.unsatisfiable(c)
 	}
 	head := x.head(code)
 	if code == 206 {
