@@ -93,7 +93,7 @@ func TestCallFaults(t *testing.T) {
 func TestPayloadFaults(t *testing.T) {
 	t.Parallel()
 	faults := []string{
-		"SDR=clock-unset,times=1", "SABERTOOTH=clock-step,at=2s,by=-1h", "IPI=power-cut,at=2s", "DEXTER=disk-full,size=64KB",
+		"SDR=clock-unset,times=1", "SABERTOOTH=clock-step,at=3s,by=-1h", "IPI=power-cut,at=4s", "DEXTER=disk-full,size=64KB",
 	}
 	cfg := Config{Shortest: 5 * time.Second}
 	for _, text := range faults {
@@ -107,23 +107,23 @@ func TestPayloadFaults(t *testing.T) {
 	const prog = `
 busybox date +%s >/outbox/$1.from
 busybox dd if=/dev/zero of=/outbox/$1.big bs=1000 count=100 2>/outbox/$1.dd
-busybox sleep 4
+busybox sleep 5
 busybox date +%s >/outbox/$1.to
 `
 	at := tomorrow(m)
 	outcomes := map[string]string{}
 	for payload, name := range map[string]string{"SDR": "unset", "SABERTOOTH": "step", "IPI": "power", "DEXTER": "disk"} {
-		outcomes[name] = run(t, m, payload, at, 6, install(t, m, payload, "prog", prog), name)
+		outcomes[name] = run(t, m, payload, at, 15, install(t, m, payload, "prog", prog), name)
 	}
-	run(t, m, "SDR", at.Add(4*time.Hour), 6, "/persist/prog", "none")
+	run(t, m, "SDR", at.Add(4*time.Hour), 15, "/persist/prog", "none")
 	settle(t, m)
 	files := bucketOf(t, m)
 	stamp := func(name string) (n int64) { fmt.Sscan(files[name], &n); return n }
 	if got := stamp("unset.from"); got < 0 || got > 5 {
 		t.Errorf("clock-unset: the window opened at %d, want 1970", got)
 	}
-	if got := stamp("step.to") - stamp("step.from"); got < -3600+3 || got > -3600+6 {
-		t.Errorf("clock-step: 4 s took %d s on the payload, want -3596", got)
+	if got := stamp("step.to") - stamp("step.from"); got < -3600+3 || got > -3600+13 {
+		t.Errorf("clock-step: 5 s took %d s on the payload, want -3595", got)
 	}
 	if got := outcomeOf(t, m, outcomes["power"]); got != "killed by the power cut" {
 		t.Errorf("power-cut: outcome %q", got)
@@ -145,7 +145,7 @@ busybox date +%s >/outbox/$1.to
 // A pulled cable is silence, not a refusal, and heals.
 func TestLinkCut(t *testing.T) {
 	t.Parallel()
-	f, _ := ParseFault("SDR=link-cut,at=3s,for=4s")
+	f, _ := ParseFault("SDR=link-cut,at=6s,for=6s")
 	m := withNamespaces(t, Config{Shortest: 5 * time.Second, Faults: []Fault{f}})
 	server := install(t, m, "SDR", "server", "echo hello >/persist/hi; exec busybox httpd -f -p 10101 -h /persist\n")
 	client := install(t, m, "SABERTOOTH", "client", `
@@ -154,8 +154,8 @@ while :; do
 	busybox sleep 0.5
 done >/outbox/log`)
 	at := tomorrow(m)
-	run(t, m, "SDR", at, 12, server)
-	run(t, m, "SABERTOOTH", at, 12, client)
+	run(t, m, "SDR", at, 22, server)
+	run(t, m, "SABERTOOTH", at, 22, client)
 	settle(t, m)
 	log := bucketOf(t, m)["log"]
 	cut, healed := strings.Index(log, "yes\nno\n"), strings.LastIndex(log, "no\nyes\n")

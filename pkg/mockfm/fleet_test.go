@@ -16,7 +16,7 @@ import (
 // have an SDR at 10.2.1.8.
 func TestFleet(t *testing.T) {
 	t.Parallel()
-	const n = 25
+	const n = 12
 	var sats []string
 	for i := range n {
 		sats = append(sats, fmt.Sprintf("FM%d", i+1))
@@ -29,7 +29,7 @@ func TestFleet(t *testing.T) {
 			"SABERTOOTH": "until busybox wget -q -O /outbox/who http://10.2.1.8:10101/who; do busybox sleep 0.5; done",
 		} {
 			body, _ := json.Marshal(map[string]any{
-				"type": "PAYLOAD_" + payload, "satellite_id": sat, "start": at.Unix(), "duration": 15,
+				"type": "PAYLOAD_" + payload, "satellite_id": sat, "start": at.Unix(), "duration": 25,
 				"parameters": map[string]any{
 					"user_command":    map[string]any{"executable": "/bin/sh", "executable_arguments": []string{"-c", script}},
 					"downlink_budget": 1,

@@ -33,13 +33,13 @@ func TestOldTutorial(t *testing.T) {
 	at := tomorrow(m)
 
 	// As written: -o is wget's log. The document lands in / and stays aboard.
-	run(t, m, "SDR", at, 8, server, "-m", "http.server", "10101")
-	run(t, m, "SABERTOOTH", at.Add(4*time.Second), 8, client, url, "-o", "/outbox/sdr_syslog.1")
+	run(t, m, "SDR", at, 14, server, "-m", "http.server", "10101")
+	run(t, m, "SABERTOOTH", at.Add(6*time.Second), 8, client, url, "-o", "/outbox/sdr_syslog.1")
 
 	// With -O instead, in a window that ends too early: half a file comes down
 	// under the name of the whole.
-	run(t, m, "SDR", at.Add(2*time.Hour), 10, server, "-m", "http.server", "10101")
-	run(t, m, "SABERTOOTH", at.Add(2*time.Hour+4*time.Second), 5, client, "--limit-rate=20k", "-O", "/outbox/sdr_syslog.2", url)
+	run(t, m, "SDR", at.Add(2*time.Hour), 14, server, "-m", "http.server", "10101")
+	run(t, m, "SABERTOOTH", at.Add(2*time.Hour+6*time.Second), 6, client, "--limit-rate=20k", "-O", "/outbox/sdr_syslog.2", url)
 
 	// The server that is not there yet: nothing but an empty file.
 	run(t, m, "SABERTOOTH", at.Add(4*time.Hour), 5, client, "-t", "1", "-O", "/outbox/sdr_syslog.3", url)
