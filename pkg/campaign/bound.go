@@ -36,17 +36,22 @@ type possible struct {
 // startCost in every window, publishCost once, resetCost for every reset, a
 // twentieth on the line for heads; after every interruption as long again as it
 // lasted, at most waitMost, because the timers of TCP and of the contract's
-// backoff double; a piece and what was not synced after a kill. And the
+// backoff double; the piece in flight at the end of every window but the last,
+// and what was not synced before a kill; a clock that steps ahead by less than
+// the window, which ends it early, for nobody can tell it from a true one. And the
 // generation must be the log's own, not yet rotated, when the time begins, and
 // the outbox must have room for whatever generation there was.
 func (p *pass) bound() (b possible) {
 	plain, strict := p.able(false), p.able(true)
 	var resets int
 	var again time.Duration
-	for _, f := range p.flown {
+	for i, f := range p.flown {
 		resets += len(f.Resets)
 		if f.Kill > 0 || f.Power > 0 {
-			again += unsynced + p.onLine(piece)
+			again += unsynced
+		}
+		if i > 0 {
+			again += p.onLine(piece)
 		}
 	}
 	room := true // for every generation: which one a client meets first is chance
@@ -55,18 +60,24 @@ func (p *pass) bound() (b possible) {
 	}
 	b.spare = -time.Hour
 	for _, g := range p.journal.gens {
-		if t, sum := within(plain, g); !t.IsZero() && sum >= p.onLine(g.at(t)) && p.fits(g.at(t)) {
+		if t, sum := within(plain, g); !t.IsZero() && sum >= p.onLine(begun(g, t)) && p.fits(begun(g, t)) {
 			b.could = true
 		}
 		t, sum := within(strict, g)
 		if t.IsZero() || !g.past.IsZero() && g.past.Before(t) || !room {
 			continue
 		}
-		need := p.onLine(g.at(t))*21/20 + publishCost + time.Duration(resets)*resetCost + again
+		need := p.onLine(begun(g, t))*21/20 + publishCost + time.Duration(resets)*resetCost + again
 		b.spare = max(b.spare, sum-need)
 	}
 	b.must = b.could && b.spare >= 0
 	return b
+}
+
+// begun is g's length at t, of a new log when its first lines are in it: an
+// empty one is no proof of skill.
+func begun(g *generation, t time.Time) int {
+	return g.at(later(t, g.born.Add(100*time.Millisecond)))
 }
 
 func (p *pass) onLine(size int) time.Duration {
@@ -114,10 +125,12 @@ func (p *pass) able(strict bool) (all [][2]time.Time) {
 			}
 		}
 		begin := f.opened
+		stop := f.opened.Add(f.SDR.end() - f.Fetch.At - slack - drain)
 		if strict {
 			begin = begin.Add(startCost)
+			end = end.Add(-f.ahead("SABERTOOTH", f.Fetch.For))
+			stop = stop.Add(-f.ahead("SDR", f.SDR.For))
 		}
-		stop := f.opened.Add(f.SDR.end() - f.Fetch.At - slack - drain)
 		end = earlier(end, stop)
 		var before time.Time // the end of the stretch before
 		for _, s := range meetings(f.up, f.linked) {
@@ -136,6 +149,16 @@ func (p *pass) able(strict bool) (all [][2]time.Time) {
 		}
 	}
 	return all
+}
+
+// ahead is by how much a step of a payload's clock ends its window early.
+func (f *flown) ahead(name string, window time.Duration) (d time.Duration) {
+	for _, c := range f.Clocks {
+		if c.Payload == name && c.By > 0 && c.By < window {
+			d = c.By
+		}
+	}
+	return d
 }
 
 // meetings is the time that is in both lists, which are in order.

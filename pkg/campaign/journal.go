@@ -37,9 +37,8 @@ type mark struct {
 	size int
 }
 
-// at is the length at t; of a new log, when its first lines are in it.
+// at is the length at t.
 func (g *generation) at(t time.Time) (size int) {
-	t = later(t, g.born.Add(100*time.Millisecond))
 	for _, m := range g.marks {
 		if m.at.After(t) {
 			break

@@ -149,11 +149,13 @@ func (s *Schedule) overlap(r *rand.Rand, first bool) Overlap {
 	}
 	if befalls(Clock) {
 		for _, p := range []string{"SDR", "SABERTOOTH"} {
-			switch r.IntN(3) {
+			switch r.IntN(4) {
 			case 0:
 				o.Clocks = append(o.Clocks, Tick{Payload: p, Unset: true})
 			case 1:
-				o.Clocks = append(o.Clocks, Tick{Payload: p, At: within(0.1, 0.8), By: time.Duration(between(r, -7200, 7200)) * time.Second})
+				o.Clocks = append(o.Clocks, Tick{Payload: p, At: within(0.1, 0.8), By: sec(int(between(r, -7200, 7200)))})
+			case 2: // by so little that it may pass for right
+				o.Clocks = append(o.Clocks, Tick{Payload: p, At: within(0.1, 0.8), By: sec(int(between(r, -120, 30)))})
 			}
 		}
 	}
