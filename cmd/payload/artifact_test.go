@@ -1,35 +1,53 @@
 package main
 
 import (
-	"crypto/sha256"
+	"bytes"
 	"debug/elf"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 )
 
-// flight has the bare flight programs built by the Makefile, as they fly.
-func flight(t *testing.T, tree, bin string, env ...string) []string {
-	t.Helper()
+// programs is what flies.
+var programs = []string{"sdr-serve", "sabertooth-fetch", "payload"}
+
+// makeUplink has the Makefile of a tree build and pack what flies into bin.
+func makeUplink(tree, bin string, env ...string) error {
 	cmd := exec.Command("make", "-sC", tree, "BIN="+bin, "uplink")
-	cmd.Env = append(os.Environ(), env...)
+	cmd.Env = append(append(os.Environ(), "MAKEFLAGS=COMMIT=0123456789"), env...)
 	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+		return fmt.Errorf("%w\n%s", err, out)
 	}
-	elfs, _ := filepath.Glob(filepath.Join(bin, "linux-arm64", "*"))
-	if len(elfs) == 0 {
-		t.Fatal("no flight programs")
+	return nil
+}
+
+// flight is a directory with linux-arm64/NAME and uplink/NAME as they fly.
+var flight = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "flight")
+	if err != nil {
+		return "", err
 	}
-	return elfs
+	made = append(made, dir)
+	return dir, makeUplink(repo, dir)
+})
+
+func flightDir(t *testing.T) string {
+	t.Helper()
+	dir, err := flight()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 func TestFlightELF(t *testing.T) {
-	for _, path := range flight(t, repo, t.TempDir()) {
-		t.Run(filepath.Base(path), func(t *testing.T) {
-			f, err := elf.Open(path)
+	for _, name := range programs {
+		t.Run(name, func(t *testing.T) {
+			f, err := elf.Open(filepath.Join(flightDir(t), "linux-arm64", name))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -77,23 +95,16 @@ func TestReproducible(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	sums := func(tree, bin string, env ...string) (sums map[string]string) {
-		sums = map[string]string{}
-		for _, path := range flight(t, tree, bin, append(env, "MAKEFLAGS=COMMIT=0123456789")...) {
-			for _, p := range []string{path, filepath.Join(bin, "uplink", filepath.Base(path))} {
-				b, err := os.ReadFile(p)
-				if err != nil {
-					t.Fatal(err)
-				}
-				sums[strings.TrimPrefix(p, bin)] = fmt.Sprintf("%x", sha256.Sum256(b))
-			}
-		}
-		return sums
+	if err := makeUplink(tree, filepath.Join(tree, "bin"), "GOCACHE="+t.TempDir()); err != nil {
+		t.Fatal(err)
 	}
-	here, there := sums(repo, t.TempDir()), sums(tree, filepath.Join(tree, "bin"), "GOCACHE="+t.TempDir())
-	for name, sum := range here {
-		if there[name] != sum {
-			t.Errorf("%s: got %s elsewhere, want %s", name, there[name], sum)
+	for _, name := range programs {
+		for _, form := range []string{"linux-arm64", "uplink"} {
+			here, err := os.ReadFile(filepath.Join(flightDir(t), form, name))
+			there, err2 := os.ReadFile(filepath.Join(tree, "bin", form, name))
+			if err != nil || err2 != nil || !bytes.Equal(here, there) {
+				t.Errorf("%s/%s: %d bytes here (%v), %d there (%v), not the same", form, name, len(here), err, len(there), err2)
+			}
 		}
 	}
 }
@@ -115,7 +126,7 @@ func TestNoMethodByName(t *testing.T) {
 	if err := os.WriteFile(overlay, []byte(command(t, repo+"/scripts/overlay")), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	for _, program := range []string{"sdr-serve", "sabertooth-fetch", "payload"} {
+	for _, program := range programs {
 		t.Run(program, func(t *testing.T) {
 			for line := range strings.Lines(dump(t, repo+"/cmd/"+program, "-gcflags=all=-l", "-overlay="+overlay)) {
 				if strings.Contains(line, "<ReflectMethod>") {

@@ -33,9 +33,9 @@ func TestOldKernel(t *testing.T) {
 			if c.emulator != "" {
 				need(t, c.emulator)
 			}
-			dir := t.TempDir()
-			command(t, "make", "-sC", repo, "BIN="+dir, "FLIGHT_ARCH="+c.goarch, "payload")
-			deliver(t, dir, func(program string, args ...string) *exec.Cmd {
+			bin := flightDir(t)
+			command(t, "make", "-sC", repo, "BIN="+bin, "COMMIT=0123456789", "FLIGHT_ARCH="+c.goarch, "payload")
+			deliver(t, t.TempDir(), func(program string, args ...string) *exec.Cmd {
 				argv := []string{oldKernelArg}
 				if c.emulator != "" {
 					path, err := exec.LookPath(c.emulator)
@@ -44,7 +44,7 @@ func TestOldKernel(t *testing.T) {
 					}
 					argv = append(argv, path)
 				}
-				argv = append(argv, filepath.Join(dir, "linux-"+c.goarch, program))
+				argv = append(argv, filepath.Join(bin, "linux-"+c.goarch, program))
 				return exec.Command(os.Args[0], append(argv, args...)...)
 			})
 		})

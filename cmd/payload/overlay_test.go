@@ -139,8 +139,8 @@ func badCall(p *packages.Package, name string, args []ast.Expr) string {
 // the same: pflag and zerolog print through the stand-ins too.
 func TestFlightSpeaksTheSame(t *testing.T) {
 	need(t, "qemu-aarch64-static")
-	bin := t.TempDir()
-	command(t, "make", "-sC", repo, "BIN="+bin, "payload", bin+"/payload")
+	bin := flightDir(t)
+	command(t, "make", "-sC", repo, "BIN="+bin, "COMMIT=0123456789", bin+"/payload")
 	for _, args := range []string{"--help", "", "nobody", "sdr-serve --help", "sabertooth-fetch --help",
 		"sdr-serve --for x", "sdr-serve --for -1s", "sdr-serve --until yesterday", "sdr-serve --nothing", "sdr-serve -x", "sdr-serve --max-conns",
 		"sdr-serve --max-conns many", "sdr-serve --max-conns 0", "sdr-serve --listen 10.2.1.8", "sdr-serve --listen 10.2.1.8:80", "sdr-serve --allow all",

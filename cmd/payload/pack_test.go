@@ -37,12 +37,16 @@ func command(t *testing.T, name string, args ...string) string {
 	return string(out)
 }
 
+// made is what TestMain takes away.
+var made []string
+
 // packed is testdata/hello for this machine, and the same packed.
 var packed = sync.OnceValues(func() (paths [2]string, err error) {
 	dir, err := os.MkdirTemp("", "pack")
 	if err != nil {
 		return paths, err
 	}
+	made = append(made, dir)
 	paths = [2]string{filepath.Join(dir, "bare"), filepath.Join(dir, "hello")}
 	build := exec.Command("go", "build", "-ldflags=-s -w", "-o", paths[0], "./testdata/hello")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
@@ -59,8 +63,8 @@ func TestMain(m *testing.M) {
 		oldKernelMain(os.Args[2:])
 	}
 	code := m.Run()
-	if p, err := packed(); err == nil {
-		os.RemoveAll(filepath.Dir(p[0]))
+	for _, dir := range made {
+		os.RemoveAll(dir)
 	}
 	os.Exit(code)
 }
