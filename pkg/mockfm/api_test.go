@@ -72,7 +72,7 @@ func TestRefusals(t *testing.T) {
 		{"upload without form", "POST", up(""), "text/plain", "bytes", 400},
 		{"upload without file", "POST", up(""), form, strings.Replace(file, `"file"`, `"data"`, 1), 400},
 		{"upload torn", "POST", up(""), form, strings.TrimSuffix(file, "--\r\n"), 400},
-		{"upload too large", "POST", up(""), form, strings.Replace(file, "bytes", strings.Repeat("x", 10<<20+1), 1), 413},
+		{"upload too large", "POST", up(""), form, strings.Replace(file, "bytes", strings.Repeat("x", 10_000_001), 1), 413},
 		{"executable is no bool", "POST", strings.Replace(up(""), "true", "yes", 1), form, file, 400},
 	} {
 		t.Run(c.name, func(t *testing.T) {

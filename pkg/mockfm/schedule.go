@@ -2,8 +2,6 @@ package mockfm
 
 import (
 	"context"
-	"os"
-	"path/filepath"
 	"time"
 )
 
@@ -154,8 +152,3 @@ func (m *Mock) pass(at time.Time) {
 		m.event("downlinked %s", key)
 	}
 }
-
-// drop forgets an upload's bytes once they are delivered.
-func (m *Mock) drop(u *upload) { os.Remove(m.uploadFile(u)) }
-
-func (m *Mock) uploadFile(u *upload) string { return filepath.Join(m.cfg.State, "uploads", u.id) }

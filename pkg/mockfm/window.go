@@ -22,8 +22,6 @@ func (m *Mock) systemDir(w *window) string {
 	return filepath.Join(m.cfg.State, "payloads", w.satellite, w.payload.name, "system")
 }
 
-func (m *Mock) uploadDir() string { return filepath.Join(m.cfg.State, "uploads") }
-
 // runWindow is the life of one window, from power on to downlink.
 func (m *Mock) runWindow(ctx context.Context, w *window) {
 	said := m.playWindow(ctx, w)
