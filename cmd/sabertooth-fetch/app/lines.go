@@ -99,7 +99,7 @@ func (l *lines) event(e fetch.Event) {
 	if e.Class != "" {
 		ev = ev.Str("class", e.Class)
 	}
-	if e.Kind == fetch.Answered || e.Kind == fetch.Receipted {
+	if e.Kind == fetch.Answered {
 		ev = ev.Int("status", e.Status)
 	}
 	if e.Done != 0 || e.Kind == fetch.Published {
@@ -111,7 +111,10 @@ func (l *lines) event(e fetch.Event) {
 	if e.Kind == fetch.Waiting {
 		ev = ev.Int64("ms", e.Wait.Milliseconds())
 	}
-	if e.Err != nil {
+	switch {
+	case e.Kind == fetch.Receipted:
+		ev = ev.Str("reason", agent.Safe(e.Err.Error())).Int("exit", e.Status)
+	case e.Err != nil:
 		ev = ev.Str("error", agent.Safe(e.Err.Error()))
 	}
 	if repeated > 0 {

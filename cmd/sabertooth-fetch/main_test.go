@@ -1,0 +1,297 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	serve "payload-ipc/cmd/sdr-serve/app"
+	"payload-ipc/pkg/agent"
+
+	"github.com/fsnotify/fsnotify"
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"sabertooth-fetch": main,
+		"sdr-serve":        func() { agent.Main(serve.Run) },
+	})
+}
+
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata",
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("PORT", strconv.Itoa(freePort(t)))
+			env.Setenv("DARK", strconv.Itoa(freePort(t)))
+			return nil
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			// exits CODE PROGRAM ARGS...: that very exit code
+			"exits": func(ts *testscript.TestScript, neg bool, args []string) {
+				err := ts.Exec(args[1], args[2:]...)
+				got := 0
+				if e, ok := err.(*exec.ExitError); ok {
+					got = e.ExitCode()
+				} else if err != nil {
+					ts.Fatalf("%v", err)
+				}
+				if strconv.Itoa(got) != args[0] {
+					ts.Fatalf("exit: got %d, want %s", got, args[0])
+				}
+			},
+			// listening ADDR waits until something accepts there
+			"listening": func(ts *testscript.TestScript, neg bool, args []string) {
+				waitFor(t, args[0])
+			},
+			// mkbig FILE BYTES
+			"mkbig": func(ts *testscript.TestScript, neg bool, args []string) {
+				n, _ := strconv.Atoi(args[1])
+				ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(lines(0, n)), 0o644))
+			},
+		},
+	})
+}
+
+// freePort is one above those that connections are made from, so that no
+// client of another test can take it.
+func freePort(t testing.TB) int {
+	t.Helper()
+	for range 50 {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		port := l.Addr().(*net.TCPAddr).Port - 20_000
+		l.Close()
+		if l, err = net.Listen("tcp", fmt.Sprint("127.0.0.1:", port)); err == nil {
+			l.Close()
+			return port
+		}
+	}
+	t.Fatal("no free port")
+	return 0
+}
+
+func waitFor(t testing.TB, addr string) {
+	t.Helper()
+	for range 500 {
+		if c, err := net.Dial("tcp", addr); err == nil {
+			c.Close()
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatalf("nothing listens on %s", addr)
+}
+
+// program is the path of a command that TestMain made.
+func program(t testing.TB, name string) string {
+	t.Helper()
+	p, err := exec.LookPath(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// lines are numbered, from the given number on, at least n bytes of them.
+func lines(from, n int) string {
+	var b strings.Builder
+	for b.Len() < n {
+		fmt.Fprintf(&b, "%012d the quick brown fox jumps over the lazy dog, and so on\n", from)
+		from++
+	}
+	return b.String()
+}
+
+// A box is a stage and an outbox, and what runs on them.
+type box struct {
+	t             testing.TB
+	stage, outbox string
+	port          int
+	bad           []string
+	watch         *fsnotify.Watcher
+	done          chan struct{}
+}
+
+func newBox(t testing.TB, dir string) *box {
+	t.Helper()
+	b := &box{t: t, stage: dir + "/stage", outbox: dir + "/outbox", port: freePort(t), done: make(chan struct{})}
+	if err := os.MkdirAll(b.outbox, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	w, err := fsnotify.NewWatcher()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.watch = w
+	w.Add(b.outbox)
+	go func() {
+		defer close(b.done)
+		for e := range w.Events {
+			name := filepath.Base(e.Name)
+			if e.Op.Has(fsnotify.Write) && name[0] != '#' && name != "log" {
+				b.bad = append(b.bad, e.String())
+			}
+		}
+	}()
+	t.Cleanup(func() {
+		w.Close()
+		<-b.done
+		for _, e := range b.bad {
+			t.Errorf("the outbox showed an unfinished file: %s", e)
+		}
+	})
+	return b
+}
+
+func (b *box) addr() string { return fmt.Sprint("127.0.0.1:", b.port) }
+
+func (b *box) args(more ...string) []string {
+	return append([]string{"--outbox", b.outbox, "--stage", b.stage, "--log", "-"}, more...)
+}
+
+func (b *box) command(more ...string) *exec.Cmd {
+	c := exec.Command(program(b.t, "sabertooth-fetch"), b.args(more...)...)
+	c.Env = []string{}
+	return c
+}
+
+type result struct {
+	exit     int
+	took     time.Duration
+	log      string
+	files    map[string]string
+	receipts map[string]receipt
+}
+
+type receipt struct {
+	Status, Verified, Reason, SHA256 string
+	Size, Attempts                   int64
+	Received                         int64 `json:"bytes_received"`
+	Exit                             int
+	Errors                           map[string]int64
+	Sealed                           []struct {
+		Name, SHA256 string
+		Size         int64
+	}
+}
+
+// fetch runs the program and checks that receipt, exit code and content agree.
+func (b *box) fetch(more ...string) result {
+	b.t.Helper()
+	c := b.command(append([]string{"--from", b.addr()}, more...)...)
+	var log strings.Builder
+	c.Stderr = &log
+	begin := time.Now()
+	err := c.Run()
+	r := b.look()
+	r.took, r.log = time.Since(begin), log.String()
+	if e, ok := err.(*exec.ExitError); ok {
+		r.exit = e.ExitCode()
+	} else if err != nil {
+		b.t.Fatal(err)
+	}
+	b.agree(r)
+	return r
+}
+
+func (b *box) look() (r result) {
+	b.t.Helper()
+	r.files, r.receipts = map[string]string{}, map[string]receipt{}
+	list, err := os.ReadDir(b.outbox)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	for _, e := range list {
+		data, err := os.ReadFile(b.outbox + "/" + e.Name())
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		if name, ok := strings.CutSuffix(e.Name(), ".receipt.json"); ok {
+			var x receipt
+			if err := json.Unmarshal(data, &x); err != nil {
+				b.t.Fatalf("%s: %v: %q", e.Name(), err, data)
+			}
+			r.receipts[name] = x
+		} else if e.Name() != "log" {
+			r.files[e.Name()] = string(data)
+		}
+	}
+	return r
+}
+
+func (b *box) agree(r result) {
+	b.t.Helper()
+	for name, x := range r.receipts {
+		file := map[string]string{"complete": name, "partial": name + ".part"}[x.Status]
+		if file != "" && sum(r.files[file]) != x.SHA256 {
+			b.t.Errorf("%s is not what its receipt says: %+v", file, x)
+		}
+		if r.exit >= 0 && x.Exit != r.exit {
+			b.t.Errorf("%s: exit %d, the receipt says %d", name, r.exit, x.Exit)
+		}
+	}
+}
+
+func (b *box) empty() {
+	b.t.Helper()
+	list, _ := os.ReadDir(b.outbox)
+	for _, e := range list {
+		os.Remove(b.outbox + "/" + e.Name())
+	}
+}
+
+func sum(s string) string {
+	h := sha256.Sum256([]byte(s))
+	return hex.EncodeToString(h[:])
+}
+
+// start runs a server until the test ends.
+func start(t testing.TB, c *exec.Cmd) {
+	t.Helper()
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		c.Process.Kill()
+		c.Wait()
+	})
+}
+
+// sdr runs sdr-serve on a directory.
+func sdr(t testing.TB, root, addr string, more ...string) *exec.Cmd {
+	t.Helper()
+	c := exec.Command(program(t, "sdr-serve"), append([]string{"--listen", addr, "--root", root, "--log", "-"}, more...)...)
+	start(t, c)
+	waitFor(t, addr)
+	return c
+}
+
+// memory is a directory in memory where there is one.
+func memory(t testing.TB) string {
+	t.Helper()
+	if d, err := os.MkdirTemp("/dev/shm", "fetch-"); err == nil {
+		t.Cleanup(func() { os.RemoveAll(d) })
+		return d
+	}
+	return t.TempDir()
+}
+
+func within(t testing.TB, d time.Duration) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	t.Cleanup(cancel)
+	return ctx
+}
