@@ -130,17 +130,20 @@ func (x *exchange) get() error {
 	case !t.Dir:
 		return x.redirect(t)
 	}
-	if x.wantsLines() {
-		return x.list(f, true)
-	}
-	index, err := x.r.open(x.r.root + join(t.Path, "index.html"))
-	if err == nil {
-		defer index.close()
-		if !index.isDir() {
-			return x.getFile(index, join(t.Path, "index.html"))
+	lines := x.wantsLines()
+	if !lines {
+		index, err := x.r.open(x.r.root + join(t.Path, "index.html"))
+		if err == nil {
+			defer index.close()
+			if !index.isDir() {
+				return x.getFile(index, join(t.Path, "index.html"))
+			}
 		}
 	}
-	return x.list(f, false)
+	if err := x.r.reopen(f, x.r.root+t.Path); err != nil {
+		return x.failed(err)
+	}
+	return x.list(f, lines)
 }
 
 func join(dir, name string) string {

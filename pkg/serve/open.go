@@ -16,7 +16,7 @@ const (
 	sniffed = 4 << 10
 )
 
-// A file is an open regular file or directory.
+// A file is an open regular file, or a directory.
 type file struct {
 	fd    int
 	st    syscall.Stat_t
@@ -49,42 +49,53 @@ func (f *file) etag() string {
 // a device, or a pseudo-file that is dangerous.
 const errSpecial = syscall.EPERM
 
-// open opens the regular file or directory at path. What it is gets decided on
-// a descriptor that cannot do anything to it (O_PATH): opening /dev/watchdog
-// arms it, opening a FIFO waits for a writer.
+// open opens the regular file at path for reading, or finds the directory
+// there, which reopen opens. What it is gets decided on a descriptor that
+// cannot do anything to it (O_PATH): opening /dev/watchdog arms it, opening a
+// FIFO waits for a writer.
 func (r *run) open(path string) (*file, error) {
 	at, err := openRetry(path, oPath)
 	if err != nil {
 		return nil, err
 	}
-	defer syscall.Close(at)
-	var st syscall.Stat_t
-	if err := syscall.Fstat(at, &st); err != nil {
-		return nil, err
+	f := &file{fd: at}
+	if err = f.look(); err == nil {
+		switch kind := f.st.Mode & syscall.S_IFMT; {
+		case kind == syscall.S_IFDIR:
+			return f, nil
+		case kind != syscall.S_IFREG || dangerous(at, path):
+			err = errSpecial
+		default:
+			err = r.reopen(f, path)
+		}
 	}
-	kind := st.Mode & syscall.S_IFMT
-	if kind != syscall.S_IFREG && kind != syscall.S_IFDIR || dangerous(at, path) {
-		return nil, errSpecial
-	}
-	// /proc/self/fd leads to the very object that was looked at.
-	again := "/proc/self/fd/" + strconv.Itoa(at)
-	if r.noProc {
-		again = path
-	}
-	fd, err := openRetry(again, syscall.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOCTTY)
 	if err != nil {
-		return nil, err
-	}
-	f := &file{fd: fd}
-	if err := syscall.Fstat(fd, &f.st); err != nil {
 		f.close()
 		return nil, err
-	}
-	if f.st.Dev != st.Dev || f.st.Ino != st.Ino {
-		f.close()
-		return nil, syscall.ENOENT
 	}
 	return f, nil
+}
+
+// reopen makes f, which was found at path, readable.
+func (r *run) reopen(f *file, path string) error {
+	if !r.noProc {
+		// This leads to the very object that was looked at.
+		path = "/proc/self/fd/" + strconv.Itoa(f.fd)
+	}
+	fd, err := openRetry(path, syscall.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOCTTY)
+	if err != nil {
+		return err
+	}
+	was := f.st
+	f.close()
+	f.fd = fd
+	if err := f.look(); err != nil {
+		return err
+	}
+	if f.st.Dev != was.Dev || f.st.Ino != was.Ino {
+		return syscall.ENOENT
+	}
+	return nil
 }
 
 // canReopen reports whether descriptors can be reopened through /proc. A

@@ -82,6 +82,12 @@ func (r *run) findIn(dir string, s snapshot) (*file, error) {
 		return nil, err
 	}
 	defer d.close()
+	if !d.isDir() {
+		return nil, syscall.ENOTDIR
+	}
+	if err := r.reopen(d, dir); err != nil {
+		return nil, err
+	}
 	var found *file
 	looked := 0
 	err = d.entries(func(e entry) bool {
