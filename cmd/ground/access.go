@@ -120,14 +120,41 @@ func (a *access) open(token string, io *stdio) (*ground.Ground, error) {
 	say := io.err
 	client := &tasking.Client{
 		API: strings.TrimSuffix(strings.TrimRight(a.api, "/"), "/tasking"), Token: token, Patience: a.patience,
-		OnRetry: func(err error, wait time.Duration) {
-			fmt.Fprintf(say, "%v; trying again in %v\n", err, wait.Round(100*time.Millisecond))
+		OnRetry: func(err *tasking.Error, wait time.Duration) {
+			fmt.Fprintf(say, "%s; trying again in %.1f s\n", err.Brief(), wait.Seconds())
 		},
 	}
 	if io.tune != nil {
 		io.tune(client)
 	}
-	return &ground.Ground{API: client, AtOnce: a.atOnce, Hold: io.hold}, nil
+	return &ground.Ground{API: client, AtOnce: a.atOnce, Hold: io.hold, Command: func(verb, args string) string { return a.again(*io, verb, args) }}, nil
+}
+
+// again is a command for the user to give next: with the same API and the same
+// way to the token, but never with the token itself.
+func (a *access) again(io stdio, verb, args string) string {
+	words := []string{quote(io.self), verb}
+	if a.api != tasking.DefaultAPI {
+		words = append(words, "--api", quote(a.api))
+	}
+	words = append(words, args)
+	if a.tokenFile != "" {
+		return strings.Join(append(words[:len(words)-1], "--token-file", quote(a.tokenFile), args), " ")
+	}
+	if strings.TrimSpace(io.getenv("SPIRE_AUTH_TOKEN")) == "" {
+		words[0] = "SPIRE_AUTH_TOKEN=... " + words[0]
+	}
+	return strings.Join(append(words[:len(words)-1], "-", args), " ")
+}
+
+// quote makes s one word for a shell.
+func quote(s string) string {
+	for _, r := range s {
+		if !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:@%+=,", r) {
+			return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+		}
+	}
+	return s
 }
 
 // discreet takes the token out of what is printed, the last of several barriers.

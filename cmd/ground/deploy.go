@@ -197,8 +197,8 @@ func (w *wish) report(io stdio, name string, results []ground.Result) {
 		if r.Did == "already scheduled" {
 			verb = "were scheduled already, nothing to do"
 		}
-		fmt.Fprintf(io.out, "Both windows on %s %s: %s and %s, run %s.\nFollow them with: ground status --watch - %s\n",
-			r.Satellite, verb, p.Windows[0].ID, p.Windows[1].ID, p.Run, r.Satellite)
+		fmt.Fprintf(io.out, "Both windows on %s %s: %s and %s, run %s.\nFollow them with: %s\n",
+			r.Satellite, verb, p.Windows[0].ID, p.Windows[1].ID, p.Run, w.again(io, "status --watch", r.Satellite))
 	}
 	for _, r := range results {
 		if r.Plan == nil {

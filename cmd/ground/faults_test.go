@@ -33,7 +33,7 @@ func honest(t tb, s *script, o outcome) {
 				t.Errorf("exit %d, and %s is scheduled without a word:\n%s", o.code, id, o.all())
 			}
 		}
-		if o.code != 1 || !strings.Contains(o.err, "ground cancel - FM1 --") {
+		if o.code != 1 || !strings.Contains(o.err, "ground cancel --api "+s.URL+" - FM1 --") {
 			t.Errorf("exit %d, want 1 and the command that cleans up:\n%s", o.code, o.err)
 		}
 	}
@@ -147,6 +147,17 @@ func TestTakingBackFails(t *testing.T) {
 					}
 					if !gone && o.code != 1 {
 						t.Errorf("exit %d, want 1", o.code)
+					}
+					// The commands are exact: they do it, once the API is well.
+					s.recover()
+					_, by, _ := strings.Cut(strings.TrimSpace(o.err), "remove it by hand: ")
+					for _, cmd := range strings.Split(by, " ; ") {
+						if words := strings.Fields(cmd); len(words) > 1 {
+							s.ground(t, context.Background(), words[1:]...)
+						}
+					}
+					if got := s.scheduled(); len(got) != 0 {
+						t.Errorf("left %v after %q", got, by)
 					}
 				})
 			}

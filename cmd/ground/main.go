@@ -22,5 +22,5 @@ func main() {
 		<-signals
 		os.Exit(1)
 	}()
-	os.Exit(run(ctx, os.Args[1:], stdio{in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: os.Getenv, hold: hold}))
+	os.Exit(run(ctx, os.Args[1:], stdio{in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: os.Getenv, self: os.Args[0], hold: hold}))
 }

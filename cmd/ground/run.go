@@ -20,6 +20,7 @@ type stdio struct {
 	out    io.Writer
 	err    io.Writer
 	getenv func(string) string
+	self   string // the command's own name
 	hold   context.Context
 	tune   func(*tasking.Client)
 }

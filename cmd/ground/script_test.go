@@ -322,7 +322,7 @@ func (s *script) held(t tb, ctx, hold context.Context, args ...string) outcome {
 	t.Helper()
 	var out, errs bytes.Buffer
 	env := map[string]string{"SPIRE_API": s.URL, "SPIRE_AUTH_TOKEN": token}
-	code := run(ctx, args, stdio{in: strings.NewReader(""), out: &out, err: &errs, hold: hold,
+	code := run(ctx, args, stdio{in: strings.NewReader(""), out: &out, err: &errs, hold: hold, self: "ground",
 		getenv: func(k string) string { return env[k] },
 		tune: func(c *tasking.Client) {
 			c.Try, c.Patience, c.MinWait, c.MaxWait = s.try, s.patience, 2*time.Millisecond, 20*time.Millisecond

@@ -50,12 +50,15 @@ func (g *Ground) Carry(ctx context.Context, p *plan.Plan) error {
 			if ctx.Err() != nil {
 				err = ErrInterrupted
 			}
-			return &Orphaned{sat, err, []string{"window " + id + " is scheduled alone"}, []string{Cancel(sat, id)}}
+			return &Orphaned{sat, err, []string{"window " + id + " is scheduled alone"}, []string{g.command("cancel", sat+" --window "+id)}}
 		}
 	}
 	if p.Scheduled() {
 		return nil
 	}
+	defer context.AfterFunc(ctx, func() {
+		g.tell(sat, "interrupted: waiting for the answer that is due, then taking back (once more to leave at once)")
+	})()
 	asked := []tasking.WindowRequest{request(p, p.Windows[0]), request(p, p.Windows[1])}
 	for i := range p.Windows {
 		w := &p.Windows[i]
@@ -113,6 +116,8 @@ func (g *Ground) upload(ctx context.Context, p *plan.Plan) error {
 // verify looks once more: a POST that was slow, and was sent a second time, may
 // have taken effect twice.
 func (g *Ground) verify(ctx context.Context, p *plan.Plan, asked []tasking.WindowRequest) error {
+	ctx, cancel := context.WithTimeout(g.hold(ctx), cleanUp)
+	defer cancel()
 	have, err := g.API.Windows(ctx, p.Satellite)
 	if err != nil {
 		p.Late = append(p.Late, "both windows are scheduled, but the listing could not be read again: "+err.Error())
@@ -138,7 +143,7 @@ func (g *Ground) verify(ctx context.Context, p *plan.Plan, asked []tasking.Windo
 			}
 			g.tell(p.Satellite, "removing window %s, which is there twice", w.ID)
 			if err := g.API.DeleteWindow(ctx, w.ID); err != nil {
-				return &Orphaned{p.Satellite, err, []string{"window " + w.ID + " is there twice"}, []string{Cancel(p.Satellite, w.ID)}}
+				return &Orphaned{p.Satellite, err, []string{"window " + w.ID + " is there twice"}, []string{g.command("cancel", p.Satellite+" --window "+w.ID)}}
 			}
 		}
 		if !seen {
@@ -192,24 +197,19 @@ func (g *Ground) takeBack(ctx context.Context, p *plan.Plan, asked []tasking.Win
 			switch {
 			case id != "":
 				o.Left = append(o.Left, fmt.Sprintf("window %s (%s at %s) may still be scheduled", id, r.Type, plan.Stamp(r.Start)))
-				o.Commands = append(o.Commands, Cancel(p.Satellite, id))
+				o.Commands = append(o.Commands, g.command("cancel", p.Satellite+" --window "+id))
 			case tasking.IsLost(cause) && i <= last:
 				o.Left = append(o.Left, fmt.Sprintf("a %s window at %s may be scheduled, id unknown", r.Type, plan.Stamp(r.Start)))
-				o.Commands = append(o.Commands, "ground cancel - "+p.Satellite+" --run "+p.Run)
+				o.Commands = append(o.Commands, g.command("cancel", p.Satellite+" --run "+p.Run))
 			}
 		}
 		return o
 	}
 	for _, w := range left {
 		o.Left = append(o.Left, fmt.Sprintf("window %s (%s at %s, %s)", w.ID, w.Type, plan.Stamp(w.Start), w.State))
-		o.Commands = append(o.Commands, Cancel(p.Satellite, w.ID))
+		o.Commands = append(o.Commands, g.command("cancel", p.Satellite+" --window "+w.ID))
 	}
 	return o
-}
-
-// Cancel is the command that removes one window by hand.
-func Cancel(satellite, id string) string {
-	return "ground cancel - " + satellite + " --window " + id
 }
 
 // left are the windows of the pair that the API lists.

@@ -78,6 +78,10 @@ type Ground struct {
 	AtOnce int         // satellites worked on at the same time; 8
 	Tell   func(Event) // may be nil; called from many goroutines
 
+	// Command spells a command of cmd/ground, as the user would give it here;
+	// nil: plainly.
+	Command func(verb, args string) string
+
 	// Hold ends when the user insists on leaving at once: until then a POST on
 	// its way is waited for, and windows are taken back. Nil: never.
 	Hold context.Context
@@ -87,6 +91,13 @@ func (g *Ground) tell(satellite, format string, a ...any) {
 	if g.Tell != nil {
 		g.Tell(Event{Satellite: satellite, Text: fmt.Sprintf(format, a...)})
 	}
+}
+
+func (g *Ground) command(verb, args string) string {
+	if g.Command != nil {
+		return g.Command(verb, args)
+	}
+	return "ground " + verb + " - " + args
 }
 
 func (g *Ground) hold(ctx context.Context) context.Context {

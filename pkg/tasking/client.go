@@ -43,7 +43,7 @@ type Client struct {
 	MaxWait  time.Duration // longest wait between tries; 15 s
 
 	// OnRetry is told of every failed try that will be repeated.
-	OnRetry func(err error, wait time.Duration)
+	OnRetry func(err *Error, wait time.Duration)
 
 	once sync.Once
 	http *http.Client

@@ -71,18 +71,20 @@ func (e *Error) temporary() bool {
 
 func (e *Error) Unwrap() error { return e.Err }
 
+// Brief is the error without advice, for one that will be tried again.
+func (e *Error) Brief() string {
+	if e.Status == 0 {
+		return fmt.Sprintf("%s: %v", e.Call, e.Err)
+	}
+	if e.Body == "" {
+		return fmt.Sprintf("%s: the API answered %d", e.Call, e.Status)
+	}
+	return fmt.Sprintf("%s: the API answered %d (%s)", e.Call, e.Status, e.Body)
+}
+
 func (e *Error) Error() string {
 	var b strings.Builder
-	b.WriteString(e.Call + ": ")
-	if e.Status == 0 {
-		fmt.Fprintf(&b, "%v", e.Err)
-	} else {
-		fmt.Fprintf(&b, "the API answered %d", e.Status)
-		if e.Body != "" {
-			b.WriteString(" (" + e.Body + ")")
-		}
-		b.WriteString(advice(e.Status))
-	}
+	b.WriteString(e.Brief() + advice(e.Status))
 	if e.tries > 0 {
 		fmt.Fprintf(&b, "; gave up after %d tries", e.tries)
 		if e.Status == 0 {
