@@ -42,7 +42,7 @@ func (m *Mock) servePage(w http.ResponseWriter, r *http.Request) {
 	}
 	next := m.contact(m.contacts + 1)
 	m.mu.Unlock()
-	down := table{Name: "Bucket " + Bucket, Head: []string{"arrived", "bytes", "key"}}
+	down := table{Name: "Came down to s3://" + Bucket, Head: []string{"arrived", "bytes", "key"}}
 	for _, f := range files {
 		down.Rows = append(down.Rows, row{[]string{stamp(f.At), group(f.Size), f.Key}})
 	}
@@ -68,15 +68,16 @@ var page = template.Must(template.New("").Parse(`<!DOCTYPE html>
 <style>
 body { font: 15px/1.45 system-ui, sans-serif; margin: 2em auto; max-width: 78em; padding: 0 1em; color: #1b2733 }
 h1 { font-size: 1.4em; margin-bottom: .2em } h2 { font-size: 1.05em; margin: 1.6em 0 .4em }
-table { border-collapse: collapse; width: 100% } th, td { text-align: left; padding: .3em .8em .3em 0; border-bottom: 1px solid #d8dee4; vertical-align: top; overflow-wrap: anywhere }
+table { border-collapse: collapse; width: 100% } th, td { text-align: left; padding: .3em .8em .3em 0; border-bottom: 1px solid #d8dee4; vertical-align: top; white-space: nowrap }
+td.long { white-space: normal; overflow-wrap: anywhere }
 th { font-weight: 600; color: #57606a; white-space: nowrap } p { margin: .2em 0 } .none { color: #57606a }
 </style>
 <h1>mockfm</h1>
-<p>Satellite time {{.Now}} UTC, next contact {{.Contact}}. {{.Waiting}} file(s) wait for it.</p>
+<p>Satellite time {{.Now}} UTC, next contact {{.Contact}}. Files waiting for it: {{.Waiting}}.</p>
 <p>S3 endpoint {{.S3}}</p>
 {{range .Tables}}<h2>{{.Name}}</h2>
 {{if .Rows}}<table><tr>{{range .Head}}<th>{{.}}{{end}}</tr>
-{{range .Rows}}<tr>{{range .Cells}}<td>{{.}}{{end}}</tr>
+{{range .Rows}}<tr>{{range .Cells}}<td{{if gt (len .) 40}} class="long"{{end}}>{{.}}{{end}}</tr>
 {{end}}</table>{{else}}<p class="none">none</p>{{end}}
 {{end}}</html>
 `))
