@@ -54,6 +54,10 @@ size: uplink
 demo: all uplink peers
 	scripts/rehearse
 
+# The agents beside their peers, and many passes with faults: docs/evidence.md. make campaign ARGS=--help
+bench campaign: all uplink peers
+	$(BIN)/$@ $(ARGS)
+
 fuzz:
 	scripts/fuzz
 
@@ -64,4 +68,4 @@ deploy: $(BIN)/ground uplink
 clean:
 	rm -rf $(BIN)
 
-.PHONY: all payload uplink test peers size demo fuzz deploy clean FORCE
+.PHONY: all payload uplink test peers size demo bench campaign fuzz deploy clean FORCE
