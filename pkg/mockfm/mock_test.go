@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
-	"io/fs"
 	"mime/multipart"
 	"net/http"
 	"net/url"
@@ -197,12 +195,3 @@ func bucketOf(t *testing.T, m *Mock) map[string]string {
 
 // tomorrow is the tutorial's choice of a start.
 func tomorrow(m *Mock) time.Time { return m.Now().Add(24 * time.Hour).Truncate(time.Second) }
-
-func tree(t *testing.T, dir string) (names []string) {
-	t.Helper()
-	fs.WalkDir(os.DirFS(dir), ".", func(p string, d fs.DirEntry, err error) error {
-		names = append(names, fmt.Sprint(p))
-		return nil
-	})
-	return names
-}
