@@ -61,6 +61,7 @@ func ParseUntil(s string) (time.Time, error) {
 type Window struct {
 	spec  Spec
 	start time.Time     // monotonic
+	last  time.Duration // the end never moves behind this, after start
 	over  chan struct{} // closed when the window has ended
 
 	mu       sync.Mutex
@@ -75,8 +76,13 @@ func (s Spec) Open() *Window {
 	if s.Wall == nil {
 		s.Wall = time.Now
 	}
-	w := &Window{spec: s, start: time.Now(), over: make(chan struct{})}
+	w := &Window{spec: s, start: time.Now(), last: forever, over: make(chan struct{})}
 	w.look(0)
+	if s.For > 0 {
+		// No program starts before its window opens, so an end behind both
+		// is the work of a clock that was set back, and power would go first.
+		w.last = max(w.end, s.For)
+	}
 	return w
 }
 
@@ -98,7 +104,7 @@ func (w *Window) look(elapsed time.Duration) {
 		// There is nothing else to go by.
 		w.end = elapsed + min(left, forever/2)
 	case left > 0 && left <= w.spec.For-elapsed+Slack:
-		w.end = elapsed + left
+		w.end = min(elapsed+left, w.last)
 		w.believed = true
 	}
 }

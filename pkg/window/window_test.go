@@ -65,6 +65,10 @@ func TestEnd(t *testing.T) {
 			step: step{20 * time.Second, time.Hour}, want: time.Minute, trusted: true},
 		{name: "clock set back a little", until: 40 * time.Second, dur: time.Minute,
 			step: step{20 * time.Second, -5 * time.Second}, want: 45 * time.Second, trusted: true},
+		{name: "clock set back beyond both", until: time.Minute, dur: time.Minute,
+			step: step{20 * time.Second, -31 * time.Second}, want: time.Minute, trusted: true},
+		{name: "clock set back, until behind for", until: 90 * time.Second, dur: time.Minute,
+			step: step{20 * time.Second, -20 * time.Second}, want: 90 * time.Second, trusted: true},
 		{name: "clock set late, until alone", until: 40 * time.Second, offset: unset,
 			step: step{20 * time.Second, -unset}, want: 40 * time.Second},
 	} {
