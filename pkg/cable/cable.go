@@ -224,14 +224,23 @@ func (c *Cable) take(n int) (pass int, cut bool) {
 	c.count.Down += int64(pass)
 	var wait time.Duration
 	if c.Rate > 0 {
+		// A line that was idle has no credit, but one whose relay was woken late
+		// has: or a busy machine would make it slower than it claims.
 		now := time.Now()
-		if c.free.Before(now) {
-			c.free = now
-		}
+		c.free = later(c.free, now.Add(-credit))
 		c.free = c.free.Add(time.Duration(int64(pass) * int64(time.Second) / c.Rate))
 		wait = c.free.Sub(now)
 	}
 	c.mu.Unlock()
 	time.Sleep(wait)
 	return pass, cut
+}
+
+const credit = 50 * time.Millisecond
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }

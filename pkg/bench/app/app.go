@@ -1,0 +1,92 @@
+// Package app is the bench program: flags to pkg/bench, results to tables.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"payload-ipc/pkg/bench"
+	"payload-ipc/pkg/evidence"
+
+	"github.com/spf13/pflag"
+)
+
+// Run is the program; its exit code is 0 when it ran and our fetcher delivered
+// nothing wrong (with --strict: and every target holds), else 1; 2 for usage.
+func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	b := bench.Bench{Say: stderr}
+	flags := pflag.NewFlagSet("bench", pflag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.StringVar(&b.Bin, "bin", "bin", "directory of the agents' programs")
+	flags.IntVar(&b.Rounds, "rounds", 5, "how often each measurement is made")
+	big := flags.Int64("big", 1024, "MiB of the big file")
+	file := flags.Int64("file", 64, "MiB of the file that fetchers bring")
+	verify := flags.Int64("verify", 256, "MiB that are fetched with digests, against curl")
+	flags.IntVar(&b.Trials, "trials", 100, "of the time from accept to published")
+	flags.DurationVar(&b.Load, "load", time.Second, "of one run of small requests")
+	strict := flags.Bool("strict", false, "fail if a target does not hold")
+	flags.StringVar(&b.Only, "only", "", "measure only servers or only fetchers")
+	doc := flags.String("evidence", "", "put tables and pictures into this file and beside it")
+	if err := flags.Parse(args); err != nil {
+		if errors.Is(err, pflag.ErrHelp) {
+			return 0
+		}
+		return 2
+	}
+	if flags.NArg() > 0 || b.Rounds < 1 || *big < 1 || *file < 1 || *verify < 1 || b.Trials < 1 {
+		fmt.Fprintln(stderr, "bench: takes flags only, with numbers above 0")
+		return 2
+	}
+	b.Big, b.Fetch, b.Verify = *big<<20, *file<<20, *verify<<20
+	fail := func(err error) int {
+		fmt.Fprintln(stderr, "bench:", err)
+		return 1
+	}
+	var err error
+	if b.Bin, err = filepath.Abs(b.Bin); err != nil {
+		return fail(err)
+	}
+	for _, program := range []string{"sdr-serve", "sabertooth-fetch"} {
+		if _, err := os.Stat(filepath.Join(b.Bin, program)); err != nil {
+			return fail(fmt.Errorf("%w: build it with make", err))
+		}
+	}
+	scratch, err := filepath.Abs("tmp/bench")
+	if err != nil {
+		return fail(err)
+	}
+	b.Dir = bench.Scratch(scratch, b.Big+2*b.Verify+8*b.Fetch)
+	load, begin := evidence.Load(), time.Now()
+	r, err := b.Run(ctx)
+	if err != nil {
+		return fail(err)
+	}
+	text := fmt.Sprintf("%s\n%s took %s with ", evidence.Machine(load), "The whole", time.Since(begin).Round(time.Second)) + r.Text(b)
+	fmt.Fprint(stdout, text)
+	if *doc != "" {
+		if err := evidence.Put(*doc, "bench", text); err != nil {
+			return fail(err)
+		}
+		for name, svg := range r.Charts() {
+			if err := evidence.Draw(*doc, name, svg); err != nil {
+				return fail(err)
+			}
+		}
+	}
+	if r.Wrong() > 0 {
+		return fail(errors.New("sabertooth-fetch delivered something wrong"))
+	}
+	if *strict {
+		for _, t := range r.Targets(b.Verify) {
+			if t.Known && !t.Holds {
+				return fail(errors.New("does not hold: " + t.What))
+			}
+		}
+	}
+	return 0
+}

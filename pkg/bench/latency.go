@@ -1,0 +1,150 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"payload-ipc/pkg/cable"
+)
+
+const (
+	published  = "accept to published, ms"
+	verifySecs = "verified, from tmpfs to tmpfs, s"
+)
+
+// latency measures how long a file of 2.5 KB takes from the moment that the
+// server can accept, for a fetcher that waits already.
+func (b Bench) latency(ctx context.Context, s *site, server string, r *Results) error {
+	fmt.Fprintf(b.Say, "from accept to published, %d trials\n", b.Trials)
+	const atOnce = 4 // they sleep most of the time
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	var errs []error
+	todo := b.Trials
+	for range atOnce {
+		wg.Go(func() {
+			for {
+				mu.Lock()
+				todo--
+				stop := todo < 0 || len(errs) > 0 || ctx.Err() != nil
+				mu.Unlock()
+				if stop {
+					return
+				}
+				d, err := b.once(ctx, s, server)
+				mu.Lock()
+				if err != nil {
+					errs = append(errs, err)
+				} else {
+					r.add(oursDigest, published, ms(d))
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+func (b Bench) once(ctx context.Context, s *site, server string) (time.Duration, error) {
+	dir, err := os.MkdirTemp(b.Dir, "once")
+	if err != nil {
+		return 0, err
+	}
+	defer os.RemoveAll(dir)
+	port, err := freePort()
+	if err != nil {
+		return 0, err
+	}
+	e := &errand{bin: b.Bin, addr: fmt.Sprintf("127.0.0.1:%d", port), paths: []string{"log"}, out: filepath.Join(dir, "out"), stage: filepath.Join(dir, "stage"), d: tooLong.String()}
+	if err := os.Mkdir(e.out, 0o755); err != nil {
+		return 0, err
+	}
+	limit, cancel := context.WithTimeout(ctx, tooLong)
+	defer cancel()
+	argv := sabertooth(e)
+	cmd := exec.CommandContext(limit, argv[0], argv[1:]...)
+	if err := cmd.Start(); err != nil {
+		return 0, err
+	}
+	// Any phase of its retries.
+	time.Sleep(800*time.Millisecond + rand.N(500*time.Millisecond))
+	c := &cable.Cable{To: server}
+	begin := time.Now()
+	if err := c.Open(e.addr); err != nil {
+		cmd.Process.Kill()
+		cmd.Wait()
+		return 0, err
+	}
+	defer c.Shut()
+	file := filepath.Join(e.out, "log")
+	for {
+		if _, err := os.Lstat(file); err == nil {
+			break
+		}
+		if limit.Err() != nil {
+			cmd.Wait()
+			return 0, errors.New("nothing was published")
+		}
+		time.Sleep(300 * time.Microsecond)
+	}
+	took := time.Since(begin)
+	if err := cmd.Wait(); err != nil {
+		return 0, err
+	}
+	if !alike(file, filepath.Join(s.root, "log")) {
+		return 0, errors.New("the published file is not the server's")
+	}
+	return took, nil
+}
+
+// verified measures a large file, without a line in between: with digests, and
+// curl from the same server.
+func (b Bench) verified(ctx context.Context, s *site, up map[string]*running, r *Results) error {
+	fmt.Fprintln(b.Say, "verified pieces against curl")
+	for range b.Rounds {
+		for _, i := range rand.Perm(3) { // both of ours and curl
+			f := fetchers[i]
+			if !f.here() {
+				continue
+			}
+			who := f.server
+			if who == "" {
+				who = ours
+			}
+			if up[who] == nil {
+				continue
+			}
+			dir, err := os.MkdirTemp(b.Dir, "verify")
+			if err != nil {
+				return err
+			}
+			e := &errand{bin: b.Bin, addr: up[who].addr, paths: []string{"verify"}, out: filepath.Join(dir, "out"), stage: filepath.Join(dir, "stage"), d: "2m"}
+			if err := os.Mkdir(e.out, 0o755); err != nil {
+				return err
+			}
+			argv := f.argv(e)
+			begin := time.Now()
+			out, err := exec.CommandContext(ctx, argv[0], argv[1:]...).CombinedOutput()
+			took := time.Since(begin)
+			if err != nil {
+				return fmt.Errorf("%s: %w: %.300s", f.name, err, out)
+			}
+			if !alike(filepath.Join(e.out, "verify"), filepath.Join(s.root, "verify")) {
+				r.add(f.name, verifySecs+wrong, 1)
+			}
+			r.add(f.name, verifySecs, took.Seconds())
+			if err := os.RemoveAll(dir); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
