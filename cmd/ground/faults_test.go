@@ -122,7 +122,7 @@ func contains(l []string, s string) bool {
 // too, the output has the command.
 func TestTakingBackFails(t *testing.T) {
 	dir := artifacts(t)
-	for _, second := range []string{"422", "500", "lost-before", "lost-after"} {
+	for _, second := range []string{"422", "500", "lost-before", "lost-after", "502-after"} {
 		for _, del := range []string{"", "404", "500", "403", "lost-before", "lost-after", "html"} {
 			for _, list := range []string{"", "500"} {
 				t.Run(fmt.Sprintf("second %s delete %s list %s", second, del, list), func(t *testing.T) {
@@ -134,7 +134,8 @@ func TestTakingBackFails(t *testing.T) {
 						s.faults = append(s.faults, &fault{call: "GET windows", skip: 1, kind: list})
 					}
 					o := s.ground(t, context.Background(), "deploy", "--artifacts", dir, "-", "FM1")
-					if second == "lost-after" && list == "" {
+					after := strings.HasSuffix(second, "-after")
+					if after && list == "" {
 						if o.code != 0 {
 							t.Errorf("exit %d, want 0: the listing has the second window\n%s", o.code, o.err)
 						}
@@ -142,7 +143,7 @@ func TestTakingBackFails(t *testing.T) {
 					}
 					honest(t, s, o)
 					gone := del == "" || del == "lost-after"
-					if got := s.scheduled(); gone && second != "lost-after" && len(got) != 0 {
+					if got := s.scheduled(); gone && !after && len(got) != 0 {
 						t.Errorf("left %v", got)
 					}
 					if !gone && o.code != 1 {
@@ -176,5 +177,17 @@ func TestUnknownStates(t *testing.T) {
 	}
 	if o := s.ground(t, context.Background(), "status", "-"); o.code != 0 || strings.Count(o.out, "HAZY") != 4 {
 		t.Errorf("exit %d, want the state shown four times:\n%s", o.code, o.all())
+	}
+}
+
+// A POST that a proxy repeats makes two windows of one: the second goes.
+func TestScheduledTwice(t *testing.T) {
+	for skip := range 2 {
+		s := newScript(t)
+		s.faults = []*fault{{call: "POST window", kind: "twice", skip: skip, times: 1}}
+		o := s.ground(t, context.Background(), "deploy", "--artifacts", artifacts(t), "-", "FM1")
+		if got := s.scheduled(); o.code != 0 || len(got) != 2 || !strings.Contains(o.out, "which is there twice") {
+			t.Errorf("exit %d, scheduled %v\n%s", o.code, got, o.all())
+		}
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -53,4 +54,61 @@ func TestRandomFaultsAndInterruptions(t *testing.T) {
 			t.Errorf("second run: exit %d, scheduled %v\n%s", o.code, got, o.all())
 		}
 	})
+}
+
+// One interruption, at each moment of a run whose API is well: nothing stays,
+// or everything was done already.
+func TestInterruptedOnce(t *testing.T) {
+	dir := artifacts(t)
+	done, taken := 0, 0
+	for at := 1; ; at++ {
+		s := newScript(t)
+		ctx, stop := context.WithCancel(context.Background())
+		var moment atomic.Int64
+		s.onCall = func(string, bool) {
+			if int(moment.Add(1)) == at {
+				stop()
+			}
+		}
+		o := s.ground(t, ctx, "deploy", "--artifacts", dir, "-", "FM1")
+		interrupted := ctx.Err() != nil
+		stop()
+		if !interrupted {
+			break // the run has no such moment
+		}
+		switch n := len(s.scheduled()); {
+		case o.code == 0 && n == 2:
+			done++
+		case o.code == 1 && n == 0 && strings.Contains(o.err, "interrupted"):
+			taken++
+		default:
+			t.Errorf("interrupted at moment %d: exit %d, scheduled %v\n%s", at, o.code, s.scheduled(), o.err)
+		}
+	}
+	if done == 0 || taken < 10 {
+		t.Errorf("%d runs were done, %d taken back", done, taken)
+	}
+}
+
+// A POST that was interrupted on its way takes effect later all the same: it is
+// waited for, and then taken back.
+func TestInterruptedOnTheWay(t *testing.T) {
+	for skip := range 2 {
+		s := newScript(t)
+		s.faults = []*fault{{call: "POST window", kind: "late", skip: skip, times: 1}}
+		ctx, stop := context.WithCancel(context.Background())
+		n := 0
+		s.onCall = func(call string, effect bool) {
+			if call == "POST window" && !effect {
+				if n++; n == skip+1 {
+					stop()
+				}
+			}
+		}
+		o := s.ground(t, ctx, "deploy", "--artifacts", artifacts(t), "-", "FM1")
+		time.Sleep(400 * time.Millisecond)
+		if got := s.scheduled(); len(got) != 0 && len(got) != 2 || o.code == 0 != (len(got) == 2) || !strings.Contains(o.out, "waiting for the answer") {
+			t.Errorf("exit %d, scheduled %v\n%s", o.code, got, o.all())
+		}
+	}
 }

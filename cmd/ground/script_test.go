@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -124,6 +125,8 @@ func (s *script) serve(w http.ResponseWriter, r *http.Request) {
 	case kind == "slow-before":
 		time.Sleep(slow)
 		panic(http.ErrAbortHandler)
+	case kind == "late": // it takes effect whether or not somebody still listens
+		time.Sleep(300 * time.Millisecond)
 	case kind == "html":
 		fmt.Fprint(w, "<!DOCTYPE html><html><title>Sign in</title><body>"+token+"</body></html>")
 		return
@@ -151,6 +154,12 @@ func (s *script) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Lock()
 	status, answer := s.effect(r, call, body)
+	if kind == "twice" { // a proxy repeated it
+		again := maps.Clone(s.windows[len(s.windows)-1])
+		s.ids++
+		again["id"] = fmt.Sprintf("30205%02d", s.ids)
+		s.windows = append(s.windows, again)
+	}
 	s.mu.Unlock()
 	if on != nil {
 		on(call, true)
