@@ -295,3 +295,15 @@ func within(t testing.TB, d time.Duration) context.Context {
 	t.Cleanup(cancel)
 	return ctx
 }
+
+// began is when the program itself began, by its log; what the kernel and the
+// loader took before does not count (--for is from the start of the process).
+func (r result) began(t testing.TB) time.Time {
+	t.Helper()
+	var line struct{ Time time.Time }
+	first, _, _ := strings.Cut(r.log, "\n")
+	if err := json.Unmarshal([]byte(first), &line); err != nil {
+		t.Errorf("%v: %q", err, first)
+	}
+	return line.Time
+}

@@ -1,0 +1,113 @@
+package main
+
+import (
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestKill kills the program at a random instant, again and again, and lets
+// the last run finish: what is in the outbox is final at every moment, what
+// was proven is not fetched twice, and the end is the whole file.
+// FETCH_KILLS sets how often.
+func TestKill(t *testing.T) {
+	kills := 200
+	if testing.Short() {
+		kills = 40
+	}
+	if s := os.Getenv("FETCH_KILLS"); s != "" {
+		kills, _ = strconv.Atoi(s)
+	}
+	dir := memory(t)
+	root := dir + "/root"
+	os.Mkdir(root, 0o755)
+	b := newBox(t, dir)
+	sdr(t, root, b.addr(), "--for", "20m")
+	killed, finished := 0, 0
+	for round := 0; killed < kills; round++ {
+		data := lines(round*1_000_000, 6<<20+rand.IntN(1<<20))
+		if err := os.WriteFile(root+"/f", []byte(data), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		for n := 0; n < 20; n++ {
+			c := b.command("--from", b.addr(), "--for", "10s", "--piece", "64KiB", "/f")
+			if err := c.Start(); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Duration(rand.IntN(60)) * time.Millisecond)
+			c.Process.Signal(syscall.SIGKILL)
+			killed++
+			if c.Wait() == nil {
+				finished++
+				killed--
+			}
+			r := b.look()
+			for name, got := range r.files {
+				if got != data && !(strings.HasSuffix(name, ".part")) {
+					t.Fatalf("killed: %s has %d bytes, want %d", name, len(got), len(data))
+				}
+			}
+			for name, x := range r.receipts {
+				if x.Status == "complete" && sum(r.files[name]) != x.SHA256 {
+					t.Fatalf("killed: %s and its receipt disagree", name)
+				}
+			}
+			if len(r.receipts) > 0 {
+				break
+			}
+		}
+		b.empty()
+		r := b.fetch("--for", "20s", "/f")
+		if r.exit != 0 || r.files["f"] != data || len(r.files) != 1 {
+			t.Fatalf("did not converge: exit %d, %d files, f: %d bytes, want %d\n%s", r.exit, len(r.files), len(r.files["f"]), len(data), r.log)
+		}
+		b.empty()
+		if left, _ := os.ReadDir(b.stage); len(left) > 1 {
+			t.Fatalf("left on the stage: %v", left)
+		}
+	}
+	t.Logf("killed %d times, %d ended before", killed, finished)
+}
+
+// TestTwoInstances: the second says so and touches nothing.
+func TestTwoInstances(t *testing.T) {
+	b := newBox(t, memory(t))
+	first := b.command("--from", b.addr(), "--for", "4s")
+	if err := first.Start(); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(500 * time.Millisecond)
+	r := b.fetch("--for", "4s")
+	if r.exit != 1 || len(r.files)+len(r.receipts) > 0 || !strings.Contains(r.log, "another instance") || r.took > time.Second {
+		t.Errorf("exit %d, %d files, %d receipts after %v\n%s", r.exit, len(r.files), len(r.receipts), r.took, r.log)
+	}
+	first.Wait()
+	if code := first.ProcessState.ExitCode(); code != 4 {
+		t.Errorf("the first: exit %d, want 4", code)
+	}
+	if r := b.look(); len(r.receipts) != 1 {
+		t.Errorf("%d receipts", len(r.receipts))
+	}
+}
+
+// TestSignal: SIGTERM means that the window ends now.
+func TestSignal(t *testing.T) {
+	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
+		b := newBox(t, memory(t))
+		c := b.command("--from", b.addr(), "--for", "60s")
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(300 * time.Millisecond)
+		begin := time.Now()
+		c.Process.Signal(sig)
+		c.Wait()
+		if d := time.Since(begin); c.ProcessState.ExitCode() != 4 || d > time.Second || len(b.look().receipts) != 1 {
+			t.Errorf("%v: exit %d after %v", sig, c.ProcessState.ExitCode(), d)
+		}
+	}
+}
