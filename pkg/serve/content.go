@@ -113,7 +113,7 @@ func (x *exchange) validators(h http1.Head, c *content) http1.Head {
 func (x *exchange) unsatisfiable(c *content) error {
 	h := x.head(416)
 	h = append(http1.AppendContentRange(append(h, "Content-Range: "...), http1.Range{}, c.size), "\r\n"...)
-	x.out = x.validators(h, c).Int("Content-Length", 0).End()
+	x.out = h.Int("Content-Length", 0).End()
 	return nil
 }
 

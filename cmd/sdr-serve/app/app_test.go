@@ -46,6 +46,7 @@ type program struct {
 	addr string
 	log  string // file
 	done chan struct{}
+	gone time.Time // when it was seen to have exited
 }
 
 // launch starts the program on root; it is ended with the test.
@@ -64,6 +65,7 @@ func launch(t testing.TB, root string, args ...string) *program {
 		if strings.Contains(line, `"message":"serving"`) {
 			go func() {
 				p.cmd.Wait()
+				p.gone = time.Now()
 				close(p.done)
 			}()
 			t.Cleanup(func() {
