@@ -92,6 +92,7 @@ var particular = []struct {
 	with string
 }{
 	{regexp.MustCompile(`(?m)^< Date: .*`), "< Date"},
+	{regexp.MustCompile(`(?m)^< ETag: .*`), "< ETag"},
 	{regexp.MustCompile(`(\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT)`), "DATE"},
 	{regexp.MustCompile(`"inode":\d+`), "INODE"},
 	{regexp.MustCompile(`"mtime":"[^"]*"`), "MTIME"},
