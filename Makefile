@@ -48,6 +48,10 @@ test: peers
 peers:
 	scripts/peers
 
+# make update FROM=v0.1.0: patches against what that version sent
+update: uplink
+	scripts/update $(FROM)
+
 size: uplink
 	scripts/size $(UPLINK)
 
@@ -68,4 +72,4 @@ deploy: $(BIN)/ground uplink
 clean:
 	rm -rf $(BIN)
 
-.PHONY: all payload uplink test peers size demo bench campaign fuzz deploy clean FORCE
+.PHONY: all payload uplink update test peers size demo bench campaign fuzz deploy clean FORCE

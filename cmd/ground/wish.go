@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net/netip"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -20,6 +21,7 @@ type wish struct {
 	rate      string
 	sdr       []string
 	artifacts string
+	update    string
 	svg       string
 	dryRun    bool
 	yes       bool
@@ -42,6 +44,7 @@ func (w *wish) flags(fs *pflag.FlagSet, io stdio) {
 	fs.BoolVar(&s.SkipUpload, "skip-upload", false, "send no programs (a MockFM takes none)")
 	fs.BoolVar(&s.HandOver, "hand-over", false, "send one program to the SDR, which hands it to the SABERTOOTH: half the uplink")
 	fs.StringVar(&w.artifacts, "artifacts", "bin/uplink", "directory of the packed programs")
+	fs.StringVar(&w.update, "update-from", "", "send patches against this version, which is aboard (make update FROM=VERSION builds them)")
 	fs.StringVar(&w.svg, "svg", "", "also draw the plan into this file (one satellite)")
 	fs.BoolVar(&w.dryRun, "dry-run", false, "print the plan and stop; nothing is sent, nobody is asked")
 	fs.BoolVar(&w.yes, "yes", false, "do not ask before scheduling")
@@ -62,6 +65,12 @@ func (w *wish) read(now time.Time) error {
 			return wrong("--sdr: %q is not an address (there is no DNS up there); give one such as 10.2.1.8", a)
 		}
 		w.spec.SDR = append(w.spec.SDR, ip)
+	}
+	if w.update != "" {
+		if strings.ContainsAny(w.update, "/\\ ") || strings.HasPrefix(w.update, ".") {
+			return wrong("--update-from: %q is not the name of a version; give a tag or a commit", w.update)
+		}
+		w.artifacts = filepath.Join(w.artifacts, "from-"+w.update)
 	}
 	if w.start != "" {
 		if w.spec.Start, err = instant(w.start, now); err != nil {

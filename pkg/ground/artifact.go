@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 
 	"payload-ipc/pkg/plan"
 	"payload-ipc/pkg/tasking"
@@ -36,10 +37,14 @@ func Artifacts(dir string, handOver bool) (out []plan.Artifact, warnings []strin
 	return out, warnings, nil
 }
 
+// updateOf finds in the head of an update what it is a patch against: the line
+// that scripts/pack puts there.
+var updateOf = regexp.MustCompile(`(?m)^b=(/persist/bin/\S+)$`)
+
 func read(a *plan.Artifact) (warning string, err error) {
 	f, err := os.Open(a.File)
 	if errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("%s is not there; build it with make uplink, or say where it is with --artifacts", a.File)
+		return "", fmt.Errorf("%s is not there; build it with make uplink (an update with make update FROM=VERSION), or say where it is with --artifacts", a.File)
 	} else if err != nil {
 		return "", fmt.Errorf("cannot read a program to be sent: %w", err)
 	}
@@ -57,7 +62,7 @@ func read(a *plan.Artifact) (warning string, err error) {
 	}
 	a.Size = fi.Size()
 	h := sha256.New()
-	head := make([]byte, 20)
+	head := make([]byte, 1<<10)
 	n, _ := io.ReadFull(f, head)
 	h.Write(head[:n])
 	if _, err := io.Copy(h, f); err != nil {
@@ -65,7 +70,11 @@ func read(a *plan.Artifact) (warning string, err error) {
 	}
 	a.SHA256 = hex.EncodeToString(h.Sum(nil))
 	// ELF header, e_machine at 18: 183 is AArch64.
-	if head = head[:n]; bytes.HasPrefix(head, []byte("\x7fELF")) && n == 20 && (head[18] != 183 || head[19] != 0) {
+	head = head[:n]
+	if m := updateOf.FindSubmatch(head); m != nil {
+		a.Base = string(m[1])
+	}
+	if bytes.HasPrefix(head, []byte("\x7fELF")) && n >= 20 && (head[18] != 183 || head[19] != 0) {
 		warning = fmt.Sprintf("%s is a program for another computer than the payloads' (arm64); right only for a rehearsal here", a.File)
 	}
 	return warning, nil

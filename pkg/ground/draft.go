@@ -27,7 +27,11 @@ func (g *Ground) Draft(ctx context.Context, f *Fleet, spec plan.Spec, satellite 
 	if err != nil {
 		return nil, err
 	}
-	p := plan.New(spec, satellite, g.API.Now(), f.status(satellite))
+	aboard := f.status(satellite)
+	if err := updatable(spec, aboard); err != nil {
+		return nil, err
+	}
+	p := plan.New(spec, satellite, g.API.Now(), aboard)
 	pair, alone := ours(p, windows)
 	if pair != nil {
 		p.Set(pair[0].Start)
@@ -50,6 +54,22 @@ func (g *Ground) Draft(ctx context.Context, f *Fleet, spec plan.Spec, satellite 
 	}
 	p.Set(start)
 	return p, nil
+}
+
+// updatable refuses an update of a version that is not aboard: the patch would
+// have nothing to work on.
+func updatable(spec plan.Spec, aboard map[string]string) error {
+	for _, a := range spec.Artifacts {
+		if a.Base == "" || spec.SkipUpload {
+			continue
+		}
+		switch aboard[a.Payload+" "+a.Base] {
+		case "UPLOADED", "listed":
+		default:
+			return fmt.Errorf("%s is an update of %s, which is not aboard yet; send the whole program, without --update-from", a.Program, a.Base)
+		}
+	}
+	return nil
 }
 
 func or(s, fallback string) string {

@@ -45,6 +45,9 @@ func (p *Plan) drawUploads(w io.Writer) {
 			state = "on its way (" + u.Status + ")"
 		}
 		fmt.Fprintf(w, "     %-17s %9s bytes  to %-10s %s\n", u.Program, Grouped(u.Size), u.Payload, u.Destination)
+		if u.Base != "" {
+			fmt.Fprintf(w, "     %-17s update of %s\n", "", u.Base)
+		}
 		fmt.Fprintf(w, "     %-17s %s", "", state)
 		if u.Days > 0 {
 			fmt.Fprintf(w, ", %.1f days of uplink, expected by %s", u.Days, u.Expected.Format("Mon 2 Jan 2006"))

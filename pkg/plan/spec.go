@@ -61,6 +61,10 @@ type Artifact struct {
 	File    string `json:"file"`    // local path
 	Size    int64  `json:"bytes"`
 	SHA256  string `json:"sha256"` // hex
+
+	// Base is the destination of the version that this is a patch against;
+	// empty where the program is sent whole.
+	Base string `json:"base,omitempty"`
 }
 
 // Destination holds the content's hash, so that the list of uploads says what
