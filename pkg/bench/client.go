@@ -18,7 +18,8 @@ type client struct {
 	addr string
 	conn net.Conn
 	buf  []byte
-	have []byte // read beyond what was asked for
+	have []byte    // read beyond what was asked for
+	stop time.Time // all is given up then; zero: a minute after each request
 }
 
 // An answer is a head and how much came behind it.
@@ -55,11 +56,16 @@ func (c *client) get(path string, fields ...string) (a answer, err error) {
 		}
 	}()
 	if c.conn == nil {
-		if c.conn, err = net.DialTimeout("tcp", c.addr, 5*time.Second); err != nil {
+		d := net.Dialer{Timeout: 5 * time.Second, Deadline: c.stop}
+		if c.conn, err = d.Dial("tcp", c.addr); err != nil {
 			return a, err
 		}
 	}
-	c.conn.SetDeadline(time.Now().Add(time.Minute))
+	stop := c.stop
+	if stop.IsZero() {
+		stop = time.Now().Add(time.Minute)
+	}
+	c.conn.SetDeadline(stop)
 	request := "GET " + path + " HTTP/1.1\r\nHost: bench\r\n"
 	for _, f := range fields {
 		request += f + "\r\n"
@@ -231,10 +237,13 @@ func many(addr, path string, size int64, conns int, d time.Duration) load {
 		wg.Go(func() {
 			c := newClient(addr)
 			defer c.close()
-			c.buf = c.buf[:16<<10]
+			c.buf, c.stop = c.buf[:16<<10], begin.Add(d+100*time.Millisecond)
 			good, bad := 0, 0
 			for time.Since(begin) < d {
 				a, err := c.get(path)
+				if time.Since(begin) >= d && err != nil {
+					break // it was at work when time was up
+				}
 				if err != nil || a.status != 200 || a.bytes != size {
 					bad++
 					c.close()

@@ -36,6 +36,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.BoolVar(&c.Old, "old", true, "also play the old commands")
 	flags.StringVar(&c.Bin, "bin", "bin", "directory of the agents' programs")
 	flags.StringVar(&c.Dir, "dir", "tmp/campaign", "scratch; what bad passes left stays there")
+	soak := flags.Duration("soak", 0, "no passes: windows back to back for so long, and what of them piles up")
 	file := flags.String("evidence", "", "put the tables into this file, the picture beside it")
 	one := flags.Int("pass", 0, "play this pass alone and tell its story")
 	who := flags.Bool("ours", false, "with --pass: our agents alone")
@@ -52,6 +53,9 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	fail := func(err error) int {
 		fmt.Fprintln(stderr, "campaign:", err)
 		return 1
+	}
+	if *soak > 0 {
+		return runSoak(ctx, campaign.Soak{For: *soak, Bin: c.Bin, Dir: c.Dir + "-soak", Say: stderr}, *file, stdout, stderr)
 	}
 	self, err := os.Executable()
 	if err != nil {
@@ -79,6 +83,26 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		}
 	}
 	if t.Bad() {
+		return 1
+	}
+	return 0
+}
+
+func runSoak(ctx context.Context, s campaign.Soak, file string, stdout, stderr io.Writer) int {
+	load := evidence.Load()
+	l, err := s.Run(ctx)
+	if err != nil {
+		fmt.Fprintln(stderr, "campaign --soak:", err)
+		return 1
+	}
+	fmt.Fprint(stdout, l.Text())
+	if file != "" {
+		if err := evidence.Put(file, "soak", evidence.Machine(load)+"\n\n"+l.Text()); err != nil {
+			fmt.Fprintln(stderr, "campaign --soak:", err)
+			return 1
+		}
+	}
+	if !l.Flat() {
 		return 1
 	}
 	return 0
