@@ -36,7 +36,7 @@ func command(args ...string) *exec.Cmd {
 		panic(err)
 	}
 	cmd := exec.Command(exe, args...)
-	cmd.Env = []string{"SDR_SERVE_TEST=1"}
+	cmd.Env = []string{"SDR_SERVE_TEST=1", "GORACE=atexit_sleep_ms=0"} // -race would sleep a second at exit
 	return cmd
 }
 
@@ -304,7 +304,7 @@ func TestUnreadable(t *testing.T) {
 	must(t, os.WriteFile(exe, b, 0o755))
 	addr := "127.0.0.1:" + strconv.Itoa(freePort(t))
 	cmd := exec.Command(exe, "--root", root, "--listen", addr, "--log", "-")
-	cmd.Env = []string{"SDR_SERVE_TEST=1"}
+	cmd.Env = []string{"SDR_SERVE_TEST=1", "GORACE=atexit_sleep_ms=0"} // -race would sleep a second at exit
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 	stderr, err := cmd.StderrPipe()
 	must(t, err)
