@@ -16,6 +16,7 @@ import (
 
 	"github.com/mattn/go-isatty"
 	"github.com/spf13/pflag"
+	"github.com/vbauerster/mpb/v8/cwriter"
 
 	"payload-ipc/pkg/ground"
 	"payload-ipc/pkg/tasking"
@@ -173,13 +174,36 @@ func (d *discreet) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// bare is the terminal behind w, which mpb must see to draw on it, and what
+// hides the token in the texts that go there.
+func bare(w io.Writer) (out io.Writer, hide func(string) string) {
+	if d, ok := w.(*discreet); ok {
+		return d.w, func(s string) string { return tasking.Hide(s, d.token) }
+	}
+	return w, func(s string) string { return s }
+}
+
 // terminal reports whether w is one, also behind discreet.
 func terminal(w any) bool {
-	if d, ok := w.(*discreet); ok {
-		w = d.w
+	if o, ok := w.(io.Writer); ok {
+		w, _ = bare(o)
 	}
 	f, ok := w.(*os.File)
 	return ok && isatty.IsTerminal(f.Fd())
+}
+
+// drawable reports whether bars can be drawn on w: a terminal that knows its
+// size. Without one, as under script(1) in a pipe, mpb draws nothing at all.
+func drawable(w any) bool {
+	if o, ok := w.(io.Writer); ok {
+		w, _ = bare(o)
+	}
+	f, ok := w.(*os.File)
+	if !ok || !isatty.IsTerminal(f.Fd()) {
+		return false
+	}
+	width, height, err := cwriter.GetSize(int(f.Fd()))
+	return err == nil && width > 0 && height > 0
 }
 
 // confirm asks on a terminal; in a pipe nobody is there to be asked.

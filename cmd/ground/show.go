@@ -19,7 +19,7 @@ func teller(io stdio, quiet bool) (tell func(ground.Event), end func()) {
 	if quiet {
 		out = io.err
 	}
-	if !terminal(out) {
+	if !drawable(out) {
 		var mu sync.Mutex
 		return func(e ground.Event) {
 			if e.Total == 0 {
@@ -29,12 +29,13 @@ func teller(io stdio, quiet bool) (tell func(ground.Event), end func()) {
 			}
 		}, func() {}
 	}
-	bars := mpb.New(mpb.WithOutput(out), mpb.WithWidth(40))
+	screen, hide := bare(out)
+	bars := mpb.New(mpb.WithOutput(screen), mpb.WithWidth(40))
 	var mu sync.Mutex
 	known := map[string]*mpb.Bar{}
 	return func(e ground.Event) {
 			if e.Total == 0 {
-				fmt.Fprintf(bars, "%s: %s\n", e.Satellite, e.Text)
+				fmt.Fprintf(bars, "%s: %s\n", e.Satellite, hide(e.Text))
 				return
 			}
 			mu.Lock()

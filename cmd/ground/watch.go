@@ -17,7 +17,7 @@ import (
 // terminal, a line for each change in a pipe, with json a document per change.
 func follow(ctx context.Context, io stdio, ask func() ([]ground.Status, error), every time.Duration, json bool) int {
 	show, end := lines(io), func() {}
-	if terminal(io.out) && !json {
+	if drawable(io.out) && !json {
 		show, end = bars(io)
 	}
 	if json {
@@ -103,13 +103,15 @@ var steps = map[string]int64{"PENDING": 0, "UPLOADING": 1, "UPLOADED": 2}
 
 // bars draws an upload by its state and a window by its time.
 func bars(io stdio) (show func([]ground.Status), end func()) {
-	p := mpb.New(mpb.WithOutput(io.out), mpb.WithWidth(30))
+	screen, hide := bare(io.out)
+	p := mpb.New(mpb.WithOutput(screen), mpb.WithWidth(30))
 	type item struct {
 		bar  *mpb.Bar
 		text atomic.Pointer[string] // read while it is drawn
 	}
 	items := map[string]*item{}
 	set := func(key, name string, done, total int64, text string) {
+		name, text = hide(name), hide(text)
 		it := items[key]
 		if it == nil {
 			it = &item{}
