@@ -7,7 +7,13 @@ import (
 	"os"
 )
 
+// version is set by the linker where two versions meet.
+var version string
+
 func main() {
-	fmt.Printf("%q\n", os.Args[1:])
+	fmt.Printf("%s%q\n", version, os.Args[1:])
+	if len(os.Args) == 2 && os.Args[1] == "--version" {
+		return
+	}
 	os.Exit(7)
 }
