@@ -9,6 +9,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -19,6 +20,8 @@ import (
 
 // weather is a random schedule of what goes wrong, in virtual time.
 type weather struct {
+	mu    sync.Mutex
+	alive bool
 	r     *rand.Rand
 	start time.Time
 	up    []bool // per 250 ms slot
@@ -110,6 +113,8 @@ func (w *weather) live(p *peer) {
 
 // pure reports whether data is a prefix of one content that the file had.
 func (w *weather) pure(data string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	for _, g := range w.gens {
 		if strings.HasPrefix(g, data) {
 			return true
@@ -122,7 +127,7 @@ func (w *weather) pure(data string) bool {
 // Whatever happens the invariants hold, and when the weather clears the next
 // window converges. FETCH_OUTAGES sets how many.
 func TestOutages(t *testing.T) {
-	n := 300
+	n := 200
 	if testing.Short() {
 		n = 50
 	}
@@ -157,21 +162,19 @@ func outage(t *testing.T, seed uint64) {
 		if !p.http10 && r.IntN(5) == 0 {
 			p.framing = "chunked"
 		}
-		alive := r.IntN(2) == 0
+		w.alive = r.IntN(2) == 0
 		p.script = func(n int, q *http.Request, a *reply) {
-			p.mu.Lock() // one answer at a time decides the weather
-			defer p.mu.Unlock()
+			w.mu.Lock() // one answer at a time decides the weather
+			defer w.mu.Unlock()
 			w.harm(p, a)
-			if alive {
-				p.mu.Unlock()
+			if w.alive {
 				w.live(p)
-				p.mu.Lock()
 			}
 		}
 		p.onConn = func(ctx context.Context, n int) error {
-			p.mu.Lock()
+			w.mu.Lock()
 			up, k := w.isUp(), r.IntN(4)
-			p.mu.Unlock()
+			w.mu.Unlock()
 			switch {
 			case up:
 				return nil
@@ -192,10 +195,13 @@ func outage(t *testing.T, seed uint64) {
 			}
 		}
 		f.Piece = []int64{0, 20_000, 100_000}[r.IntN(3)]
-		for range 1 + r.IntN(3) {
+		w.mu.Lock()
+		n, spans := 1+r.IntN(3), [3]int{2 + r.IntN(40), 2 + r.IntN(40), 2 + r.IntN(40)}
+		w.mu.Unlock()
+		for i := range n {
 			conns, _ := p.count()
 			dials := len(b.net.dials)
-			spec := window.Spec{For: time.Duration(2+r.IntN(40)) * time.Second}
+			spec := window.Spec{For: time.Duration(spans[i]) * time.Second}
 			o := b.run(f, spec)
 			w.check(t, b, o)
 			more, _ := p.count()
@@ -208,10 +214,12 @@ func outage(t *testing.T, seed uint64) {
 				return
 			}
 			clear(t, b.outbox) // as the platform does between windows
-			time.Sleep(time.Duration(r.IntN(60)) * time.Second)
+			time.Sleep(time.Duration(spans[(i+1)%3]) * time.Second)
 		}
 		// The weather clears.
-		w.up, w.worst, alive = nil, 0, false
+		w.mu.Lock()
+		w.up, w.worst, w.alive = nil, 0, false
+		w.mu.Unlock()
 		p.mu.Lock()
 		want := string(p.files["/f"].data)
 		p.mu.Unlock()

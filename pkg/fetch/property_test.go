@@ -1,6 +1,7 @@
 package fetch
 
 import (
+	"flag"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -86,6 +87,11 @@ var answers = rapid.Custom(func(t *rapid.T) func(p *peer, q *http.Request, a *re
 		}
 	}
 })
+
+func TestMain(m *testing.M) {
+	flag.Set("rapid.nofailfile", "true") // the seed is enough
+	os.Exit(m.Run())
+}
 
 // recorder is a testing.TB of which a failure can be shrunk.
 type recorder struct {

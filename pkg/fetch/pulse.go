@@ -14,8 +14,7 @@ const (
 type speed struct {
 	since time.Time
 	from  int64
-	worst float64 // bytes per second, at which a fresh connection was tried
-	tried bool
+	tried bool // a fresh connection
 }
 
 // pulse is called often while bytes come. It reports progress, ends the work

@@ -87,7 +87,9 @@ func (r *run) changed(j *job, g *generation) error {
 func (r *run) seal(j *job, g *generation) error {
 	if j.cur == g {
 		j.cur = nil
-		j.changes++
+		if j.changes++; j.changes == 1 {
+			j.most = 0
+		}
 	}
 	g.settle()
 	g.id.Sealed = true

@@ -26,6 +26,7 @@ type job struct {
 	turn    int  // when it was last tried
 	after   time.Duration
 	changes int
+	most    int64 // the furthest that was reached
 	gone    int
 	once    bool // the next request goes without Range
 	whole   bool // all of them do
@@ -41,6 +42,14 @@ type job struct {
 }
 
 func (j *job) dir() bool { return j.Path.Path[len(j.Path.Path)-1] == '/' }
+
+// reach is how far the present generation has come.
+func (j *job) reach() int64 {
+	if j.cur == nil {
+		return 0
+	}
+	return j.cur.part.Held()
+}
 
 func (j *job) clean(q query) query {
 	if j.once || j.whole {
@@ -245,7 +254,10 @@ func (r *run) advance(ctx context.Context, j *job) error {
 		} else if err != nil {
 			err = r.trouble(j, g, err)
 		}
-		if moved && err != errChanged {
+		// Bytes that came before, in another generation, are no progress: a
+		// file that changes all the time must not be asked for all the time.
+		if h := j.reach(); h > j.most {
+			j.most = h
 			r.s.backoff.Reset()
 		}
 		if err != nil {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -307,9 +308,10 @@ func TestWindows(t *testing.T) {
 	virtual(t, func(t *testing.T, b *bench) { // the wall clock is set back and forth
 		b.net.hosts[addrA] = sdr(nil).connect
 		start := time.Now()
-		off := 50 * 365 * 24 * time.Hour
-		time.AfterFunc(4*time.Second, func() { off = 0 })
-		spec := window.Spec{Until: start.Add(10 * time.Second), For: 30 * time.Second, Wall: func() time.Time { return time.Now().Add(-off) }}
+		var off atomic.Int64
+		off.Store(int64(50 * 365 * 24 * time.Hour))
+		time.AfterFunc(4*time.Second, func() { off.Store(0) })
+		spec := window.Spec{Until: start.Add(10 * time.Second), For: 30 * time.Second, Wall: func() time.Time { return time.Now().Add(-time.Duration(off.Load())) }}
 		if o := b.run(Fetcher{}, spec); o.Exit != Nothing || o.took > 10*time.Second || o.took < 7*time.Second {
 			t.Errorf("a clock set late: exit %d after %v", o.Exit, o.took)
 		}
