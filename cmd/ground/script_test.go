@@ -364,3 +364,10 @@ func (s *script) discreet(t tb, o outcome) {
 		}
 	}
 }
+
+func rewrite(t testing.TB, dir, name, content string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o755); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -45,6 +45,7 @@ func (g *Ground) Draft(ctx context.Context, f *Fleet, spec plan.Spec, satellite 
 	if err := p.CheckStart(); err != nil {
 		return nil, err
 	}
+	p.Notes = append(p.Notes, others(p, windows, alone)...)
 	if ok, err := g.complete(ctx, p, alone); ok || err != nil {
 		return p, err
 	}
@@ -142,6 +143,18 @@ func ours(p *plan.Plan, windows []tasking.Window) (pair []tasking.Window, alone 
 		}
 	}
 	return pair, alone
+}
+
+// others tells of our windows that are there for another wish: another version,
+// path or time. They stay, and the user may want to know.
+func others(p *plan.Plan, windows, alone []tasking.Window) (notes []string) {
+	for _, w := range windows {
+		mine := plan.Ours(w.Executable, w.Args) && tasking.Live(w.State) && w.End().After(p.Now)
+		if mine && !slices.ContainsFunc(alone, func(a tasking.Window) bool { return a.ID == w.ID }) {
+			notes = append(notes, fmt.Sprintf("another deployment stays: window %s, %s at %s", w.ID, w.Type, plan.Stamp(w.Start)))
+		}
+	}
+	return notes
 }
 
 // complete plans the missing half of a window that an earlier run left alone,
