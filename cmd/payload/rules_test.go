@@ -44,8 +44,8 @@ var rules = []rule{
 	{flying, false, "", "text/template html/template", "calls methods by name, so the linker keeps every method of every type"},
 	{flying, false, "", "regexp net/url html os/exec log/slog", "20 to 60 KB each, and none is needed"},
 	{flying, false, "", "net/textproto", "62 KB, lenient and unbounded; http1 has its own bounds"},
-	{flying, true, "", "encoding/json", "the flight build has a stand-in that only makes zerolog compile (overlay/packages/encoding/json)"},
-	{flying, true, "", "math/rand math/rand/v2 flag", "the flight build has stand-ins with what backoff and pflag need (overlay)"},
+	{flying, true, "", "encoding/json", "the flight build has a stand-in that only makes zerolog compile (scripts/std/packages/encoding/json)"},
+	{flying, true, "", "math/rand math/rand/v2 flag", "the flight build has stand-ins with what backoff and pflag need (scripts/std)"},
 	{flying, true, "", "testing testing/* net/http/httptest", "tests stay on the ground"},
 }
 
