@@ -115,7 +115,7 @@ func (s *script) serve(w http.ResponseWriter, r *http.Request) {
 		on(call, false)
 	}
 	if r.Header.Get("Authorization") != "Bearer "+token {
-		http.Error(w, "no "+r.Header.Get("Authorization"), 401)
+		http.Error(w, "no "+r.Header.Get("Authorization"), http.StatusUnauthorized)
 		return
 	}
 	// A fault before the effect.
@@ -178,7 +178,7 @@ func (s *script) serve(w http.ResponseWriter, r *http.Request) {
 		w.(http.Flusher).Flush()
 		panic(http.ErrAbortHandler)
 	case "502-after":
-		http.Error(w, "<html><title>Bad Gateway</title>", 502)
+		http.Error(w, "<html><title>Bad Gateway</title>", http.StatusBadGateway)
 		return
 	case "html-after":
 		fmt.Fprint(w, "<html>done</html>")
