@@ -25,6 +25,7 @@ type Bench struct {
 	Verify int64         // bytes that are fetched with digests, against curl
 	Trials int           // of the time from accept to published
 	Only   string        // servers or fetchers; "" for both
+	Ours   bool          // of the fetchers, only ours
 	Say    io.Writer     // progress
 }
 
@@ -96,12 +97,4 @@ func fill(file string, size int64) error {
 	copy(seed[:], filepath.Base(file))
 	_, err = io.CopyN(f, rand.NewChaCha8(seed), size)
 	return err
-}
-
-// Scratch is a directory in memory if there is room for n bytes, else dir.
-func Scratch(dir string, n int64) string {
-	if free("/dev/shm") > n+n/4 {
-		return fmt.Sprintf("/dev/shm/payload-ipc-bench-%d", os.Getpid())
-	}
-	return dir
 }

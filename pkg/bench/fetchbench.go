@@ -103,7 +103,9 @@ func (b Bench) fetchers(ctx context.Context, s *site, r *Results) error {
 				if ctx.Err() != nil {
 					return ctx.Err()
 				}
-				if f := fetchers[i]; !f.here() {
+				if f := fetchers[i]; b.Ours && i > 1 {
+					continue
+				} else if !f.here() {
 					r.note(f.name, "", "not here: "+strings.Join(f.needs, ", "))
 				} else if err := b.trial(ctx, s, up, f, sc, n, r); err != nil {
 					return fmt.Errorf("%s, %s: %w", f.name, sc.name, err)

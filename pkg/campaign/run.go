@@ -2,6 +2,7 @@ package campaign
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -20,7 +21,8 @@ type Campaign struct {
 	Old      bool          // the old commands too
 	Bin      string        // directory of the agents' programs
 	Self     string        // this program, for what it does aboard
-	Dir      string        // scratch; what bad passes left stays there
+	Dir      string        // scratch, made and removed
+	Keep     string        // directory for the stories of bad passes
 	Progress io.Writer     // may be nil
 	Story    io.Writer     // gets the story of every pass, may be nil
 }
@@ -40,7 +42,12 @@ func (c Campaign) Run(ctx context.Context) ([]Row, error) {
 			return nil, fmt.Errorf("%w: build it with make", err)
 		}
 	}
-	if err := os.MkdirAll(c.Dir, 0o755); err != nil {
+	if err := os.RemoveAll(c.Dir); err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(c.Dir)
+	b, err := c.programs()
+	if err != nil {
 		return nil, err
 	}
 	who := contenders[:1]
@@ -63,7 +70,7 @@ func (c Campaign) Run(ctx context.Context) ([]Row, error) {
 	for range c.Parallel {
 		wg.Go(func() {
 			for j := range jobs {
-				row := c.one(ctx, j.s, j.w)
+				row := c.one(ctx, j.s, j.w, b)
 				mu.Lock()
 				rows = append(rows, row)
 				if c.Progress != nil {
@@ -109,10 +116,24 @@ func (w contender) here() bool {
 	return true
 }
 
-func (c Campaign) one(ctx context.Context, s Schedule, w contender) Row {
+// programs copies what flies to the scratch, so that every pass can link it.
+func (c Campaign) programs() (bins, error) {
+	b := bins{Dir: filepath.Join(c.Dir, "bin")}
+	b.Self = filepath.Join(b.Dir, "campaign")
+	err := os.MkdirAll(b.Dir, 0o755)
+	for to, from := range map[string]string{"sdr-serve": filepath.Join(c.Bin, "sdr-serve"), "sabertooth-fetch": filepath.Join(c.Bin, "sabertooth-fetch"), "campaign": c.Self} {
+		if err == nil {
+			err = clone(from, filepath.Join(b.Dir, to))
+		}
+	}
+	return b, err
+}
+
+func (c Campaign) one(ctx context.Context, s Schedule, w contender, b bins) Row {
 	row := Row{Schedule: s, Who: w.name}
 	dir := filepath.Join(c.Dir, fmt.Sprintf("%d-%d-%s", s.Seed, s.Pass, slug(w.name)))
-	p, err := play(ctx, s, w, dir, bins{c.Bin, c.Self})
+	defer os.RemoveAll(dir)
+	p, err := play(ctx, s, w, dir, b)
 	if err != nil {
 		row.Err = err
 		return row
@@ -121,10 +142,9 @@ func (c Campaign) one(ctx context.Context, s Schedule, w contender) Row {
 	if c.Story != nil {
 		fmt.Fprint(c.Story, p.tell(row.Verdict))
 	}
-	if bad := row.bad(); !bad && c.Story == nil || !p.honest && c.Story == nil {
-		row.Err = os.RemoveAll(dir)
-	} else {
-		row.Err = os.WriteFile(filepath.Join(dir, "story"), []byte(p.tell(row.Verdict)), 0o644)
+	if row.bad() && p.honest && c.Keep != "" {
+		file := filepath.Join(c.Keep, filepath.Base(dir)+".story")
+		row.Err = errors.Join(os.MkdirAll(c.Keep, 0o755), os.WriteFile(file, []byte(p.tell(row.Verdict)), 0o644))
 	}
 	return row
 }

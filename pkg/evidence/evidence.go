@@ -35,6 +35,17 @@ func Draw(file, name string, svg []byte) error {
 	return os.WriteFile(filepath.Join(filepath.Dir(file), name), svg, 0o644)
 }
 
+// Scratch is a directory for name that does not exist yet: in memory if there
+// is room for n bytes, else under tmp.
+func Scratch(name string, n int64) string {
+	const memory = "/dev/shm"
+	var s unix.Statfs_t
+	if unix.Statfs(memory, &s) == nil && int64(s.Bavail)*s.Bsize > n+n/4 {
+		return fmt.Sprintf("%s/payload-ipc-%s-%d", memory, name, os.Getpid())
+	}
+	return filepath.Join("tmp", name)
+}
+
 // Machine is one sentence on where and when something is measured; begun is
 // the load before it, from Load.
 func Machine(begun string) string {

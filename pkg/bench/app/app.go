@@ -31,6 +31,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.DurationVar(&b.Load, "load", time.Second, "of one run of small requests")
 	strict := flags.Bool("strict", false, "fail if a target does not hold")
 	flags.StringVar(&b.Only, "only", "", "measure only servers or only fetchers")
+	flags.BoolVar(&b.Ours, "ours", false, "of the fetchers, measure only ours")
 	doc := flags.String("evidence", "", "put tables and pictures into this file and beside it")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, pflag.ErrHelp) {
@@ -56,11 +57,10 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 			return fail(fmt.Errorf("%w: build it with make", err))
 		}
 	}
-	scratch, err := filepath.Abs("tmp/bench")
+	b.Dir, err = filepath.Abs(evidence.Scratch("bench", b.Big+2*b.Verify+8*b.Fetch))
 	if err != nil {
 		return fail(err)
 	}
-	b.Dir = bench.Scratch(scratch, b.Big+2*b.Verify+8*b.Fetch)
 	load, begin := evidence.Load(), time.Now()
 	r, err := b.Run(ctx)
 	if err != nil {

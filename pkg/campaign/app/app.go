@@ -31,11 +31,12 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.SetOutput(stderr)
 	flags.Uint64Var(&c.Seed, "seed", 1, "what all faults are drawn from")
 	flags.IntVar(&c.Passes, "passes", 300, "how many")
-	flags.IntVar(&c.Parallel, "parallel", 12, "how many at a time")
+	flags.IntVar(&c.Parallel, "parallel", 16, "how many at a time")
 	flags.DurationVar(&c.Budget, "budget", 14*time.Minute, "begin no pass after it")
 	flags.BoolVar(&c.Old, "old", true, "also play the old commands")
 	flags.StringVar(&c.Bin, "bin", "bin", "directory of the agents' programs")
-	flags.StringVar(&c.Dir, "dir", "tmp/campaign", "scratch; what bad passes left stays there")
+	flags.StringVar(&c.Dir, "dir", "", "scratch; default in memory, for a dozen passes at once would wait for one disk")
+	flags.StringVar(&c.Keep, "keep", "tmp/campaign", "directory for the stories of bad passes")
 	soak := flags.Duration("soak", 0, "no passes: windows back to back for so long, and what of them piles up")
 	file := flags.String("evidence", "", "put the tables into this file, the picture beside it")
 	one := flags.Int("pass", 0, "play this pass alone and tell its story")
@@ -50,12 +51,15 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "campaign: takes flags only, with numbers above 0")
 		return 2
 	}
+	if c.Dir == "" {
+		c.Dir = evidence.Scratch("campaign", 2<<30)
+	}
 	fail := func(err error) int {
 		fmt.Fprintln(stderr, "campaign:", err)
 		return 1
 	}
 	if *soak > 0 {
-		return runSoak(ctx, campaign.Soak{For: *soak, Bin: c.Bin, Dir: c.Dir + "-soak", Say: stderr}, *file, stdout, stderr)
+		return runSoak(ctx, campaign.Soak{For: *soak, Bin: c.Bin, Dir: c.Dir, Say: stderr}, *file, stdout, stderr)
 	}
 	self, err := os.Executable()
 	if err != nil {
