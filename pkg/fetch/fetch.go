@@ -41,6 +41,13 @@ type Path struct{ Path, Name string }
 // DefaultPaths is what is fetched when nothing is asked for.
 var DefaultPaths = []Path{{"/var/log/syslog", "sdr_syslog"}}
 
+// DefaultFrom are the addresses that the SDR has by the tutorial and by the
+// table of payloads (platform.md, "Network").
+var DefaultFrom = []netip.AddrPort{
+	netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 2, 1, 8}), 10101),
+	netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 2, 1, 12}), 10101),
+}
+
 // A Fetcher is one run. Zero fields have the defaults above, or those of
 // package outbox; Dial and Window must be set.
 type Fetcher struct {
@@ -84,6 +91,9 @@ type Result struct {
 const margin = 40 * time.Millisecond
 
 func (f Fetcher) filled() Fetcher {
+	if len(f.From) == 0 {
+		f.From = DefaultFrom
+	}
 	if len(f.Paths) == 0 {
 		f.Paths = DefaultPaths
 	}

@@ -100,6 +100,10 @@ func (r *run) salvage(ctx context.Context, j *job) {
 			g.settle()
 			g.describe()
 		}
+		if r.room(nil) < g.part.Proven() {
+			g.part.Close()
+			continue
+		}
 		if p := r.part(ctx, j, g, n); p != nil {
 			j.sealed = append(j.sealed, *p)
 			n++

@@ -110,8 +110,8 @@ func (s *session) pause(ctx context.Context, path string, after time.Duration) {
 		d = min(d, left-lastAttempt)
 	case !s.lasted:
 		s.lasted, d = true, 0
-	default:
-		d = min(d, left)
+	default: // until ctx says the same
+		d = max(min(d, left), 20*time.Millisecond)
 	}
 	s.f.Events(Event{Kind: Waiting, Path: path, Wait: d})
 	sleep(ctx, d)

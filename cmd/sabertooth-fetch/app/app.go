@@ -32,7 +32,7 @@ func Run(ctx context.Context, args []string, std agent.Stdio) int {
 			return c, nil
 		},
 	}
-	from := "10.2.1.8:10101,10.2.1.12:10101"
+	from := fetch.DefaultFrom[0].String() + "," + fetch.DefaultFrom[1].String()
 	piece, tail, most := agent.Size(fetch.DefaultPiece), agent.Size(0), agent.Size(fetch.DefaultMaxBytes)
 	c := agent.NewCommand(name, "[PATH[=NAME]]... (default /var/log/syslog=sdr_syslog)")
 	c.Flags.StringVar(&from, "from", from, "candidates, tried side by side")
