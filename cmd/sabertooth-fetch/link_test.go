@@ -225,9 +225,9 @@ func TestDeadlines(t *testing.T) {
 				b := &box{t: t, stage: fmt.Sprintf("%s/s%d", d, i), outbox: fmt.Sprintf("%s/o%d", d, i)}
 				os.Mkdir(b.outbox, 0o755)
 				b.port = []int{slow, dying, dark}[i%3]
-				window := time.Duration(300+rand.IntN(1200)) * time.Millisecond
-				r := b.fetch("--for", window.String(), "--reserve", "200ms", "/f")
-				if took := time.Since(r.began(t)); took > window {
+				window := time.Duration(600+rand.IntN(1500)) * time.Millisecond
+				r := b.fetch("--for", window.String(), "--reserve", "300ms", "/f")
+				if took := r.end.Sub(r.began(t)); took > window {
 					late.Add(1)
 					t.Errorf("%v late of %v, exit %d\n%s", took-window, window, r.exit, r.log)
 				}

@@ -172,6 +172,7 @@ func (b *box) command(more ...string) *exec.Cmd {
 type result struct {
 	exit     int
 	took     time.Duration
+	end      time.Time
 	log      string
 	files    map[string]string
 	receipts map[string]receipt
@@ -197,8 +198,9 @@ func (b *box) fetch(more ...string) result {
 	c.Stderr = &log
 	begin := time.Now()
 	err := c.Run()
+	end := time.Now()
 	r := b.look()
-	r.took, r.log = time.Since(begin), log.String()
+	r.took, r.end, r.log = end.Sub(begin), end, log.String()
 	if e, ok := err.(*exec.ExitError); ok {
 		r.exit = e.ExitCode()
 	} else if err != nil {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path"
 	"strings"
+	"time"
 
 	"payload-ipc/pkg/agent"
 	"payload-ipc/pkg/fetch"
@@ -59,7 +60,6 @@ func Run(ctx context.Context, args []string, std agent.Stdio) int {
 	}
 
 	w, log := c.Start(ctx, std)
-	defer log.Close()
 	defer w.Close()
 	f.Window = w
 	l := newLines(log, w, std.Err)
@@ -77,7 +77,30 @@ func Run(ctx context.Context, args []string, std agent.Stdio) int {
 	e.Int("files", r.Files).Int("parts", r.Parts).Int("failed", r.Failed).Int64("bytes", r.Bytes).
 		Int64("received", r.Received).Int64("attempts", r.Attempts).
 		Str("reason", agent.Safe(r.Reason)).Int("exit", r.Exit).Msg("done")
+	last := time.Second
+	if ctx.Err() == nil && w.Ends() {
+		last = max(w.Left()-closing, 0)
+	}
+	closeLog(log, last)
 	return r.Exit
+}
+
+// closing is what the end of the process takes.
+const closing = 10 * time.Millisecond
+
+// closeLog syncs the log, unless the disk takes longer than there is time.
+func closeLog(log *agent.Log, limit time.Duration) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		log.Close()
+	}()
+	t := time.NewTimer(limit)
+	defer t.Stop()
+	select {
+	case <-done:
+	case <-t.C:
+	}
 }
 
 func candidates(s string) (list []netip.AddrPort, err error) {
