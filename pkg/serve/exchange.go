@@ -181,7 +181,7 @@ func appendQuery(dst []byte, q string) []byte {
 
 // getFile answers with f, a regular file that path leads to.
 func (x *exchange) getFile(f *file, path string) error {
-	if f.size() == 0 || f.isPseudo() {
+	if f.size() == 0 || f.pseudo {
 		p, more, err := f.readPseudo()
 		if err == nil {
 			err = f.look()
@@ -189,7 +189,7 @@ func (x *exchange) getFile(f *file, path string) error {
 		switch {
 		case err != nil:
 			return x.failed(err)
-		case !f.isPseudo() && (len(p) == 0 || f.size() > 0):
+		case !f.pseudo && (len(p) == 0 || f.size() > 0):
 			// It is truly empty, or was until a moment ago.
 		case more:
 			return x.stream(f, p)

@@ -18,16 +18,16 @@ const (
 
 // A file is an open regular file, or a directory.
 type file struct {
-	fd    int
-	st    syscall.Stat_t
-	front uint32 // CRC-32C of the first sniffed bytes
-	text  bool   // they look like text
+	fd     int
+	st     syscall.Stat_t
+	pseudo bool   // on a file system whose files do not know their size
+	front  uint32 // CRC-32C of the first sniffed bytes
+	text   bool   // they look like text
 }
 
-func (f *file) close()         { syscall.Close(f.fd) }
-func (f *file) size() int64    { return f.st.Size }
-func (f *file) isDir() bool    { return f.st.Mode&syscall.S_IFMT == syscall.S_IFDIR }
-func (f *file) isPseudo() bool { return pseudoFS(f.fd) }
+func (f *file) close()      { syscall.Close(f.fd) }
+func (f *file) size() int64 { return f.st.Size }
+func (f *file) isDir() bool { return f.st.Mode&syscall.S_IFMT == syscall.S_IFDIR }
 
 func (f *file) modified() time.Time {
 	return time.Unix(f.st.Mtim.Unix())
@@ -60,10 +60,11 @@ func (r *run) open(path string) (*file, error) {
 	}
 	f := &file{fd: at}
 	if err = f.look(); err == nil {
+		f.pseudo = pseudoFS(at)
 		switch kind := f.st.Mode & syscall.S_IFMT; {
 		case kind == syscall.S_IFDIR:
 			return f, nil
-		case kind != syscall.S_IFREG || dangerous(at, path):
+		case kind != syscall.S_IFREG || f.pseudo && dangerous(at, path):
 			err = errSpecial
 		default:
 			err = r.reopen(f, path)

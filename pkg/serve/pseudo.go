@@ -33,13 +33,10 @@ func pseudoFS(fd int) bool {
 	return false
 }
 
-// dangerous reports whether fd, opened by path, is a pseudo-file that takes
-// what it gives away from others, is the memory of others, has no end or makes
-// its reader wait.
+// dangerous reports whether the pseudo-file fd, opened by path, takes what it
+// gives away from others, is the memory of others, has no end or makes its
+// reader wait.
 func dangerous(fd int, path string) bool {
-	if !pseudoFS(fd) {
-		return false
-	}
 	if real, err := readlink("/proc/self/fd/" + strconv.Itoa(fd)); err == nil {
 		path = real
 	}
