@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"payload-ipc/pkg/mockfm"
 )
 
 // A Campaign is many passes.
@@ -48,6 +50,9 @@ func (c Campaign) Run(ctx context.Context) ([]Row, error) {
 	defer os.RemoveAll(c.Dir)
 	b, err := c.programs()
 	if err != nil {
+		return nil, err
+	}
+	if err := possibleHere(filepath.Join(c.Dir, "probe")); err != nil {
 		return nil, err
 	}
 	who := contenders[:1]
@@ -114,6 +119,18 @@ func (w contender) here() bool {
 		}
 	}
 	return true
+}
+
+// ErrNoNamespaces: this machine cannot give payloads roots, networks and clocks
+// of their own.
+var ErrNoNamespaces = errors.New("needs user namespaces, which this machine does not allow")
+
+func possibleHere(state string) error {
+	m := mockfm.New(mockfm.Config{State: state, Sandbox: "namespaces"})
+	if err := m.Start(); err != nil {
+		return fmt.Errorf("%w: %w", ErrNoNamespaces, err)
+	}
+	return m.Close()
 }
 
 // programs copies what flies to the scratch, so that every pass can link it.

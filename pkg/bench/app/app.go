@@ -37,6 +37,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		if errors.Is(err, pflag.ErrHelp) {
 			return 0
 		}
+		fmt.Fprintln(stderr, "bench:", err)
 		return 2
 	}
 	if flags.NArg() > 0 || b.Rounds < 1 || *big < 1 || *file < 1 || *verify < 1 || b.Trials < 1 {

@@ -1,0 +1,29 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"strings"
+	"testing"
+)
+
+func TestUsage(t *testing.T) {
+	for _, c := range []struct {
+		args []string
+		code int
+		says string
+	}{
+		{[]string{"--no-such"}, 2, "unknown flag"},
+		{[]string{"more"}, 2, "flags only"},
+		{[]string{"--passes", "0"}, 2, "above 0"},
+		{[]string{"--help"}, 0, "--seed"},
+		{[]string{"--bin", t.TempDir(), "--dir", t.TempDir()}, 1, "build it with make"},
+		{[]string{"--bin", t.TempDir(), "--dir", t.TempDir(), "--soak", "1s"}, 1, "no such file"},
+		{[]string{"aide", "nonsense"}, 1, "invalid character"},
+	} {
+		var out, err bytes.Buffer
+		if code := Run(context.Background(), c.args, &out, &err); code != c.code || !strings.Contains(err.String(), c.says) {
+			t.Errorf("%q: got exit %d and %q, want %d and %q", c.args, code, err.String(), c.code, c.says)
+		}
+	}
+}

@@ -1,0 +1,209 @@
+package campaign
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// right is a pass that went well: one window, the whole log, its receipt.
+func right(t *testing.T) *pass {
+	t.Helper()
+	j, err := newJournal(filepath.Join(t.TempDir(), "log"), 10_000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { j.f.Close() })
+	if err := j.rotate(5_000, 0); err != nil {
+		t.Fatal(err)
+	}
+	p := &pass{Schedule: Schedule{Rate: 1e6, Size: 10_000}, contender: contenders[0], journal: j}
+	now := time.Now()
+	f := &flown{
+		Overlap: Overlap{SDR: Span{0, 8 * time.Second}, Fetch: Span{0, 8 * time.Second}},
+		run:     "pass-1-1", opened: now, closed: now.Add(8 * time.Second), deadline: now.Add(7 * time.Second),
+		up: [][2]time.Time{{now, now.Add(8 * time.Second)}}, linked: [][2]time.Time{{now, now.Add(8 * time.Second)}},
+		ended: "exit 0 after 0.1 s", files: map[string][]byte{},
+	}
+	p.flown = []*flown{f}
+	f.deliver(logName, j.gens[1].body, "complete", 0)
+	return p
+}
+
+// deliver puts a file and its receipt into the outbox.
+func (f *flown) deliver(name string, body []byte, status string, exit int) {
+	total := int64(len(body))
+	sum := sha256.Sum256(body)
+	text := hex.EncodeToString(sum[:])
+	r := receipt{Status: status, Size: total, Total: &total, SHA256: &text, Exit: exit, Name: logName, Run: f.run}
+	f.files[name] = body
+	f.sign(r)
+	f.exit = exit
+}
+
+func (f *flown) sign(r receipt) {
+	f.files[logName+".receipt.json"], _ = json.Marshal(r)
+}
+
+// change makes the receipt say something else.
+func (f *flown) change(how func(*receipt)) {
+	var r receipt
+	json.Unmarshal(f.files[logName+".receipt.json"], &r)
+	how(&r)
+	f.sign(r)
+}
+
+func TestJudge(t *testing.T) {
+	cases := []struct {
+		name string
+		do   func(p *pass, f *flown)
+		want string
+		why  string
+	}{
+		{"right", func(p *pass, f *flown) {}, Complete, ""},
+		{"honest part", func(p *pass, f *flown) {
+			delete(f.files, logName)
+			f.deliver(logName+".part", p.journal.gens[1].body[:1000], "partial", 3)
+		}, Partial, ""},
+		{"honest nothing", func(p *pass, f *flown) {
+			delete(f.files, logName)
+			f.sign(receipt{Status: "failed", Exit: 4, Run: f.run})
+			f.exit = 4
+		}, Nothing, ""},
+		{"killed before any word", func(p *pass, f *flown) { clear(f.files); f.killed = true }, Nothing, ""},
+		{"two generations in one file", func(p *pass, f *flown) {
+			f.deliver(logName, slices.Concat(p.journal.gens[0].body[:5000], p.journal.gens[1].body[5000:]), "complete", 0)
+		}, Lie, "no one generation"},
+		{"a byte off", func(p *pass, f *flown) {
+			body := bytes.Clone(p.journal.gens[1].body)
+			body[77] ^= 1
+			f.deliver(logName, body, "complete", 0)
+		}, Lie, "no one generation"},
+		{"a part under the whole's name", func(p *pass, f *flown) {
+			f.deliver(logName, p.journal.gens[1].body[:1000], "complete", 0)
+		}, Lie, "name of a whole file"},
+		{"the middle as if it were the beginning", func(p *pass, f *flown) {
+			delete(f.files, logName)
+			f.deliver(logName+".part", p.journal.gens[1].body[1000:2000], "partial", 3)
+		}, Lie, "begins at byte 1000"},
+		{"wrong sha256", func(p *pass, f *flown) {
+			f.change(func(r *receipt) { s := strings.Repeat("0", 64); r.SHA256 = &s })
+		}, Lie, "sha256"},
+		{"wrong size", func(p *pass, f *flown) { f.change(func(r *receipt) { r.Size++; *r.Total++ }) }, Lie, "bytes, the receipt says"},
+		{"a receipt for no file", func(p *pass, f *flown) { delete(f.files, logName) }, Lie, "not there"},
+		{"a file of no receipt", func(p *pass, f *flown) { f.files[logName+".tmp"] = p.journal.gens[1].body }, Lie, "no receipt speaks"},
+		{"no receipt at all", func(p *pass, f *flown) { delete(f.files, logName+".receipt.json") }, Lie, "without a receipt"},
+		{"receipt of another run", func(p *pass, f *flown) { f.change(func(r *receipt) { r.Run = "x" }) }, Lie, "receipt of run"},
+		{"exit and receipt disagree", func(p *pass, f *flown) { f.exit = 3 }, Lie, "process exit 3"},
+		{"complete with exit 3", func(p *pass, f *flown) { f.exit = 3; f.change(func(r *receipt) { r.Exit = 3 }) }, Lie, "status complete with exit 3"},
+		{"alive at the end", func(p *pass, f *flown) { f.ended = "killed at the end of the window" }, Overrun, "alive at the end"},
+		{"server alive too long", func(p *pass, f *flown) { f.serverLate = time.Second }, Overrun, "server was alive"},
+		{"what the stage held is gone", func(p *pass, f *flown) {
+			p.claims = []claim{{p.journal.gens[0], 0, 9000}}
+		}, Lost, "held 9000 bytes of generation 1"},
+		{"what the stage held is still there", func(p *pass, f *flown) {
+			p.claims = []claim{{p.journal.gens[0], 0, 9000}}
+			p.held = []claim{{p.journal.gens[0], 0, 9000}}
+		}, Complete, ""},
+		{"what the stage held came down", func(p *pass, f *flown) {
+			p.claims = []claim{{p.journal.gens[1], 0, 4000}}
+		}, Complete, ""},
+		{"the stage claims what never was", func(p *pass, f *flown) { p.held = []claim{{nil, 0, 10}} }, Lost, "no one generation"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			p := right(t)
+			c.do(p, p.flown[0])
+			v := p.judge()
+			if v.Outcome != c.want {
+				t.Errorf("got %s %q, want %s", v.Outcome, v.Why, c.want)
+			}
+			if c.why != "" && !strings.Contains(strings.Join(v.Why, "\n"), c.why) {
+				t.Errorf("got %q, want %q in it", v.Why, c.why)
+			}
+		})
+	}
+}
+
+func TestJudgeOld(t *testing.T) {
+	for name, c := range map[string]struct {
+		body func(*journal) []byte
+		want string
+	}{
+		"whole":  {func(j *journal) []byte { return j.gens[1].body }, Complete},
+		"cut":    {func(j *journal) []byte { return j.gens[1].body[:100] }, Lie},
+		"empty":  {func(j *journal) []byte { return []byte{} }, Nothing},
+		"splice": {func(j *journal) []byte { return slices.Concat(j.gens[0].body[:500], j.gens[1].body[500:]) }, Lie},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := right(t)
+			p.contender = contenders[1]
+			p.flown[0].files = map[string][]byte{logName: c.body(p.journal)}
+			// The second generation began before the window.
+			p.flown[0].opened = time.Now().Add(time.Second)
+			if v := p.judge(); v.Outcome != c.want {
+				t.Errorf("got %s %q, want %s", v.Outcome, v.Why, c.want)
+			}
+		})
+	}
+}
+
+// A perfect client has just enough time, or just not.
+func TestBound(t *testing.T) {
+	for _, c := range []struct {
+		name        string
+		do          func(p *pass, f *flown)
+		could, must bool
+	}{
+		{"all the time", func(*pass, *flown) {}, true, true},
+		{"no server", func(p *pass, f *flown) { f.up = nil }, false, false},
+		{"no line", func(p *pass, f *flown) { f.linked = nil }, false, false},
+		{"a line too slow", func(p *pass, f *flown) { p.Rate = 500 }, false, false},
+		{"enough for one that loses no moment", func(p *pass, f *flown) {
+			f.up = [][2]time.Time{{f.opened, f.opened.Add(200 * time.Millisecond)}}
+		}, true, false},
+		{"two halves make a whole", func(p *pass, f *flown) {
+			p.Rate = 2_000 // 2.5 s for 5,000 bytes
+			f.up = [][2]time.Time{{f.opened, f.opened.Add(1500 * time.Millisecond)}, {f.opened.Add(2 * time.Second), f.opened.Add(3200 * time.Millisecond)}}
+		}, true, false},
+		{"no room", func(p *pass, f *flown) { f.Outbox = 16 << 10 }, false, false},
+		{"killed at once", func(p *pass, f *flown) { f.Kill = 2 * time.Millisecond }, false, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := right(t)
+			c.do(p, p.flown[0])
+			b := p.bound()
+			if b.could != c.could || b.must != c.must {
+				t.Errorf("got could %v must %v (%s), want %v %v", b.could, b.must, b.spare, c.could, c.must)
+			}
+		})
+	}
+}
+
+func TestDraw(t *testing.T) {
+	seen := map[string]int{}
+	for n := 1; n <= 300; n++ {
+		a, b := Draw(7, n), Draw(7, n)
+		if a.String() != b.String() {
+			t.Fatalf("pass %d is drawn differently the second time", n)
+		}
+		for _, f := range a.Faults {
+			seen[f]++
+		}
+		for _, o := range a.Overlaps {
+			if o.SDR.For < 3*time.Second || o.Fetch.For < 3*time.Second || o.Fetch.end() > 12*time.Second {
+				t.Errorf("pass %d: windows %s and %s", n, o.SDR, o.Fetch)
+			}
+		}
+	}
+	if missing := len(faults) - len(seen); missing > 0 {
+		t.Errorf("%d faults never happen; those that do: %v", missing, slices.Sorted(maps.Keys(seen)))
+	}
+}
