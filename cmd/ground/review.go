@@ -4,18 +4,20 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/spf13/pflag"
 
 	"payload-ipc/pkg/review"
 )
 
-func reviewVerb(ctx context.Context, args []string, io stdio) int {
+func reviewVerb(ctx context.Context, args []string, std stdio) int {
 	var endpoint, page string
 	var asJSON bool
 	var choice review.Choice
@@ -26,51 +28,69 @@ func reviewVerb(ctx context.Context, args []string, io stdio) int {
 	fs.StringVar(&endpoint, "endpoint", "", "S3 server (default: the AWS settings, such as AWS_ENDPOINT_URL)")
 	fs.BoolVar(&asJSON, "json", false, "print the result as JSON")
 	fs.String("api", "", "not used: review asks the bucket alone") // all verbs take it
-	if code, done := parse(fs, args, io, "review [flags] s3://BUCKET/PREFIX"); done {
+	if code, done := parse(fs, args, std, "review [flags] s3://BUCKET/PREFIX"); done {
 		return code
 	}
 	if fs.NArg() != 1 {
-		return fail(io, "review", wrong("give one place, s3://BUCKET/PREFIX"))
+		return fail(std, "review", wrong("give one place, s3://BUCKET/PREFIX"))
 	}
 	bucket, prefix, err := review.ParseURL(fs.Arg(0))
 	if err != nil {
-		return fail(io, "review", wrong("%v", err))
+		return fail(std, "review", wrong("%v", err))
 	}
 	b, err := review.Open(ctx, bucket, prefix, endpoint)
 	if err != nil {
-		return fail(io, "review", err)
+		return fail(std, "review", err)
 	}
 	objects, err := b.List(ctx)
 	if err != nil {
-		return fail(io, "review", err)
+		return fail(std, "review", err)
 	}
 	if !asJSON {
 		for _, o := range objects {
-			fmt.Fprintln(io.out, o.Line(time.Local))
+			fmt.Fprintln(std.out, o.Line(time.Local))
 		}
 	}
 	rep, err := b.Review(ctx, objects, choice)
 	if err != nil {
-		return fail(io, "review", err)
+		return fail(std, "review", err)
 	}
 	if page != "" {
 		var out bytes.Buffer
 		if err := rep.WriteHTML(&out, fs.Arg(0), time.Local); err != nil {
-			return fail(io, "review", err)
+			return fail(std, "review", err)
 		}
 		if err := os.WriteFile(page, out.Bytes(), 0o644); err != nil {
-			return fail(io, "review", fmt.Errorf("cannot write the page: %w; give --html another file", err))
+			return fail(std, "review", fmt.Errorf("cannot write the page: %w; give --html another file", err))
 		}
 	}
 	if asJSON {
-		printJSON(io, rep)
+		printJSON(std, rep)
 	} else {
-		showReport(io, rep, choice)
+		showReport(std, rep, choice)
 	}
 	return int(rep.Verdict)
 }
 
-func showReport(io stdio, rep *review.Report, choice review.Choice) {
+// plain takes the control characters out of what came down: it is shown on a
+// terminal. The listing above it is left as it is, since aws shows it so.
+type plain struct{ w io.Writer }
+
+func (p plain) Write(b []byte) (int, error) {
+	text := strings.Map(func(r rune) rune {
+		if r != '\n' && !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, string(b))
+	if _, err := io.WriteString(p.w, text); err != nil {
+		return 0, err
+	}
+	return len(b), nil
+}
+
+func showReport(std stdio, rep *review.Report, choice review.Choice) {
+	out := plain{std.out}
 	for _, r := range rep.Runs {
 		name, on := "run "+r.ID, ""
 		if r.ID == "" {
@@ -79,33 +99,33 @@ func showReport(io stdio, rep *review.Report, choice review.Choice) {
 		if r.Satellite != "" {
 			on = " on " + r.Satellite
 		}
-		fmt.Fprintf(io.out, "\n%s%s: %s\n", name, on, strings.ToUpper(r.Verdict.String()))
+		fmt.Fprintf(out, "\n%s%s: %s\n", name, on, strings.ToUpper(r.Verdict.String()))
 		for _, it := range r.Items {
-			fmt.Fprintf(io.out, "  %-9s %s: %s\n", it.Verdict, it.Name, it.Why)
+			fmt.Fprintf(out, "  %-9s %s: %s\n", it.Verdict, it.Name, it.Why)
 			if rc := it.Receipt; rc != nil {
-				fmt.Fprintf(io.out, "  %-9s from %s, %.1f s, attempts %d, %d bytes received%s\n", "", rc.Source,
+				fmt.Fprintf(out, "  %-9s from %s, %.1f s, attempts %d, %d bytes received%s\n", "", rc.Source,
 					rc.Finished.Sub(rc.Started).Seconds(), rc.Attempts, rc.BytesReceived, counts(rc.Errors))
 			}
 			for _, n := range it.Notes {
-				fmt.Fprintf(io.out, "  %-9s note: %s\n", "", n)
+				fmt.Fprintf(out, "  %-9s note: %s\n", "", n)
 			}
 		}
 	}
 	if len(rep.Runs) == 0 && choice.Run == "" {
 		for _, l := range rep.Logs {
 			if n := len(l.Lines); n > 0 {
-				fmt.Fprintf(io.out, "\nthe last word of %s (%s):\n  %s\n", l.Program, l.Key, l.Lines[n-1].Text())
+				fmt.Fprintf(out, "\nthe last word of %s (%s):\n  %s\n", l.Program, l.Key, l.Lines[n-1].Text())
 			}
 		}
 	}
-	fmt.Fprintln(io.out)
+	fmt.Fprintln(out)
 	switch {
 	case len(rep.Runs) == 0 && choice.Run != "":
-		fmt.Fprintf(io.out, "missing: nothing of run %s came down (yet)\n", choice.Run)
+		fmt.Fprintf(out, "missing: nothing of run %s came down (yet)\n", choice.Run)
 	case len(rep.Runs) == 0:
-		fmt.Fprintln(io.out, "missing: no receipt came down (yet); the window may be to come, or its files wait for the next contact")
+		fmt.Fprintln(out, "missing: no receipt came down (yet); the window may be to come, or its files wait for the next contact")
 	default:
-		fmt.Fprintln(io.out, rep.Verdict)
+		fmt.Fprintln(out, rep.Verdict)
 	}
 }
 
