@@ -121,7 +121,6 @@ type load struct {
 	bytes    int64
 	requests int
 	failed   int
-	note     string // why it could not be measured
 }
 
 // whole fetches path once.

@@ -79,7 +79,6 @@ type flown struct {
 	run            string
 	opened, closed time.Time // the fetch window
 	deadline       time.Time // of the fetcher
-	begin          time.Time // of the journal's time
 	up             [][2]time.Time
 	linked         [][2]time.Time // both cables plugged and both payloads on
 	ended          string         // of the fetch window, in the Mock's words

@@ -76,9 +76,12 @@ func (c Campaign) Run(ctx context.Context) ([]Row, error) {
 		wg.Go(func() {
 			for j := range jobs {
 				row := c.one(ctx, j.s, j.w, b)
+				if ctx.Err() != nil {
+					continue // cut short, not judged
+				}
 				mu.Lock()
 				rows = append(rows, row)
-				if c.Progress != nil {
+				if c.Progress != nil && len(rows)%10 == 0 {
 					fmt.Fprintf(c.Progress, "\r%d of %d ", len(rows), c.Passes*len(who))
 				}
 				mu.Unlock()

@@ -155,7 +155,13 @@ func (s *Schedule) overlap(r *rand.Rand, first bool) Overlap {
 			case 1:
 				o.Clocks = append(o.Clocks, Tick{Payload: p, At: within(0.1, 0.8), By: sec(int(between(r, -7200, 7200)))})
 			case 2: // by so little that it may pass for right
-				o.Clocks = append(o.Clocks, Tick{Payload: p, At: within(0.1, 0.8), By: sec(int(between(r, -120, 30)))})
+				by := sec(int(between(r, -120, 30)))
+				if p == "SDR" && len(o.Down) > 0 {
+					// A program that starts with such a clock outlives its window
+					// by contract: --until counts (design 3).
+					by = max(by, -by)
+				}
+				o.Clocks = append(o.Clocks, Tick{Payload: p, At: within(0.1, 0.8), By: by})
 			}
 		}
 	}

@@ -25,11 +25,10 @@ import (
 // by what makes a server leak: clients that say nothing, that stop reading,
 // that leave in the middle.
 type Soak struct {
-	For     time.Duration
-	Bin     string // directory of the agents' programs
-	Dir     string // scratch, made and removed
-	Say     io.Writer
-	windows int
+	For time.Duration
+	Bin string    // directory of the agents' programs
+	Dir string    // scratch, made and removed
+	Say io.Writer // progress, may be nil
 }
 
 // A level is one thing that must stay flat, window after window.
@@ -171,7 +170,7 @@ func (s Soak) Run(ctx context.Context) (l *Levels, err error) {
 		}
 		l.Windows = n
 		s.levels(l, server.Process.Pid, stage, out)
-		if s.Say != nil {
+		if s.Say != nil && n%20 == 0 {
 			fmt.Fprintf(s.Say, "\r%d windows ", n)
 		}
 	}

@@ -84,11 +84,13 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "campaign: skipped:", err)
 		return 0
 	}
+	t := campaign.Tally(rows)
+	if len(rows) > 0 {
+		fmt.Fprint(stdout, t.Text(c, time.Since(begin)))
+	}
 	if err != nil {
 		return fail(err)
 	}
-	t := campaign.Tally(rows)
-	fmt.Fprint(stdout, t.Text(c, time.Since(begin)))
 	if *file != "" {
 		if err := t.Publish(*file, c, time.Since(begin), load); err != nil {
 			return fail(err)
