@@ -55,12 +55,13 @@ const (
 )
 
 var (
-	fileA   = text(nA, "a")
-	fileB   = text(nA, "b") // as long, and different
-	longer  = text(2*nA, "b")
-	shorter = text(nA/2, "b")
-	grown   = fileA + text(5000, "more")
-	large   = text(3<<20+12345, "l")
+	fileA    = text(nA, "a")
+	fileB    = text(nA, "b") // as long, and different
+	longer   = text(2*nA, "b")
+	shorter  = text(nA/2, "b")
+	grown    = fileA + text(5000, "more")
+	headless = fileB[:10_000] + fileA[10_000:]
+	large    = text(3<<20+12345, "l")
 )
 
 func TestCases(t *testing.T) {
@@ -465,6 +466,23 @@ func TestCases(t *testing.T) {
 				}
 			}
 		}, data: large, want: want{files: done(large), verified: "digest", errors: "reset", received: int64(len(large))}},
+
+		{name: "a bad piece, then rotated by copy: nothing of it survives", setup: func(p *peer, f *Fetcher) {
+			p.digests, p.snapshots = true, true
+			p.script = only(1, func(q *http.Request, a *reply) {
+				a.body[7] ^= 1
+				p.put("/f.1", []byte(large))
+				p.rewrite("/f", []byte(fileB))
+			})
+		}, data: large, want: want{files: done(large), errors: "digest status 410"}},
+		{name: "ranges again after a 200, and a file that differs only in its head", setup: func(p *peer, f *Fetcher) {
+			p.ranges = false
+			p.script = only(0, func(q *http.Request, a *reply) {
+				cutAt(30_000, "reset")(q, a)
+				p.rewrite("/f", []byte(headless))
+				p.ranges = true
+			})
+		}, want: want{files: map[string]string{"f": headless, "f.part": fileA[:30_000]}, errors: "changed"}},
 
 		// Budgets.
 		{name: "--max-bytes", setup: func(p *peer, f *Fetcher) {

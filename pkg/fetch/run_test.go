@@ -78,13 +78,21 @@ func TestPace(t *testing.T) {
 	for _, dark := range []bool{false, true} {
 		virtual(t, func(t *testing.T, b *bench) {
 			p := sdr(map[string]string{"/f": fileA})
+			var now, most atomic.Int64
 			p.onConn = func(ctx context.Context, n int) error {
+				most.Store(max(most.Load(), now.Add(1)))
+				defer now.Add(-1)
 				if dark {
 					<-ctx.Done()
 					return ctx.Err()
 				}
 				return syscall.ECONNREFUSED
 			}
+			defer func() {
+				if n := most.Load(); n > maxDialing {
+					t.Errorf("%d attempts at once", n)
+				}
+			}()
 			b.net.hosts[addrA] = p.connect
 			b.run(Fetcher{}, window.Spec{For: 20 * time.Second})
 			last := p.conns[0]
@@ -99,28 +107,30 @@ func TestPace(t *testing.T) {
 			}
 		})
 	}
-	virtual(t, func(t *testing.T, b *bench) {
-		p := sdr(map[string]string{"/f": fileA})
-		p.onConn = func(ctx context.Context, n int) error {
-			if n > 0 {
-				return syscall.ECONNREFUSED
+	for i := range 20 {
+		virtual(t, func(t *testing.T, b *bench) {
+			p := sdr(map[string]string{"/f": fileA})
+			p.onConn = func(ctx context.Context, n int) error {
+				if n > 0 {
+					return syscall.ECONNREFUSED
+				}
+				return nil
 			}
-			return nil
-		}
-		p.script = only(0, cutAt(1000, "reset"))
-		b.net.hosts[addrA] = p.connect
-		o := b.run(Fetcher{}, window.Spec{For: 60 * time.Second})
-		if n := len(p.conns); n < 25 || n > 120 {
-			t.Errorf("got %d attempts in 58 s after it had answered, want about one a second", n)
-		}
-		end := p.conns[0].Add(58 * time.Second)
-		if last := p.conns[len(p.conns)-1]; end.Sub(last) > 2*lastAttempt {
-			t.Errorf("no last attempt: %v before the end of the work", end.Sub(last))
-		}
-		if o.Exit != Partial || o.files["f.part"] != fileA[:1000] || o.receipts["f"].Verified != "none" {
-			t.Errorf("exit %d, %s, %+v", o.Exit, keys(o.files), o.receipts["f"])
-		}
-	})
+			p.script = only(0, cutAt(1000, "reset"))
+			b.net.hosts[addrA] = p.connect
+			work := time.Duration(20+i) * time.Second
+			o := b.run(Fetcher{}, window.Spec{For: work + DefaultReserve})
+			if n := len(p.conns); n < int(work.Seconds())/3 || n > 2*int(work.Seconds()) {
+				t.Errorf("got %d attempts in %v after it had answered, want about one a second", n, work)
+			}
+			if last := p.conns[0].Add(work).Sub(p.conns[len(p.conns)-1]); last > lastAttempt {
+				t.Errorf("no last attempt: %v before the end of the work", last)
+			}
+			if o.Exit != Partial || o.files["f.part"] != fileA[:1000] || o.receipts["f"].Verified != "none" {
+				t.Errorf("exit %d, %s, %+v", o.Exit, keys(o.files), o.receipts["f"])
+			}
+		})
+	}
 }
 
 func TestManyPaths(t *testing.T) {
