@@ -185,10 +185,9 @@ var errCut = errors.New("the line was cut")
 func (c *Cable) down(client, server *net.TCPConn) error {
 	size := 128 << 10
 	if c.Rate > 0 {
-		// Small steps, and small buffers behind them: else the line's rate
-		// would show only after the kernel's buffers are full.
+		// Small steps. Small socket buffers would be wrong: below the size of a
+		// segment they make sender and receiver wait for each other's timers.
 		size = int(max(min(c.Rate/100, int64(size)), 512))
-		client.SetWriteBuffer(16 << 10)
 	}
 	buf := make([]byte, size)
 	for {
