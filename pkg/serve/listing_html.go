@@ -39,7 +39,7 @@ func appendHeading(b []byte, path string) []byte {
 	return b
 }
 
-func appendFooting(b []byte) []byte { return append(b, "</table>\n"...) }
+func appendFooting(b []byte) []byte { return append(b, "</table>\n<p>Times are UTC.\n"...) }
 
 // appendRow adds one entry. What cannot be fetched is named, and no link: wget
 // -r would count the refusal as its failure.
