@@ -22,6 +22,7 @@ type want struct {
 	conns    [2]int // at least, at most; 0: not looked at
 	within   time.Duration
 	reason   string // a piece of it
+	clean    bool   // no errors at all
 	received int64  // body bytes at most; 0: not looked at
 }
 
@@ -166,7 +167,7 @@ func TestCases(t *testing.T) {
 		}, data: large, want: want{files: done(large), verified: "digest", conns: [2]int{1, 1}}},
 		{name: "the server sends more than it said", setup: func(p *peer, f *Fetcher) {
 			p.script = func(n int, q *http.Request, a *reply) { a.extra = []byte("more than it said\n") }
-		}, want: want{files: done(fileA), verified: "overlap"}},
+		}, want: want{files: done(fileA), verified: "overlap", clean: true}},
 		{name: "a 200 longer than the file was at first", setup: func(p *peer, f *Fetcher) {
 			p.ranges = false
 			p.script = func(n int, q *http.Request, a *reply) {
@@ -345,6 +346,18 @@ func TestCases(t *testing.T) {
 		{name: "silent peer", setup: func(p *peer, f *Fetcher) {
 			p.script = only(0, func(q *http.Request, a *reply) { a.nothing, a.how = true, "hang" })
 		}, want: want{files: done(fileA), within: 1200 * time.Millisecond}},
+		{name: "a connection too slow for the time left", for_: 30 * time.Second, setup: func(p *peer, f *Fetcher) {
+			p.digests, p.snapshots = true, true
+			p.script = func(n int, q *http.Request, a *reply) {
+				if conns, _ := p.count(); conns == 1 {
+					a.rate = 20_000
+				}
+			}
+		}, data: large, want: want{files: done(large), errors: "slow", within: 10 * time.Second, conns: [2]int{2, 2}}},
+		{name: "a link too slow for the time left", for_: 30 * time.Second, setup: func(p *peer, f *Fetcher) {
+			p.digests, p.snapshots = true, true
+			p.script = func(n int, q *http.Request, a *reply) { a.rate = 20_000 }
+		}, data: large, want: want{exit: Partial, files: nil, errors: "slow", conns: [2]int{2, 2}}},
 		{name: "silent in the middle", setup: func(p *peer, f *Fetcher) {
 			p.digests, p.snapshots = true, true
 			p.script = only(0, cutAt(1000, "hang"))
@@ -484,6 +497,20 @@ func TestCases(t *testing.T) {
 			})
 		}, want: want{files: map[string]string{"f": headless, "f.part": fileA[:30_000]}, errors: "changed"}},
 
+		{name: "answers that bring nothing new", for_: 10 * time.Second, setup: func(p *peer, f *Fetcher) {
+			p.script = func(n int, q *http.Request, a *reply) {
+				var first int
+				if fmt.Sscanf(q.Header.Get("Range"), "bytes=%d-", &first); a.status == 206 && first > 60_000 && first < 65536 && len(a.body) > 65536-first {
+					a.body = a.body[:65536-first]
+					setHead(a, "Content-Range", fmt.Sprintf("bytes %d-65535/%d", first, len(large)))
+					setHead(a, "Content-Length", fmt.Sprint(len(a.body)))
+				}
+				if n > 200 {
+					t.Fatal("asked without end")
+				}
+			}
+		}, data: large, want: want{exit: Partial, files: map[string]string{"f.part": large[:firstPiece]}, errors: "protocol"}},
+
 		// Budgets.
 		{name: "--max-bytes", setup: func(p *peer, f *Fetcher) {
 			f.MaxBytes = 10_000
@@ -545,7 +572,11 @@ func verdict(t *testing.T, b *bench, p *peer, o outcome, w want) {
 	if o.Exit != w.exit {
 		t.Errorf("exit: got %d, want %d", o.Exit, w.exit)
 	}
-	if len(o.files) != len(w.files) {
+	if w.files == nil { // a part, as large as the link allows
+		if len(o.files) != 1 || len(o.files["f.part"]) < 300_000 || !strings.HasPrefix(large, o.files["f.part"]) {
+			t.Errorf("outbox: got %s", keys(o.files))
+		}
+	} else if len(o.files) != len(w.files) {
 		t.Errorf("outbox: got %s, want %s", keys(o.files), keys(w.files))
 	}
 	for name, data := range w.files {
@@ -568,6 +599,9 @@ func verdict(t *testing.T, b *bench, p *peer, o outcome, w want) {
 	}
 	if w.errors == "" && w.exit == 0 && !strings.Contains(t.Name(), "longer") && r.errors() > 3 {
 		t.Errorf("errors: got %v, want few", r.Errors)
+	}
+	if w.clean && r.errors() > 0 {
+		t.Errorf("errors: got %v, want none", r.Errors)
 	}
 	if conns, _ := p.count(); w.conns[1] > 0 && (conns < w.conns[0] || conns > w.conns[1]) {
 		t.Errorf("connections: got %d, want %v", conns, w.conns)

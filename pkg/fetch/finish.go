@@ -97,6 +97,8 @@ func (r *run) salvage(ctx context.Context, j *job) {
 			continue
 		}
 		if !g.id.Sealed {
+			// Complete, and gone from the peer: published once, not each window.
+			g.id.Sealed = g.complete()
 			g.settle()
 			g.describe()
 		}
@@ -131,6 +133,7 @@ func (r *run) confirmNow(ctx context.Context, j *job, g *generation) {
 // part publishes g as NAME.part, or keeps it on the stage.
 func (r *run) part(ctx context.Context, j *job, g *generation, n int) *outbox.Published {
 	if r.f.NoSalvage || g.proven() == g.id.Base {
+		j.kept = max(j.kept, g.part.Proven())
 		if err := g.part.Close(); err != nil && j.err == nil {
 			j.err = err
 		}
@@ -138,7 +141,7 @@ func (r *run) part(ctx context.Context, j *job, g *generation, n int) *outbox.Pu
 	}
 	p, err := g.part.PublishPart(ctx, n)
 	if err != nil {
-		j.err = err
+		j.err, j.kept = err, max(j.kept, g.part.Proven())
 		g.part.Close()
 		r.f.Events(Event{Kind: DiskError, Path: j.Path.Path, Err: err})
 		return nil

@@ -29,6 +29,7 @@ type job struct {
 	whole   bool  // all requests go without
 	rebuilt bool
 
+	kept      int64             // bytes on the stage that were not published
 	err       error             // why it is done, if it is not complete
 	published *outbox.Published // of cur
 	partial   bool

@@ -131,9 +131,12 @@ func (r *race) launch() (wake time.Time, ok bool) {
 func (r *race) start(to *candidate, on *conn) {
 	r.running++
 	to.dialing++
-	if on == nil {
+	if on == nil || r.s.again {
 		r.s.attempts++
 		r.s.stats.attempts++
+	}
+	r.s.again = false
+	if on == nil {
 		r.s.f.Events(Event{Kind: Trying, From: to.addr, Path: r.path})
 	}
 	go func() {
@@ -201,8 +204,9 @@ func (r *race) take(p report) *answer {
 	}
 	f := network(p.err, false)
 	switch {
-	case p.old && f == errEmpty || p.old && f.class == "reset":
-		// The peer closed an idle connection: no failure, and no wait.
+	case p.old && (f == errEmpty || f.class == "reset" || f.class == "protocol"):
+		// The peer closed an idle connection, or sent more than it had said on
+		// it: no failure, and no wait.
 		p.to.next = now
 		return nil
 	case r.ctx.Err() != nil:

@@ -83,7 +83,11 @@ func (r *run) reason(j *job, rec *outbox.Receipt, cut bool) string {
 			say(", unverified")
 		}
 	default:
-		say("nothing came")
+		if j.kept > 0 {
+			say("nothing published; ", itoa(j.kept), " bytes are kept on the stage for the next run")
+		} else {
+			say("nothing came")
+		}
 	}
 	if rec.NULs.Runs > 0 {
 		say("; ", itoa(rec.NULs.Bytes), " NUL bytes in it, as truncation under a writer leaves them")

@@ -132,7 +132,11 @@ func (g *generation) spoilt() bool {
 // It is a gift: the first trouble ends it.
 func (r *run) finishOlds(ctx context.Context, j *job) {
 	for _, g := range j.olds {
-		if g.id.Sealed || g.id.Total < 0 || g.complete() {
+		if g.id.Sealed {
+			continue
+		}
+		if g.id.Total < 0 || g.complete() {
+			r.seal(j, g) // there is nothing to go on with
 			continue
 		}
 		g.limit = min(g.id.Total, g.held()+r.room(j))
@@ -162,6 +166,9 @@ func (r *run) finishOlds(ctx context.Context, j *job) {
 			if idle++; g.held() > before {
 				idle = 0
 			}
+		}
+		if g.complete() {
+			r.seal(j, g)
 		}
 	}
 }

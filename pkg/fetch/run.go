@@ -82,7 +82,7 @@ func (r *run) work(ctx context.Context) {
 		}
 		r.turns++
 		j.turn = r.turns
-		r.s.stats = &j.stats
+		r.s.stats, r.s.again = &j.stats, j.failing
 		err := r.advance(ctx, j)
 		if ctx.Err() != nil {
 			return
@@ -149,7 +149,7 @@ func (r *run) advance(ctx context.Context, j *job) error {
 		if idle++; moved {
 			idle = 0
 		}
-		if idle > 3 {
+		if idle > 2 {
 			return protocol("the answers bring nothing new")
 		}
 	}

@@ -267,7 +267,7 @@ func TestDirectory(t *testing.T) {
 		}
 		clear(t, b.outbox)
 		p.script = list(p, strings.Repeat("x", 5<<20), "application/x-ndjson")
-		if o = b.run(Fetcher{Paths: []Path{{"/log/", "sdr"}}}, window.Spec{For: 20 * time.Second}); o.Exit != Nothing || o.took > time.Second {
+		if o = b.run(Fetcher{Paths: []Path{{"/log/", "sdr"}}}, window.Spec{For: 20 * time.Second}); o.Exit != Nothing || o.took > time.Second || !strings.Contains(o.receipts["sdr"].Reason, "too large") {
 			t.Errorf("without end: exit %d %v", o.Exit, o.took)
 		}
 		clear(t, b.outbox)

@@ -36,6 +36,7 @@ type session struct {
 	lasted  bool                 // the last attempt was granted
 	ring    ring
 
+	again    bool   // the next request on an open connection is a retry
 	stats    *stats // of the file that is being fetched
 	attempts int64
 	received int64
