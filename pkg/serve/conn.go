@@ -33,6 +33,7 @@ type conn struct {
 	refused int // the status it is turned away with
 	in      *http1.Reader
 	out     []byte // not yet sent
+	begun   bool   // some of the answer has left
 	scratch []byte // see hold
 
 	began time.Time // the exchange
@@ -151,6 +152,11 @@ func (c *conn) exchange() (open bool, err error) {
 	} else {
 		err = x.answer()
 	}
+	if err != nil && err != errEnded && !c.begun {
+		// The content failed while there is still a status to say so.
+		c.reset()
+		err = x.failed(err)
+	}
 	if err == nil {
 		err = c.flush()
 	}
@@ -159,12 +165,19 @@ func (c *conn) exchange() (open bool, err error) {
 
 // begin makes the connection busy with q.
 func (c *conn) begin(q *http1.Request) {
-	c.sent.Store(0)
-	c.at.Store(0)
+	c.reset()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.busy = true
 	c.now = Event{Peer: c.peer, Method: q.Method, Path: q.Target.Path}
+}
+
+// reset forgets what was to be sent.
+func (c *conn) reset() {
+	c.begun = false
+	c.out = c.out[:0]
+	c.sent.Store(0)
+	c.at.Store(0)
 }
 
 // note completes what will be reported of the exchange.

@@ -49,6 +49,7 @@ func (x *exchange) lastModified(f *file) time.Time {
 func (x *exchange) send(c *content) error {
 	h := x.q.Header
 	code, ranges := decide(x.q, c, x.r.Window.Now())
+	value, _ := h.Get("Range")
 	switch code {
 	case 304:
 		x.out = x.validators(x.head(304), c).End()
@@ -56,11 +57,12 @@ func (x *exchange) send(c *content) error {
 	case 412:
 		return x.refuse(412, "not in the state that was asked for")
 	case 416:
-		return x.unsatisfiable(c)
+		err := x.unsatisfiable(c)
+		x.note(code, value)
+		return err
 	}
 	head := x.head(code)
 	if code == 206 {
-		value, _ := h.Get("Range")
 		x.note(code, value)
 	}
 	head = x.validators(head, c)

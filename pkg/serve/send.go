@@ -57,6 +57,7 @@ func (c *conn) push(move func() (int, error)) (int, error) {
 
 // write sends p to its end.
 func (c *conn) write(p []byte) error {
+	c.begun = c.begun || len(p) > 0
 	for len(p) > 0 {
 		n, err := c.push(func() (int, error) { return c.nc.Write(p) })
 		if err != nil {
@@ -127,6 +128,11 @@ func (c *conn) file(f *file, r http1.Range) error {
 		c.out = c.out[:len(c.out)+len(p)]
 		c.moved(len(p))
 		return nil
+	}
+	// A disk that cannot be read should say so before the head is sent.
+	var first [1]byte
+	if err := f.readFull(first[:], r.Start); err != nil {
+		return err
 	}
 	if err := c.flush(); err != nil {
 		return err

@@ -40,7 +40,7 @@ const (
 	// endGrace is how long the end waits for the connections it has just
 	// reset. A thread held in a system call (a read from a dying disk) must
 	// not keep the process beyond its window.
-	endGrace = 100 * time.Millisecond
+	endGrace = 50 * time.Millisecond
 )
 
 // A run is one call of Serve.

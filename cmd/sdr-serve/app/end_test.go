@@ -23,8 +23,8 @@ func TestGoneAfterTheEnd(t *testing.T) {
 	must(t, f.Close())
 	worst := time.Duration(0)
 	for run := range *endRuns {
-		const length = 1500 * time.Millisecond
-		p := launch(t, root, "--for", length.String(), "--drain", "500ms")
+		const length = 800 * time.Millisecond
+		p := launch(t, root, "--for", length.String(), "--drain", "300ms")
 		var conns []net.Conn
 		for i := range 16 {
 			nc, err := net.Dial("tcp", p.addr)
