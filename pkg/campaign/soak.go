@@ -5,16 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
-	"slices"
-	"strconv"
-	"strings"
 	"syscall"
 	"time"
 )
@@ -23,96 +18,13 @@ import (
 // them, a fetcher's process for each, on one stage, against a log that grows
 // and rotates; every fourth fetcher is killed. Meanwhile the server is visited
 // by what makes a server leak: clients that say nothing, that stop reading,
-// that leave in the middle.
+// that leave in the middle. A second pair of both agents runs inside this
+// program, where their goroutines can be counted.
 type Soak struct {
 	For time.Duration
 	Bin string    // directory of the agents' programs
 	Dir string    // scratch, made and removed
 	Say io.Writer // progress, may be nil
-}
-
-// A level is one thing that must stay flat, window after window.
-type level struct {
-	name string
-	unit string
-	room float64 // by how much its last quarter may stand above its first
-	seen []float64
-}
-
-// Levels are the results of a Soak.
-type Levels struct {
-	Windows int
-	Took    time.Duration
-	all     []*level
-	wrong   []string
-}
-
-func newLevels() *Levels {
-	return &Levels{all: []*level{
-		{name: "server: descriptors", room: 0},
-		{name: "server: memory (VmRSS)", unit: "MB", room: 4},
-		{name: "server: threads", room: 1},
-		{name: "fetcher: peak memory (ru_maxrss)", unit: "MB", room: 4},
-		{name: "stage and outbox: bytes on disk", unit: "KB", room: 64},
-		{name: "fetcher: descriptors in the middle of its work", room: 2},
-		{name: "payloads' directories: files", room: 2},
-		{name: "this program: goroutines", room: 2},
-	}}
-}
-
-func (l *Levels) add(name string, v float64) {
-	for _, x := range l.all {
-		if strings.HasPrefix(x.name, name) {
-			x.seen = append(x.seen, v)
-		}
-	}
-}
-
-// quarters are the medians of the first and the last quarter; the first few
-// windows are warming up.
-func (x *level) quarters() (first, last float64) {
-	s := x.seen[min(3, len(x.seen)/4):]
-	if len(s) < 4 {
-		return 0, 0
-	}
-	n := max(len(s)/4, 1)
-	return median(s[:n]), median(s[len(s)-n:])
-}
-
-func median(s []float64) float64 {
-	s = slices.Sorted(slices.Values(s))
-	return s[len(s)/2]
-}
-
-// Flat says whether all levels are.
-func (l *Levels) Flat() bool {
-	for _, x := range l.all {
-		if first, last := x.quarters(); last > first+x.room {
-			return false
-		}
-	}
-	return len(l.wrong) == 0
-}
-
-// Text is the result, also fit for a Markdown file.
-func (l *Levels) Text() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%d windows in %s\n\n| | unit | first quarter | last quarter | most | flat |\n|---|---|---:|---:|---:|---|\n", l.Windows, l.Took.Round(time.Second))
-	for _, x := range l.all {
-		if len(x.seen) == 0 {
-			continue
-		}
-		first, last := x.quarters()
-		flat := "yes"
-		if last > first+x.room {
-			flat = "NO"
-		}
-		fmt.Fprintf(&b, "| %s | %s | %.4g | %.4g | %.4g | %s |\n", x.name, x.unit, first, last, slices.Max(x.seen), flat)
-	}
-	for _, w := range l.wrong {
-		fmt.Fprintf(&b, "\nWRONG: %s\n", w)
-	}
-	return b.String()
 }
 
 // Run soaks. It returns what it has when ctx ends.
@@ -146,6 +58,11 @@ func (s Soak) Run(ctx context.Context) (l *Levels, err error) {
 		server.Process.Signal(os.Interrupt)
 		err = errors.Join(err, server.Wait())
 	}()
+	in, err := s.inside(ctx, root)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, in.end()) }()
 	time.Sleep(300 * time.Millisecond)
 
 	l = newLevels()
@@ -165,6 +82,10 @@ func (s Soak) Run(ctx context.Context) (l *Levels, err error) {
 			j.gens = j.gens[len(j.gens)-3:]
 		}
 		visit(addr, n)
+		visit(in.addr, n)
+		if code := in.window(ctx, n); code != 0 {
+			l.wrong = append(l.wrong, fmt.Sprintf("window %d inside this program: exit %d: %.500s", n, code, in.said.Bytes()))
+		}
 		if err := s.window(ctx, l, j, addr, out, stage, n); err != nil {
 			return l, err
 		}
@@ -228,31 +149,6 @@ func (s Soak) window(ctx context.Context, l *Levels, j *journal, addr, out, stag
 	return nil
 }
 
-func (s Soak) levels(l *Levels, pid int, stage, out string) {
-	// What the visitors of this window left must be gone by itself.
-	time.Sleep(50 * time.Millisecond)
-	dir := fmt.Sprintf("/proc/%d", pid)
-	l.add("server: descriptors", count(dir+"/fd"))
-	l.add("server: threads", count(dir+"/task"))
-	l.add("server: memory", status(dir, "VmRSS:")/1e6)
-	bytes, files := 0.0, 0.0
-	for _, d := range []string{stage, out} {
-		filepath.WalkDir(d, func(_ string, e fs.DirEntry, err error) error {
-			if err != nil || e.IsDir() {
-				return nil
-			}
-			if fi, err := e.Info(); err == nil {
-				bytes += float64(fi.Size())
-				files++
-			}
-			return nil
-		})
-	}
-	l.add("stage and outbox", bytes/1e3)
-	l.add("payloads' directories", files)
-	l.add("this program", float64(runtime.NumGoroutine()))
-}
-
 // visit leaves the server with what clients do to it.
 func visit(addr string, n int) {
 	conn, err := net.DialTimeout("tcp", addr, time.Second)
@@ -269,20 +165,4 @@ func visit(addr string, n int) {
 		io.WriteString(conn, "\x16\x03\x01 nonsense\r\n\r\n")
 	}
 	conn.Close()
-}
-
-func count(dir string) float64 {
-	rows, _ := os.ReadDir(dir)
-	return float64(len(rows))
-}
-
-// status is a field of /proc/PID/status in bytes.
-func status(dir, field string) float64 {
-	b, _ := os.ReadFile(dir + "/status")
-	_, rest, _ := strings.Cut(string(b), field)
-	if f := strings.Fields(rest); len(f) > 0 {
-		n, _ := strconv.ParseFloat(f[0], 64)
-		return n * 1024
-	}
-	return 0
 }
