@@ -72,30 +72,24 @@ func (x *exchange) list(d *file, lines bool) error {
 		return b.err == nil
 	}
 	held := make([]entry, 0, 64)
-	err := d.entries(func(e entry) bool {
-		if held == nil {
-			return put(e)
-		}
-		if held = append(held, e); len(held) < maxSorted {
-			return true
-		}
+	putAll := func() bool {
 		for _, e := range held {
 			if !put(e) {
 				return false
 			}
 		}
-		held = nil
+		held = held[:0]
 		return true
+	}
+	err := d.entries(func(e entry) bool {
+		held = append(held, e)
+		return len(held) < maxSorted || putAll()
 	})
 	if err != nil {
 		b.fail(err)
 	}
 	slices.SortFunc(held, func(a, b entry) int { return strings.Compare(a.name, b.name) })
-	for _, e := range held {
-		if !put(e) {
-			break
-		}
-	}
+	putAll()
 	if !lines {
 		b.add(appendFooting(nil))
 	}

@@ -126,6 +126,9 @@ func TestStraceOpensNoSpecialFile(t *testing.T) {
 			if err != nil || !fi.Mode().IsRegular() && !fi.IsDir() {
 				t.Errorf("opened something else than a regular file or a directory: %s", line)
 			}
+			if !strings.Contains(call, "O_NONBLOCK") || !strings.Contains(call, "O_NOCTTY") {
+				t.Errorf("opened so that it could wait: %s", line)
+			}
 			opened++
 		}
 	}

@@ -37,6 +37,31 @@ func TestHeadTimeout(t *testing.T) {
 	})
 }
 
+// The second head on a connection has its own 10 s, from its first byte.
+func TestHeadTimeoutOfSecondRequest(t *testing.T) {
+	root := fixture(t)
+	bubble(t, Server{Root: root}, window.Spec{}, func(t *testing.T, l *memListener, _ func() []Event) {
+		nc := l.dial()
+		r := bufio.NewReaderSize(nc, 64<<10)
+		io.WriteString(nc, "GET /f11"+h+"\r\n")
+		if a, err := readAnswer(r, "GET"); err != nil || a.StatusCode != 200 {
+			t.Error(err, a.raw)
+			return
+		}
+		time.Sleep(20 * time.Second)
+		began := time.Now()
+		io.WriteString(nc, "GET")
+		a, err := readAnswer(r, "GET")
+		if err != nil || a.StatusCode != 408 {
+			t.Errorf("%v, got %q, want 408", err, a.raw)
+			return
+		}
+		if took := time.Since(began); took != 10*time.Second {
+			t.Errorf("answered after %v, want 10s", took)
+		}
+	})
+}
+
 func TestSilentClientIsClosed(t *testing.T) {
 	root := fixture(t)
 	bubble(t, Server{Root: root}, window.Spec{}, func(t *testing.T, l *memListener, _ func() []Event) {
