@@ -138,7 +138,7 @@ func ask(t *testing.T, addr string, g generated) answer {
 	nc, err := net.Dial("tcp", addr)
 	must(t, err)
 	defer nc.Close()
-	nc.SetDeadline(time.Now().Add(10 * time.Second))
+	nc.SetDeadline(time.Now().Add(time.Minute))
 	io.WriteString(nc, g.wire())
 	a, err := readAnswer(bufio.NewReaderSize(nc, 64<<10), g.method)
 	if err != nil {

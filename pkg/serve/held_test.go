@@ -21,7 +21,7 @@ func resources(t testing.TB) held {
 func (h held) same(t testing.TB) {
 	t.Helper()
 	var now held
-	for range 300 {
+	for range 1000 {
 		if now = resources(t); now.fds <= h.fds && now.goroutines <= h.goroutines {
 			return
 		}

@@ -258,7 +258,7 @@ func TestContextEnds(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-	case <-time.After(time.Second):
+	case <-time.After(20 * time.Second):
 		t.Fatal("still serving")
 	}
 }

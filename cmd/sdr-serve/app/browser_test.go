@@ -86,7 +86,7 @@ func TestBrowser(t *testing.T) {
 	defer cmd.Wait()
 	b := &browser{t: t, to: to, from: bufio.NewReaderSize(from, 1<<20)}
 	defer to.Close() // the browser ends with its pipe
-	limit := time.AfterFunc(time.Minute, func() { cmd.Process.Kill() })
+	limit := time.AfterFunc(3*time.Minute, func() { cmd.Process.Kill() })
 	defer limit.Stop()
 
 	downloads := t.TempDir()
@@ -94,7 +94,7 @@ func TestBrowser(t *testing.T) {
 	target := b.call("Target.createTarget", map[string]any{"url": p.url("/")})["targetId"]
 	session := b.call("Target.attachToTarget", map[string]any{"targetId": target, "flatten": true})["sessionId"]
 	b.session = session.(string)
-	for range 100 {
+	for range 500 {
 		if b.eval("document.readyState") == "complete" && b.eval("location.pathname") == "/" && b.eval("document.links.length") != 0.0 {
 			break
 		}
@@ -116,7 +116,7 @@ func TestBrowser(t *testing.T) {
 			continue
 		}
 		ok := false
-		for range 100 {
+		for range 500 {
 			// The browser saves under a name that it takes to be safe.
 			files, _ := os.ReadDir(downloads)
 			for _, f := range files {

@@ -86,7 +86,7 @@ func (p *program) end(t testing.TB) (code int, lines []map[string]any) {
 	t.Helper()
 	select {
 	case <-p.done:
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("still there")
 	}
 	b, err := os.ReadFile(p.log)
