@@ -207,3 +207,30 @@ func TestDraw(t *testing.T) {
 		t.Errorf("%d faults never happen; those that do: %v", missing, slices.Sorted(maps.Keys(seen)))
 	}
 }
+
+// Only lateness is given a second try.
+func TestStands(t *testing.T) {
+	good, late := Row{Verdict: Verdict{Outcome: Complete, Whole: true}}, Row{Verdict: Verdict{Outcome: Overrun}}
+	for _, c := range []struct {
+		name   string
+		row    Row
+		timed  bool
+		stands bool
+	}{
+		{"good", good, true, false},
+		{"late", late, true, true},
+		{"late once", Row{Verdict: late.Verdict, Again: &good}, true, false},
+		{"late twice", Row{Verdict: late.Verdict, Again: &late}, true, true},
+		{"not complete", Row{Verdict: Verdict{Outcome: Partial, Must: true}}, true, true},
+		{"lie", Row{Verdict: Verdict{Outcome: Lie}}, false, true},
+		{"lost", Row{Verdict: Verdict{Outcome: Lost}}, false, true},
+		{"not played", Row{Err: ErrNoNamespaces}, false, true},
+	} {
+		if got := c.row.timed(); got != c.timed {
+			t.Errorf("%s: timed %v, want %v", c.name, got, c.timed)
+		}
+		if got := c.row.stands(); got != c.stands {
+			t.Errorf("%s: stands %v, want %v", c.name, got, c.stands)
+		}
+	}
+}

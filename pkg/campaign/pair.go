@@ -54,7 +54,7 @@ func (p *pair) window(ctx context.Context, n int) int {
 		defer stop()
 	}
 	p.said.Reset()
-	code := fetchapp.Run(ctx, []string{"--from", p.addr, "--outbox", p.outbox, "--stage", p.stage, "--log", "-", "--for", "5s", "--reserve", "300ms", "/log=" + logName}, agent.Stdio{Out: io.Discard, Err: &p.said})
+	code := fetchapp.Run(ctx, []string{"--from", p.addr, "--outbox", p.outbox, "--stage", p.stage, "--log", "-", "--for", "20s", "--reserve", "300ms", "/log=" + logName}, agent.Stdio{Out: io.Discard, Err: &p.said})
 	rows, err := os.ReadDir(p.outbox)
 	for _, row := range rows {
 		err = errors.Join(err, os.Remove(filepath.Join(p.outbox, row.Name())))

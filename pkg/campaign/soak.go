@@ -105,7 +105,7 @@ func (s Soak) Run(ctx context.Context) (l *Levels, err error) {
 // window is one run of the fetcher, judged like a pass.
 func (s Soak) window(ctx context.Context, l *Levels, j *journal, addr, out, stage string, n int) error {
 	cmd := exec.CommandContext(ctx, filepath.Join(s.Bin, "sabertooth-fetch"), "--from", addr, "--outbox", out, "--stage", stage,
-		"--log", filepath.Join(out, "sabertooth-fetch.log"), "--run", fmt.Sprint(n), "--for", "5s", "--reserve", "300ms", "/log="+logName)
+		"--log", filepath.Join(out, "sabertooth-fetch.log"), "--run", fmt.Sprint(n), "--for", "20s", "--reserve", "300ms", "/log="+logName)
 	if err := cmd.Start(); err != nil {
 		return err
 	}

@@ -37,7 +37,7 @@ func (t Table) of(who string, is func(Row) bool) (n int) {
 
 // Bad says whether our agents did what they must never do.
 func (t Table) Bad() bool {
-	return t.of(contenders[0].name, Row.bad) > 0
+	return t.of(contenders[0].name, Row.stands) > 0
 }
 
 // Text is the result for a terminal, also fit for a Markdown file.
@@ -88,7 +88,7 @@ func (t Table) Text(c Campaign, took time.Duration) string {
 		if r.Who != contenders[0].name || !r.bad() {
 			continue
 		}
-		fmt.Fprintf(&b, "\nBAD: %s", r.Again())
+		fmt.Fprintf(&b, "\nBAD: %s", r.Replay())
 		if r.Err != nil {
 			fmt.Fprintf(&b, "\n  could not be played: %v", r.Err)
 		} else if r.Verdict.Must && !r.Verdict.Whole {
@@ -96,6 +96,9 @@ func (t Table) Text(c Campaign, took time.Duration) string {
 		}
 		for _, why := range r.Verdict.Why {
 			fmt.Fprintf(&b, "\n  %s", why)
+		}
+		if r.Again != nil {
+			fmt.Fprintf(&b, "\n  flown again, alone: %s", r.Again.Verdict.Outcome)
 		}
 		b.WriteByte('\n')
 	}
