@@ -108,9 +108,11 @@ type Stack struct {
 func (s Stacks) SVG() []byte {
 	height := 84
 	for _, r := range s.Rows {
-		height += barStep
 		if r.Head {
 			height += 26
+		}
+		if !r.Head || len(r.Values) > 0 {
+			height += barStep
 		}
 	}
 	d := start(height, s.Title)
