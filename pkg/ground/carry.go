@@ -56,9 +56,16 @@ func (g *Ground) Carry(ctx context.Context, p *plan.Plan) error {
 	if p.Scheduled() {
 		return nil
 	}
-	defer context.AfterFunc(ctx, func() {
+	told := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(told)
 		g.tell(sat, "interrupted: waiting for the answer that is due, then taking back (once more to leave at once)")
-	})()
+	})
+	defer func() {
+		if !stop() {
+			<-told
+		}
+	}()
 	asked := []tasking.WindowRequest{request(p, p.Windows[0]), request(p, p.Windows[1])}
 	for i := range p.Windows {
 		w := &p.Windows[i]
