@@ -140,11 +140,17 @@ func TestJudgeOld(t *testing.T) {
 		"whole":  {func(j *journal) []byte { return j.gens[1].body }, Complete},
 		"cut":    {func(j *journal) []byte { return j.gens[1].body[:100] }, Lie},
 		"empty":  {func(j *journal) []byte { return []byte{} }, Nothing},
+		"to the brim": {func(j *journal) []byte { return j.gens[2].body }, Lie},
 		"splice": {func(j *journal) []byte { return slices.Concat(j.gens[0].body[:500], j.gens[1].body[500:]) }, Lie},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := right(t)
 			p.contender = contenders[1]
+			p.flown[0].Outbox = 4 * 4096
+			if err := p.journal.rotate(4*4096+100, 0); err != nil {
+				t.Fatal(err)
+			}
+			p.journal.gens[2].body = p.journal.gens[2].body[:4*4096]
 			p.flown[0].files = map[string][]byte{logName: c.body(p.journal)}
 			// The second generation began before the window.
 			p.flown[0].opened = time.Now().Add(time.Second)
