@@ -137,11 +137,11 @@ func TestJudgeOld(t *testing.T) {
 		body func(*journal) []byte
 		want string
 	}{
-		"whole":  {func(j *journal) []byte { return j.gens[1].body }, Complete},
-		"cut":    {func(j *journal) []byte { return j.gens[1].body[:100] }, Lie},
-		"empty":  {func(j *journal) []byte { return []byte{} }, Nothing},
+		"whole":       {func(j *journal) []byte { return j.gens[1].body }, Complete},
+		"cut":         {func(j *journal) []byte { return j.gens[1].body[:100] }, Lie},
+		"empty":       {func(j *journal) []byte { return []byte{} }, Nothing},
 		"to the brim": {func(j *journal) []byte { return j.gens[2].body }, Lie},
-		"splice": {func(j *journal) []byte { return slices.Concat(j.gens[0].body[:500], j.gens[1].body[500:]) }, Lie},
+		"splice":      {func(j *journal) []byte { return slices.Concat(j.gens[0].body[:500], j.gens[1].body[500:]) }, Lie},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := right(t)
