@@ -53,9 +53,15 @@ func Run(ctx context.Context, args []string, std agent.Stdio) int {
 	l := newLines(log, w)
 	s.Events = l.event
 
+	if _, err := os.Stat(s.Root + "/."); err != nil {
+		log.Error().Str("root", agent.Safe(s.Root)).Int("exit", agent.ExitFailure).
+			Msg("cannot enter the directory to share: " + agent.Safe(err.Error()) + "; give --root one that this user may enter")
+		return agent.ExitFailure
+	}
 	ln, err := sock.Listen(addr)
 	if err != nil {
-		log.Error().Str("listen", listen).Int("exit", agent.ExitFailure).Msg("cannot listen: " + err.Error())
+		log.Error().Str("listen", listen).Int("exit", agent.ExitFailure).
+			Msg("cannot listen: " + err.Error() + "; give --listen an address of this computer and a port that is free")
 		return agent.ExitFailure
 	}
 	log.Info().Str("listen", ln.Addr().String()).Str("root", s.Root).
