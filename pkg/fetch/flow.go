@@ -2,6 +2,7 @@ package fetch
 
 import (
 	"context"
+	"hash"
 	"io"
 )
 
@@ -42,8 +43,9 @@ type block struct {
 	err  error
 }
 
-// A flow reads the answers of one connection ahead of the disk and the hash,
-// in a goroutine of its own: receiving and hashing overlap.
+// A flow reads the answers of one connection ahead of the disk, and hashes
+// what has been placed, each in a goroutine of its own: receiving, writing and
+// hashing overlap.
 type flow struct {
 	s      *session
 	c      *conn
@@ -52,14 +54,46 @@ type flow struct {
 	more   chan struct{} // one for each request that was sent after the first
 	last   *answer
 	whole  bool // the last answer was read to its end
+	sums   chan portion
+	hashed chan struct{} // closed when the last portion is in its sum
+}
+
+// A portion is bytes on their way into a sum. done is closed when all that was
+// sent before is in.
+type portion struct {
+	sum  hash.Hash
+	b    []byte
+	buf  []byte
+	done chan struct{}
 }
 
 // flow begins with a, whose body has not been read. The caller must call done.
 func (s *session) flow(ctx context.Context, a *answer) *flow {
 	fl := &flow{s: s, c: a.c, blocks: make(chan block, ringBlocks), more: make(chan struct{}, 16), last: a}
 	fl.stop = context.AfterFunc(ctx, func() { a.c.Close() })
+	fl.sums, fl.hashed = make(chan portion, ringBlocks), make(chan struct{})
 	go fl.read(a)
+	go fl.hash()
 	return fl
+}
+
+func (fl *flow) hash() {
+	defer close(fl.hashed)
+	for p := range fl.sums {
+		if p.done != nil {
+			close(p.done)
+			continue
+		}
+		p.sum.Write(p.b)
+		fl.s.ring.free <- p.buf[:cap(p.buf)]
+	}
+}
+
+// settle waits until the sums have all that was sent to them.
+func (fl *flow) settle() {
+	done := make(chan struct{})
+	fl.sums <- portion{done: done}
+	<-done
 }
 
 // send asks for more on the same connection; at most 16 at a time.
@@ -125,12 +159,23 @@ func (fl *flow) recycle(b block) {
 	}
 }
 
+// add sends what is from the offset at on in b into sum, and then recycles b.
+func (fl *flow) add(sum hash.Hash, b block, at int64) {
+	if at >= int64(len(b.b)) {
+		fl.recycle(b)
+		return
+	}
+	fl.sums <- portion{sum: sum, b: b.b[at:], buf: b.b}
+}
+
 // done ends the flow. The connection is kept if nothing is left on it.
 func (fl *flow) done(pending int) {
 	if !fl.whole || pending > 0 {
 		fl.c.Close()
 	}
 	close(fl.more)
+	close(fl.sums)
+	<-fl.hashed
 	for b := range fl.blocks {
 		fl.recycle(b)
 	}

@@ -122,18 +122,21 @@ func (r *run) take(ctx context.Context, j *job, g *generation, a *answer, m *mes
 			}
 			m, queue = next, queue[1:]
 		case b.end:
+			fl.settle()
 			if err := r.ended(j, g, a, m); err != nil {
 				return err
 			}
 			between = true
 		default:
-			err := r.place(g, m, b.b)
-			fl.recycle(b)
+			at, n, err := r.place(g, m, b.b)
+			b.b = b.b[:n]
+			fl.add(m.sum, b, at)
 			if err != nil {
 				return err
 			}
 			if m.off >= m.end && m.end < m.to {
 				// More than was wanted: the length is what the first answer said.
+				fl.settle()
 				return r.ended(j, g, a, m)
 			}
 		}
@@ -143,43 +146,44 @@ func (r *run) take(ctx context.Context, j *job, g *generation, a *answer, m *mes
 	}
 }
 
-// place compares b with what is held, and appends or replaces the rest.
-func (r *run) place(g *generation, m *message, b []byte) error {
-	for len(b) > 0 && m.off < m.end {
-		n := min(int64(len(b)), m.end-m.off)
-		var err error
+// place compares b with what is held, and appends or replaces the rest. What
+// is placed of it ends at n; from the offset at on it belongs to the digest.
+func (r *run) place(g *generation, m *message, b []byte) (at, n int64, err error) {
+	size := min(int64(len(b)), m.end-m.off)
+	at = min(max(m.hashed-m.off, 0), size)
+	for n < size {
+		c := b[n:size]
 		switch held := g.held(); {
 		case m.off < g.id.Base:
-			n = min(n, g.id.Base-m.off)
+			c = c[:min(int64(len(c)), g.id.Base-m.off)]
 		case m.off < m.compare:
-			n = min(n, m.compare-m.off)
-			err = r.compare(g, b[:n], m.off-g.id.Base)
+			c = c[:min(int64(len(c)), m.compare-m.off)]
+			err = r.compare(g, c, m.off-g.id.Base)
 		case m.off < held:
-			n = min(n, held-m.off)
-			err = g.part.Rewrite(b[:n], m.off-g.id.Base)
+			c = c[:min(int64(len(c)), held-m.off)]
+			err = g.part.Rewrite(c, m.off-g.id.Base)
 		default:
-			err = g.part.Append(b[:n])
+			err = g.part.Append(c)
 		}
 		if err != nil {
-			return err
+			return min(at, n), n, err
 		}
-		if skip := m.hashed - m.off; skip < n {
-			m.sum.Write(b[max(skip, 0):n])
-			m.hashed = m.off + n
+		n += int64(len(c))
+		m.off += int64(len(c))
+		if m.off > m.hashed {
+			m.hashed = m.off
 			if m.p != nil {
 				m.p.got = m.hashed - m.p.start
 			}
 		}
-		b = b[n:]
-		m.off += n
 		if m.p == nil && !m.quiet && m.off == m.compare && m.compare > g.proven() {
 			// The held bytes ran into the new ones without a seam.
 			if err := g.prove(); err != nil {
-				return err
+				return at, n, err
 			}
 		}
 	}
-	return nil
+	return at, n, nil
 }
 
 func (r *run) compare(g *generation, b []byte, off int64) error {
