@@ -62,6 +62,14 @@ demo: all uplink peers
 bench campaign: all uplink peers
 	$(BIN)/$@ $(ARGS)
 
+# Windows back to back, for an hour.
+soak: all uplink peers
+	$(BIN)/campaign --soak 1h $(ARGS)
+
+# All three, short; fails on a lie, an overrun, a loss, a leak or a wrong file.
+check-evidence: all uplink peers
+	scripts/campaign short
+
 fuzz:
 	scripts/fuzz
 
@@ -72,4 +80,4 @@ deploy: $(BIN)/ground uplink
 clean:
 	rm -rf $(BIN)
 
-.PHONY: all payload uplink update test peers size demo bench campaign fuzz deploy clean FORCE
+.PHONY: all payload uplink update test peers size demo bench campaign soak check-evidence fuzz deploy clean FORCE
