@@ -116,27 +116,28 @@ func TestAgainstCurl(t *testing.T) {
 		}
 		return to
 	}
-	c := exec.Command(build("payload-ipc/cmd/sdr-serve", dir+"/sdr-serve"), "--listen", b.addr(), "--root", dir+"/root", "--log", "-", "--for", "5m")
+	// Both cores for what is measured, where the machine lets us have them:
+	// the figure is about two hashes and two cores, not about other work.
+	var first []string
+	if exec.Command("chrt", "-f", "10", "true").Run() == nil {
+		first = []string{"chrt", "-f", "10"}
+	}
+	command := func(args ...string) *exec.Cmd {
+		args = append(slices.Clone(first), args...)
+		return exec.Command(args[0], args[1:]...)
+	}
+	c := command(build("payload-ipc/cmd/sdr-serve", dir+"/sdr-serve"), "--listen", b.addr(), "--root", dir+"/root", "--log", "-", "--for", "5m")
 	start(t, c)
 	waitFor(t, b.addr())
 	ours := build(".", dir+"/sabertooth-fetch")
-	best := func(f func()) time.Duration {
-		least := time.Hour
-		for range 5 {
-			begin := time.Now()
-			f()
-			least = min(least, time.Since(begin))
-		}
-		return least
-	}
-	theirs := best(func() {
-		if err := exec.Command(curl, "-s", "-o", dir+"/curl", "http://"+b.addr()+"/f").Run(); err != nil {
+	theirCopy := func() {
+		if err := command(curl, "-s", "-o", dir+"/curl", "http://"+b.addr()+"/f").Run(); err != nil {
 			t.Fatal(err)
 		}
-	})
+	}
 	var peak int64 // KiB
-	mine := best(func() {
-		c := exec.Command(ours, b.args("--from", b.addr(), "--max-bytes", "1GB", "/f")...)
+	ourCopy := func() {
+		c := command(append([]string{ours}, b.args("--from", b.addr(), "--max-bytes", "1GB", "/f")...)...)
 		var ended atomic.Bool
 		if err := c.Start(); err != nil {
 			t.Fatal(err)
@@ -154,7 +155,17 @@ func TestAgainstCurl(t *testing.T) {
 		if <-done; err != nil {
 			t.Fatal(err)
 		}
-	})
+	}
+	// The best of several, in turns: what else the machine does is not ours.
+	theirs, mine := time.Hour, time.Hour
+	took := func(f func()) time.Duration {
+		begin := time.Now()
+		f()
+		return time.Since(begin)
+	}
+	for range 10 {
+		theirs, mine = min(theirs, took(theirCopy)), min(mine, took(ourCopy))
+	}
 	t.Logf("256 MiB: curl %v, sabertooth-fetch %v, %.2f times, %d KiB of memory", theirs, mine, mine.Seconds()/theirs.Seconds(), peak)
 	if peak > 32<<10 {
 		t.Errorf("took %d KiB of memory, want less than 32 MB", peak)
