@@ -198,6 +198,9 @@ func (c *Cable) down(client, server *net.TCPConn) error {
 				return err
 			}
 			if cut {
+				// What the client's kernel holds unread dies with the reset. That
+				// is its scheduler's luck, and not what a fetcher is judged by.
+				time.Sleep(20 * time.Millisecond)
 				return errCut
 			}
 		}
