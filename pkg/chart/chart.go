@@ -33,7 +33,7 @@ type Bar struct {
 
 const (
 	width   = 760
-	left    = 190 // where bars begin
+	left    = 215 // where bars begin
 	right   = 130 // kept for the figures
 	barStep = 19
 	ink     = "#24292f"
