@@ -119,7 +119,11 @@ func TestKill(t *testing.T) {
 	src := text(killFile)
 	proven, published, delivered, worst := int64(0), false, 0, int64(0)
 	for k := range kills + 1 {
-		cmd := exec.Command(os.Args[0])
+		argv := []string{os.Args[0]}
+		if emulator := os.Getenv("EMULATOR"); emulator != "" { // this is a program for another processor
+			argv = []string{emulator, os.Args[0]}
+		}
+		cmd := exec.Command(argv[0], argv[1:]...)
 		cmd.Env = append(os.Environ(), "OUTBOX_TEST_CHILD="+dir)
 		out, err := cmd.StdoutPipe()
 		check(t, err)

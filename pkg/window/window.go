@@ -202,4 +202,4 @@ func (w *Window) Set() bool { return isSet(w.spec.Wall()) }
 
 // isSet: a clock that counts from 1970, from 2000 or from a firmware's build
 // has not been set. The oldest of these agents was built later than this.
-func isSet(t time.Time) bool { return t.Year() >= 2025 }
+func isSet(t time.Time) bool { return t.UTC().Year() >= 2025 } // UTC: no time zone file is read
