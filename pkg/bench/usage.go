@@ -19,6 +19,7 @@ type usage struct {
 	peak map[int]int64    // by process, bytes
 	stop chan struct{}
 	done chan struct{}
+	once sync.Once
 }
 
 // watch looks every 5 ms, for the sake of servers that fork for each
@@ -42,8 +43,9 @@ func watch(pid int) *usage {
 	return u
 }
 
+// end stops looking. It may be called again.
 func (u *usage) end() {
-	close(u.stop)
+	u.once.Do(func() { close(u.stop) })
 	<-u.done
 }
 
