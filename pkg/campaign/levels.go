@@ -32,10 +32,9 @@ func newLevels() *Levels {
 	return &Levels{all: []*level{
 		{name: "server: descriptors", room: 0},
 		{name: "server: memory (VmRSS)", unit: "MB", room: 4},
-		{name: "server: threads", room: 1},
+		{name: "server: threads", room: 3},
 		{name: "fetcher: peak memory (ru_maxrss)", unit: "MB", room: 4},
 		{name: "stage and outbox: bytes on disk", unit: "KB", room: 64},
-		{name: "fetcher: descriptors in the middle of its work", room: 2},
 		{name: "payloads' directories: files", room: 2},
 		{name: "both agents inside this program: goroutines", room: 2},
 		{name: "both agents inside this program: descriptors", room: 2},

@@ -113,9 +113,6 @@ func (s Soak) window(ctx context.Context, l *Levels, j *journal, addr, out, stag
 	if dies {
 		time.Sleep(rand.N(30 * time.Millisecond))
 		cmd.Process.Kill()
-	} else {
-		time.Sleep(5 * time.Millisecond)
-		l.add("fetcher: descriptors", count(fmt.Sprintf("/proc/%d/fd", cmd.Process.Pid)))
 	}
 	err := cmd.Wait()
 	if u, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok && !dies {
