@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"math/rand/v2"
 	"os"
 	"strconv"
@@ -109,5 +110,38 @@ func TestSignal(t *testing.T) {
 		if d := time.Since(begin); c.ProcessState.ExitCode() != 4 || d > time.Second || len(b.look().receipts) != 1 {
 			t.Errorf("%v: exit %d after %v", sig, c.ProcessState.ExitCode(), d)
 		}
+	}
+}
+
+// A log that takes nothing more, as on a disk that hangs, does not keep the
+// program beyond its window, and the receipt is there. Here it is a pipe that
+// nobody reads.
+func TestGoneThoughTheLogHangs(t *testing.T) {
+	dir := memory(t)
+	b := newBox(t, dir)
+	pipe := dir + "/pipe"
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	full, err := os.OpenFile(pipe, os.O_RDWR|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer full.Close()
+	const length = 2 * time.Second
+	begin := time.Now()
+	c := b.command("--from", b.addr(), "--for", length.String(), "--reserve", "300ms", "--log", pipe)
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(300 * time.Millisecond)
+	full.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
+	if _, err := full.Write(make([]byte, 4<<20)); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatalf("the pipe is not full: %v", err)
+	}
+	gone := time.AfterFunc(time.Minute, func() { c.Process.Kill() })
+	c.Wait()
+	if !gone.Stop() || len(b.look().receipts) != 1 {
+		t.Errorf("exit %d after %v, %d receipts", c.ProcessState.ExitCode(), time.Since(begin), len(b.look().receipts))
 	}
 }

@@ -154,7 +154,7 @@ func TestLog(t *testing.T) {
 	w, log := c.Start(t.Context(), Stdio{&errs, &errs})
 	log.Info().Str("path", "/x\n\x1b[31m").Msg("one")
 	log.Debug().Msg("hidden")
-	log.Close()
+	log.Close(time.Second)
 	w.Close()
 	b, err := os.ReadFile(path)
 	if err != nil {
@@ -190,7 +190,7 @@ func TestLogThatCannotBeWritten(t *testing.T) {
 		w, log := c.Start(t.Context(), Stdio{&errs, &errs})
 		log.Info().Msg("one")
 		log.Info().Msg("two")
-		log.Close()
+		log.Close(time.Second)
 		w.Close()
 		if n := strings.Count(errs.String(), "cannot be written"); n != 1 || strings.Count(errs.String(), "\n") != 3 {
 			t.Errorf("%s: got %q", path, errs.String())

@@ -68,7 +68,7 @@ func (c *Command) Parse(args []string, std Stdio, check func() error) (code int,
 	// The only place where the operator can see it.
 	log := openLog(c.logPath, "error", io.Discard, window.Spec{}.Open())
 	log.Error().Int("exit", ExitUsage).Msg(err.Error())
-	log.Close()
+	log.Close(time.Second)
 	return ExitUsage, true
 }
 

@@ -30,8 +30,9 @@ type Log struct {
 	done chan struct{}
 
 	mu     sync.Mutex
-	file   *os.File // nil for none, or after it failed
-	dirty  bool     // written to since the last sync
+	file   *os.File      // nil for none, or after it failed
+	dirty  bool          // written to since the last sync
+	took   time.Duration // the last sync
 	failed bool
 }
 
@@ -126,15 +127,23 @@ func (l *Log) sync() {
 	l.dirty = false
 	l.mu.Unlock()
 	if dirty {
+		start := time.Now()
 		f.Sync()
+		l.mu.Lock()
+		l.took = time.Since(start)
+		l.mu.Unlock()
 	}
 }
 
-// Close syncs and closes the file.
-func (l *Log) Close() {
+// Close syncs and closes the file. It leaves the sync to the kernel if the
+// last one took longer than there is time: no process ends before the sync
+// that it has asked for.
+func (l *Log) Close(limit time.Duration) {
 	close(l.stop)
 	<-l.done
-	l.sync()
+	if l.took <= limit {
+		l.sync()
+	}
 	if l.file != nil {
 		debug.SetCrashOutput(nil, debug.CrashOptions{})
 		l.file.Close()

@@ -67,41 +67,37 @@ func Run(ctx context.Context, args []string, std agent.Stdio) int {
 	log.Info().Str("from", from).Int("paths", len(f.Paths)).Str("run", agent.Safe(f.RunID)).
 		Str("version", agent.Version).Str("commit", agent.Commit).Bool("clock_set", w.Set()).Msg("fetching")
 	r := f.Run(ctx)
-	l.clear()
-	e := log.Info()
-	if r.Exit == fetch.Local {
-		e = log.Error()
-	} else if r.Exit != fetch.Complete {
-		e = log.Warn()
-	}
-	e.Int("files", r.Files).Int("parts", r.Parts).Int("failed", r.Failed).Int64("bytes", r.Bytes).
-		Int64("received", r.Received).Int64("attempts", r.Attempts).
-		Str("reason", agent.Safe(r.Reason)).Int("exit", r.Exit).Msg("done")
 	last := time.Second
 	if ctx.Err() == nil && w.Ends() {
 		last = max(w.Left()-closing, 0)
 	}
-	closeLog(log, last)
+	told := make(chan struct{})
+	go func() {
+		defer close(told)
+		l.clear()
+		e := log.Info()
+		if r.Exit == fetch.Local {
+			e = log.Error()
+		} else if r.Exit != fetch.Complete {
+			e = log.Warn()
+		}
+		e.Int("files", r.Files).Int("parts", r.Parts).Int("failed", r.Failed).Int64("bytes", r.Bytes).
+			Int64("received", r.Received).Int64("attempts", r.Attempts).
+			Str("reason", agent.Safe(r.Reason)).Int("exit", r.Exit).Msg("done")
+		log.Close(last)
+	}()
+	// A disk that holds up the log does not keep the program beyond its window.
+	t := time.NewTimer(last)
+	defer t.Stop()
+	select {
+	case <-told:
+	case <-t.C:
+	}
 	return r.Exit
 }
 
 // closing is what the end of the process takes.
 const closing = 10 * time.Millisecond
-
-// closeLog syncs the log, unless the disk takes longer than there is time.
-func closeLog(log *agent.Log, limit time.Duration) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		log.Close()
-	}()
-	t := time.NewTimer(limit)
-	defer t.Stop()
-	select {
-	case <-done:
-	case <-t.C:
-	}
-}
 
 func candidates(s string) (list []netip.AddrPort, err error) {
 	for _, v := range strings.Split(s, ",") {

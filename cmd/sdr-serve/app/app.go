@@ -48,10 +48,38 @@ func Run(ctx context.Context, args []string, std agent.Stdio) int {
 	}
 
 	w, log := c.Start(ctx, std)
-	defer log.Close()
 	defer w.Close()
 	s.Window = w
-	l := newLines(log, w)
+	exit := make(chan int, 1)
+	go func() {
+		code := work(ctx, s, addr, log)
+		log.Close(closing)
+		exit <- code
+	}()
+	end, cancel := w.Context(ctx, 0)
+	defer cancel()
+	select {
+	case code = <-exit:
+		return code
+	case <-end.Done():
+	}
+	// Nor may a disk that holds up the log keep the program beyond its window.
+	t := time.NewTimer(2 * closing)
+	defer t.Stop()
+	select {
+	case code = <-exit:
+		return code
+	case <-t.C:
+		return agent.ExitOK
+	}
+}
+
+// closing is how long a last sync of the log may be expected to take.
+const closing = 60 * time.Millisecond
+
+// work serves until the window is over.
+func work(ctx context.Context, s serve.Server, addr netip.AddrPort, log *agent.Log) int {
+	l := newLines(log, s.Window)
 	s.Events = l.event
 
 	if _, err := os.Stat(s.Root + "/."); err != nil {
@@ -65,16 +93,16 @@ func Run(ctx context.Context, args []string, std agent.Stdio) int {
 
 	ln, err := sock.Listen(addr)
 	if err != nil {
-		log.Error().Str("listen", listen).Int("exit", agent.ExitFailure).
+		log.Error().Str("listen", addr.String()).Int("exit", agent.ExitFailure).
 			Msg("cannot listen: " + err.Error() + "; give --listen an address of this computer and a port that is free")
 		return agent.ExitFailure
 	}
 	log.Info().Str("listen", ln.Addr().String()).Str("root", s.Root).
 		Str("version", agent.Version).Str("commit", agent.Commit).
-		Bool("clock_set", w.Set()).Msg("serving")
+		Bool("clock_set", s.Window.Set()).Msg("serving")
 	sum, err := s.Serve(ctx, ln)
 	e := log.Info()
-	code = agent.ExitOK
+	code := agent.ExitOK
 	if err != nil {
 		code = agent.ExitFailure
 		e = log.Error().Str("error", err.Error())

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"errors"
 	"flag"
 	"io"
 	"net"
@@ -71,6 +72,38 @@ func TestGoneAfterTheEnd(t *testing.T) {
 		}
 	}
 	t.Logf("%d runs, gone at most %v after the end", *endRuns, worst)
+}
+
+// A log that takes nothing more, as on a disk that hangs, does not keep the
+// program beyond its window. Here it is a pipe that nobody reads.
+func TestGoneThoughTheLogHangs(t *testing.T) {
+	pipe := t.TempDir() + "/log"
+	must(t, syscall.Mkfifo(pipe, 0o600))
+	full, err := os.OpenFile(pipe, os.O_RDWR|syscall.O_NONBLOCK, 0)
+	must(t, err)
+	defer full.Close()
+	began := time.Now()
+	const length = 2 * time.Second
+	p := launch(t, t.TempDir(), "--for", length.String(), "--drain", "300ms", "--log", pipe)
+	full.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
+	if _, err := full.Write(make([]byte, 4<<20)); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatalf("the pipe is not full: %v", err)
+	}
+	nc, err := net.Dial("tcp", p.addr)
+	must(t, err)
+	defer nc.Close()
+	io.WriteString(nc, "GET /no HTTP/1.1\r\nHost: a\r\n\r\n")
+	select {
+	case <-p.done:
+	case <-time.After(time.Minute):
+		t.Fatal("still there")
+	}
+	if code := p.cmd.ProcessState.ExitCode(); code != 0 {
+		t.Errorf("exit %d", code)
+	}
+	if late := p.gone.Sub(began) - length; late > *endLimit {
+		t.Errorf("gone %v after the end", late)
+	}
 }
 
 // A signal is the end of the window, at once.
