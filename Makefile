@@ -42,7 +42,8 @@ $(BIN)/overlay.json: FORCE
 $(UPLINK): $(BIN)/uplink/%: $(BIN)/linux-$(FLIGHT_ARCH)/% scripts/pack scripts/unpack.sh $(wildcard pkg/pack/*.go) | $(BIN)/pack
 	PACK=$(BIN)/pack scripts/pack $< $@
 
-test: peers
+test:
+	scripts/peers built
 	scripts/test
 
 peers:
