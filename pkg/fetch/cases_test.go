@@ -399,6 +399,14 @@ func TestCases(t *testing.T) {
 				}
 			}
 		}, want: want{files: done(fileA), conns: [2]int{1, 1}}},
+		{name: "redirect to a query", setup: func(p *peer, f *Fetcher) { // RFC 3986 section 5.2.2
+			f.Paths = []Path{{"/0", "f"}}
+			p.script = func(n int, q *http.Request, a *reply) {
+				if to := map[string]string{"/0?": "?x=1", "/0?x=1": "f#top"}[q.URL.Path+"?"+q.URL.RawQuery]; to != "" {
+					*a = *p.frame(&reply{status: 302, cut: -1, pauseAt: -1, head: []string{"Location: " + to}})
+				}
+			}
+		}, want: want{files: done(fileA), conns: [2]int{1, 1}}},
 		{name: "redirects without end", setup: func(p *peer, f *Fetcher) {
 			p.script = func(n int, q *http.Request, a *reply) {
 				*a = *p.frame(&reply{status: 302, cut: -1, pauseAt: -1, head: []string{fmt.Sprintf("Location: /%d", n)}})

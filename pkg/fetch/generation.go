@@ -28,6 +28,7 @@ type generation struct {
 	weak   bool // some of it came without a digest
 	whole  bool // head and tail were read again after the last byte, and equal
 	closed bool // the connection ended where the length was unknown
+	marked bool // the end was marked, though no length was told (chunked)
 	fixed  bool // nothing but a whole answer makes sense of it
 
 	noRanges bool     // the peer answers every range with everything
@@ -82,11 +83,11 @@ func (g *generation) verified() outbox.Verified {
 	switch {
 	case g.loose:
 		return outbox.VerifiedNone
-	case !g.weak:
+	case !g.weak && g.proven() > g.id.Base:
 		return outbox.VerifiedDigest
 	case g.whole, !g.id.Complete && g.proven() > g.id.Base:
 		return outbox.VerifiedOverlap
-	case g.told >= 0:
+	case g.told >= 0, g.marked:
 		return outbox.VerifiedLength
 	}
 	return outbox.VerifiedNone

@@ -106,13 +106,17 @@ func (a *answer) moved(from, host string) (string, error) {
 		if !http1.EqualFold(rest[:i], host) {
 			return "", away("to another host")
 		}
-		v = rest[i:]
+		if v = rest[i:]; v == "" || v[0] == '?' {
+			v = "/" + v
+		}
 	}
-	if v == "" || v[0] == '?' {
-		v = "/" + v
-	}
-	if v[0] != '/' { // relative (RFC 3986 section 5.2.3)
-		path, _, _ := strings.Cut(from, "?")
+	path, _, _ := strings.Cut(from, "?")
+	switch { // relative (RFC 3986 section 5.2.2)
+	case v == "":
+		v = from
+	case v[0] == '?':
+		v = path + v
+	case v[0] != '/':
 		v = path[:strings.LastIndexByte(path, '/')+1] + v
 	}
 	for i := 0; i < len(v); i++ {

@@ -68,7 +68,11 @@ func (r *run) reason(j *job, rec *outbox.Receipt, cut bool) string {
 		case outbox.VerifiedOverlap:
 			say(", without digests from the server; head and tail read twice were equal")
 		case outbox.VerifiedLength:
-			say(", as many as the server told; nothing else could be checked")
+			if rec.Total < 0 {
+				say(", to the end that the server marked; nothing else could be checked")
+			} else {
+				say(", as many as the server told; nothing else could be checked")
+			}
 		default:
 			say("; the server told no length, so the end may be a cut")
 		}

@@ -221,7 +221,7 @@ func (r *run) ended(j *job, g *generation, a *answer, m *message) error {
 	if m.to == unlimited {
 		g.closed = !a.body.ProvenEnd()
 		if !g.closed {
-			g.id.Total = g.held()
+			g.id.Total, g.marked = g.held(), true
 		}
 	}
 	if m.has && (m.off >= m.to || m.to == unlimited) {
