@@ -1,0 +1,278 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"payload-ipc/pkg/mockfm"
+)
+
+// A screen is what a person sees who runs one command on a terminal of 130
+// columns: lines, after every movement of the cursor.
+type screen struct {
+	mu  sync.Mutex
+	raw []byte
+}
+
+func (s *screen) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.raw = append(s.raw, b...)
+	return len(b), nil
+}
+
+var control = regexp.MustCompile(`^\x1b\[(\d*)([A-Za-z])`)
+
+// lines plays what was written. A control sequence that it does not know ends the
+// test: it would be one that nobody looked at.
+func (s *screen) lines(t *testing.T) []string {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	rows, row := []string{""}, 0
+	for b := s.raw; len(b) > 0; {
+		if m := control.FindSubmatch(b); m != nil {
+			n, _ := strconv.Atoi(string(m[1]))
+			switch string(m[2]) {
+			case "A":
+				if row -= n; row < 0 {
+					t.Fatalf("the cursor leaves the screen at %q", b[:min(len(b), 80)])
+				}
+			case "J": // from here to the end
+				rows = append(rows[:row], "")
+			default:
+				t.Fatalf("unknown control sequence %q", m[0])
+			}
+			b = b[len(m[0]):]
+			continue
+		}
+		switch b[0] {
+		case '\r': // comes before each \n
+		case '\n':
+			if row++; row == len(rows) {
+				rows = append(rows, "")
+			}
+		case '\x1b', '\b', '\t', 0:
+			t.Fatalf("byte %q before %q", b[0], b[:min(len(b), 80)])
+		default:
+			rows[row] += string(b[:1])
+		}
+		b = b[1:]
+	}
+	return rows
+}
+
+// onTerminal starts ground on a new terminal. typed is what the user types;
+// wait returns its exit code.
+func onTerminal(t *testing.T, env []string, typed string, args ...string) (s *screen, wait func() int) {
+	t.Helper()
+	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Skip("no terminals here: ", err)
+	}
+	t.Cleanup(func() { master.Close() })
+	n, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)
+	if err == nil {
+		err = unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0)
+	}
+	if err == nil {
+		err = unix.IoctlSetWinsize(int(master.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 50, Col: 130})
+	}
+	if err != nil {
+		t.Skip("no terminals here: ", err)
+	}
+	tty, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Skip("no terminals here: ", err)
+	}
+	defer tty.Close()
+	cmd := exec.Command("ground", args...)
+	cmd.Env = env
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = tty, tty, tty
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true, Pdeathsig: syscall.SIGKILL}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := master.WriteString(typed); err != nil {
+		t.Fatal(err)
+	}
+	s = &screen{}
+	drawn := make(chan struct{})
+	go func() {
+		defer close(drawn)
+		buf := make([]byte, 4096)
+		for {
+			n, err := master.Read(buf)
+			s.Write(buf[:n])
+			if err != nil {
+				return // EIO once the last user of the terminal is gone
+			}
+		}
+	}()
+	return s, func() int {
+		timer := time.AfterFunc(30*time.Second, func() { cmd.Process.Kill() })
+		defer timer.Stop()
+		cmd.Wait()
+		<-drawn
+		return cmd.ProcessState.ExitCode()
+	}
+}
+
+// until waits for a screen with a line that has all words.
+func (s *screen) until(t *testing.T, words ...string) {
+	t.Helper()
+	for range 200 {
+		if slices.ContainsFunc(s.lines(t), func(l string) bool { return has(l, words...) }) {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	t.Fatalf("no line with %q on the screen:\n%s", words, strings.Join(s.lines(t), "\n"))
+}
+
+func has(line string, words ...string) bool {
+	return !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(line, w) })
+}
+
+// once wants exactly one line with all words.
+func (s *screen) once(t *testing.T, words ...string) {
+	t.Helper()
+	n := 0
+	for _, l := range s.lines(t) {
+		if has(l, words...) {
+			n++
+		}
+	}
+	if n != 1 {
+		t.Errorf("%d lines with %q on the screen, want one", n, words)
+	}
+}
+
+// desk is a satellite whose time the test moves, and the settings for it.
+func desk(t *testing.T) (*mockfm.Mock, []string) {
+	t.Helper()
+	m := mockfm.New(mockfm.Config{Token: token, State: t.TempDir(), Sandbox: "plain"})
+	if err := m.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { m.Close() })
+	return m, append(os.Environ(), "SPIRE_API="+m.URL(), "SPIRE_AUTH_TOKEN="+token, "TERM=xterm")
+}
+
+// On a terminal deploy asks, draws a bar for each upload below what it says,
+// and status --watch draws one for each upload and window, in place.
+func TestTerminal(t *testing.T) {
+	t.Parallel()
+	m, env := desk(t)
+	programs := artifacts(t)
+	s, wait := onTerminal(t, env, "n\n", "deploy", "--artifacts", programs, "-", "FM1")
+	if code := wait(); code != 1 || len(m.Calls()) == 0 {
+		t.Errorf("refused by the user: got exit %d, want 1", code)
+	}
+	s.once(t, "Go ahead on 1 satellite(s)? [y/N]")
+	s.once(t, "nothing was done")
+	for _, c := range m.Calls() {
+		if c.Method != "GET" {
+			t.Errorf("%s %s after the user said no", c.Method, c.Name)
+		}
+	}
+
+	s, wait = onTerminal(t, env, "y\n", "deploy", "--artifacts", programs, "-", "FM1")
+	if code := wait(); code != 0 {
+		t.Errorf("deploy: got exit %d", code)
+	}
+	for _, words := range [][]string{
+		{"Go ahead on 1 satellite(s)? [y/N]"},
+		{"FM1: sent sdr-serve, upload"}, {"FM1: sent sabertooth-fetch, upload"},
+		{"FM1: scheduled PAYLOAD_SDR"}, {"FM1: scheduled PAYLOAD_SABERTOOTH"},
+		{"FM1 sdr-serve", "[======================================]", "bytes"},
+		{"FM1 sabertooth-fetch", "[======================================]", "bytes"},
+		{"Both windows on FM1 are scheduled"},
+	} {
+		s.once(t, words...)
+	}
+	if t.Failed() {
+		t.Log(strings.Join(s.lines(t), "\n"))
+	}
+
+	s, wait = onTerminal(t, env, "", "status", "--watch", "--every", "100ms", "--artifacts", programs, "-", "FM1")
+	s.until(t, "FM1 /persist/bin/sdr-serve-", "[----------------------------]", "PENDING expected by")
+	s.until(t, "FM1 PAYLOAD_SABERTOOTH", "[----------------------------]", "PENDING_SYNC in ")
+	m.Skip(60 * 24 * time.Hour)
+	if code := wait(); code != 0 {
+		t.Errorf("status --watch: got exit %d", code)
+	}
+	for _, words := range [][]string{
+		{"FM1 /persist/bin/sdr-serve-", "[============================]", "UPLOADED"},
+		{"FM1 /persist/bin/sabertooth-fetch-", "[============================]", "UPLOADED"},
+		{"FM1 PAYLOAD_SDR", "[============================]", "over"},
+		{"FM1 PAYLOAD_SABERTOOTH", "[============================]", "over"},
+	} {
+		s.once(t, words...)
+	}
+	var left []string
+	for _, l := range s.lines(t) {
+		if strings.TrimSpace(l) != "" {
+			left = append(left, l)
+		}
+	}
+	if len(left) != 4 {
+		t.Errorf("status --watch leaves %d lines on the screen, want the 4 bars:\n%s", len(left), strings.Join(left, "\n"))
+	}
+}
+
+// In a pipe the same commands print lines, and nothing moves a cursor.
+func TestPipe(t *testing.T) {
+	t.Parallel()
+	m, env := desk(t)
+	programs := artifacts(t)
+	watched := make(chan struct{})
+	for _, args := range [][]string{
+		{"deploy", "--artifacts", programs, "-", "FM1"},
+		{"status", "--watch", "--every", "100ms", "--artifacts", programs, "-", "FM1"},
+	} {
+		var out bytes.Buffer
+		cmd := exec.Command("ground", args...)
+		cmd.Env, cmd.Stdout, cmd.Stderr = env, &out, &out
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		if args[0] == "status" {
+			go func() {
+				defer close(watched)
+				time.Sleep(time.Second)
+				m.Skip(60 * 24 * time.Hour)
+			}()
+		}
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("%s: %v\n%s", args[0], err, &out)
+		}
+		for i, c := range out.Bytes() {
+			if c < ' ' && c != '\n' {
+				t.Fatalf("%s: byte %d is %q", args[0], i, c)
+			}
+		}
+		want := []string{"sending sdr-serve", "sent sdr-serve", "Both windows on FM1 are scheduled"}
+		if args[0] == "status" {
+			want = []string{" PENDING expected by", " UPLOADED", "PENDING_SYNC waits", " over"}
+		}
+		for _, w := range want {
+			if !strings.Contains(out.String(), w) {
+				t.Errorf("%s lacks %q:\n%s", args[0], w, &out)
+			}
+		}
+	}
+	<-watched
+}
