@@ -158,6 +158,65 @@ done >/outbox/$1`)
 	}
 }
 
+// A payload without power sends no farewell: who talks to it when its window
+// ends hears silence, not an end of the stream.
+func TestNoFarewell(t *testing.T) {
+	t.Parallel()
+	m := withNamespaces(t, Config{Shortest: 5 * time.Second})
+	server := install(t, m, "SDR", "server", "while :; do echo tick; busybox sleep 0.2; done | busybox nc -l -p 10101\n")
+	client := install(t, m, "SABERTOOTH", "client", `
+busybox sleep 60 | (
+	busybox nc 10.2.1.8 10101 >/outbox/ticks
+	echo $? >/outbox/end
+)`)
+	at := tomorrow(m)
+	run(t, m, "SDR", at, 10, server)
+	run(t, m, "SABERTOOTH", at.Add(4*time.Second), 12, client)
+	settle(t, m)
+	files := bucketOf(t, m)
+	if n := strings.Count(files["ticks"], "tick\n"); n < 5 {
+		t.Errorf("windows overlap by 6 s, got %d ticks", n)
+	}
+	if code, ended := files["end"]; ended {
+		t.Errorf("the connection ended, exit %q, want silence", code)
+	}
+}
+
+// An upload is in the payload's file system from the first window of its
+// payload that opens once it is aboard, whatever the schedule hoped for.
+func TestDelivery(t *testing.T) {
+	t.Parallel()
+	m := desk(t, Config{Shortest: 3 * time.Second})
+	aboard := m.Now().Add(18 * time.Hour).Truncate(time.Second) // the third contact: 31,250 bytes in each
+	prog := install(t, m, "SDR", "late", "echo here >outbox/late; exit\n"+strings.Repeat("#", 70_000))
+	windows := []struct {
+		what    string
+		payload string
+		start   time.Duration // from when it is aboard
+		jump    time.Duration // to there
+		want    string
+		id      string
+	}{
+		{what: "before", payload: "SDR", start: -time.Hour, jump: -time.Hour, want: "no such file"},
+		{what: "open when it arrives", payload: "SDR", start: -time.Second, jump: 500 * time.Millisecond, want: "no such file"},
+		{what: "of another payload", payload: "SABERTOOTH", start: 30 * time.Minute, jump: 30 * time.Minute, want: "no such file"},
+		{what: "after", payload: "SDR", start: time.Hour, jump: time.Hour, want: "exit status 0"},
+	}
+	for i, w := range windows {
+		windows[i].id = run(t, m, w.payload, aboard.Add(w.start), 4, prog)
+	}
+	for _, w := range windows {
+		m.Skip(aboard.Add(w.jump).Sub(m.Now()))
+		got := ""
+		for deadline := time.Now().Add(20 * time.Second); got == "" && time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+			got = outcomeOf(t, m, w.id)
+		}
+		if !strings.Contains(got, w.want) {
+			t.Errorf("window %s: got outcome %q, want %q", w.what, got, w.want)
+		}
+	}
+}
+
 // Without namespaces a rehearsal still works, for programs that can be told
 // where their files are, and processes still end.
 func TestPlain(t *testing.T) {
