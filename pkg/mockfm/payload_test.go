@@ -186,8 +186,11 @@ busybox sleep 60 | (
 // payload that opens once it is aboard, whatever the schedule hoped for.
 func TestDelivery(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("windows take their time")
+	}
 	m := desk(t, Config{Shortest: 3 * time.Second})
-	aboard := m.Now().Add(18 * time.Hour).Truncate(time.Second) // the third contact: 31,250 bytes in each
+	aboard := m.epoch.Add(18 * time.Hour) // the third contact: 31,250 bytes in each
 	prog := install(t, m, "SDR", "late", "echo here >outbox/late; exit\n"+strings.Repeat("#", 70_000))
 	windows := []struct {
 		what    string
