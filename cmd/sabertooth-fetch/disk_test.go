@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -101,6 +102,52 @@ func TestInjected(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestSyncPace: on a disk, the bytes of the part are synced no more often than
+// every 500 ms (design section 5), however small the pieces, and once more to
+// publish them.
+func TestSyncPace(t *testing.T) {
+	strace := peer(t, "strace")
+	dir := t.TempDir()
+	os.Mkdir(dir+"/root", 0o755)
+	data := lines(0, 16<<20)
+	os.WriteFile(dir+"/root/f", []byte(data), 0o644)
+	upstream := fmt.Sprint("127.0.0.1:", freePort(t))
+	sdr(t, dir+"/root", upstream, "--for", "5m")
+	b := newBox(t, dir)
+	toxic(t, b.port, upstream, `{"type":"bandwidth","stream":"downstream","attributes":{"rate":6000}}`)
+	args := append([]string{"-f", "-y", "-ttt", "-o", dir + "/trace", "-e", "trace=fsync,fdatasync", program(t, "sabertooth-fetch")},
+		b.args("--from", b.addr(), "--for", "1m", "--piece", "16KiB", "/f")...)
+	if out, err := exec.CommandContext(within(t, time.Minute), strace, args...).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if r := b.look(); r.files["f"] != data {
+		t.Fatalf("%d bytes of %d", len(r.files["f"]), len(data))
+	}
+	trace, err := os.ReadFile(dir + "/trace")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var at []float64
+	for line := range strings.Lines(string(trace)) {
+		if f := strings.Fields(line); len(f) > 2 && strings.HasPrefix(f[2], "fdatasync(") && strings.Contains(f[2], ".dat>") {
+			sec, err := strconv.ParseFloat(f[1], 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			at = append(at, sec)
+		}
+	}
+	if len(at) < 3 {
+		t.Fatalf("%d syncs in\n%s", len(at), trace)
+	}
+	for i := 1; i < len(at)-1; i++ {
+		if gap := at[i] - at[i-1]; gap < 0.45 {
+			t.Errorf("sync %d of %d came %.3f s after the one before", i+1, len(at), gap)
+		}
+	}
+	t.Logf("%d syncs in %.1f s", len(at), at[len(at)-1]-at[0])
 }
 
 // mounted mounts a small file system in memory, where that is allowed.
