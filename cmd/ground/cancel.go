@@ -41,6 +41,8 @@ func cancel(ctx context.Context, args []string, io stdio) int {
 	if err != nil {
 		return fail(io, "cancel", err)
 	}
+	// Where nobody is asked, each window is named once, when it is cancelled.
+	show := dryRun || !yes && terminal(io.in) && terminal(io.err)
 	n := 0
 	for _, c := range chosen {
 		n += len(c.Windows)
@@ -48,6 +50,9 @@ func cancel(ctx context.Context, args []string, io stdio) int {
 			continue
 		}
 		for _, w := range c.Windows {
+			if !show {
+				break
+			}
 			fmt.Fprintf(io.out, "%s: window %s, %s at %s, %s\n", c.Satellite, w.ID, w.Type, plan.Stamp(w.Start), w.State)
 		}
 		for _, p := range c.Partners {

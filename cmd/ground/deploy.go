@@ -119,14 +119,11 @@ func (w *wish) draw(results []ground.Result) error {
 
 // showPlans draws the plans of a few satellites, or a line for each of many.
 func showPlans(io stdio, name string, results []ground.Result) {
-	for i, r := range results {
+	for _, r := range results {
 		switch {
 		case r.Err != nil:
 			fmt.Fprintf(io.err, "ground %s: %s: %v\n", name, r.Satellite, r.Err)
 		case len(results) <= 3:
-			if i > 0 {
-				fmt.Fprintln(io.out)
-			}
 			r.Plan.Draw(io.out)
 			fmt.Fprintln(io.out)
 		default:
@@ -171,7 +168,7 @@ func (w *wish) report(io stdio, name string, results []ground.Result) {
 	}
 	if name == "plan" || w.dryRun {
 		if w.dryRun {
-			fmt.Fprintln(io.out, "Dry run: nothing was sent, nobody was asked.")
+			fmt.Fprintln(io.out, "Dry run: nothing was sent.")
 		}
 		return
 	}

@@ -20,7 +20,7 @@ func (p *Plan) Draw(w io.Writer) {
 	if !p.Scheduled() {
 		fmt.Fprintf(w, "  Earliest possible start: %s, because of %s.\n", Stamp(p.Earliest), p.Held)
 	}
-	if !p.Asked {
+	if !p.Asked && !p.Scheduled() { // a pair that is there needs no free time
 		fmt.Fprintln(w, "  Nobody was asked: availability, and what is aboard already, are unknown.")
 	}
 	fmt.Fprintln(w, "  The file and its receipt come down at a contact after the windows, up to 5 h later.")
