@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -74,7 +75,8 @@ func lines(io stdio) func([]ground.Status) {
 		for _, s := range all {
 			say := func(key, now, extra string) {
 				if last[key] != now {
-					fmt.Fprintf(io.out, "%s %s %s %s %s\n", s.Now.Format(time.RFC3339), s.Satellite, key, now, extra)
+					line := fmt.Sprintf("%s %s %s %s %s", s.Now.Format(time.RFC3339), s.Satellite, key, now, extra)
+					fmt.Fprintln(io.out, strings.TrimRight(line, " "))
 					last[key] = now
 				}
 			}

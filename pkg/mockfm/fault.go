@@ -43,7 +43,8 @@ const FaultHelp = `PLACE=KIND[,KEY=VALUE]...
     clock-unset    the clock starts at 1970
     clock-step     at=D after the window opens it steps by=D (may be negative)
     link-cut       at=D the cable is pulled, for=D (default: until the end)
-    power-cut      at=D the power goes
+    power-cut      at=D the power goes: programs die, the other side hears silence;
+                   what they wrote stays, synced or not
     disk-full      /outbox holds size=BYTES (default 64KB)
     skip, times as above, counted in windows (default: every window)
   example: window=lost-after,skip=1  SDR=clock-step,at=10s,by=-1h`
