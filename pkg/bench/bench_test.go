@@ -2,6 +2,7 @@ package bench
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -130,6 +131,27 @@ func TestTargets(t *testing.T) {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}
+	}
+	var lines bytes.Buffer
+	if err := r.JSON(&lines, Bench{}); err != nil {
+		t.Fatal(err)
+	}
+	told := map[string]int{}
+	for d := json.NewDecoder(&lines); d.More(); {
+		var line struct {
+			Target, Measurement, Of string
+			Values                  []float64
+		}
+		if err := d.Decode(&line); err != nil {
+			t.Fatal(err)
+		}
+		if line.Target != "" {
+			told["targets"]++
+		}
+		told[line.Of+": "+line.Measurement] += len(line.Values)
+	}
+	if told["targets"] != 4 || told[ours+": "+bigRate] != 3 || told[oursDigest+": "+published] != 100 {
+		t.Errorf("as JSON: %v", told)
 	}
 	for name, svg := range r.Charts() {
 		if !bytes.HasPrefix(svg, []byte("<svg")) {

@@ -1,12 +1,37 @@
 package bench
 
 import (
+	"cmp"
+	"encoding/json"
 	"fmt"
+	"io"
+	"maps"
 	"slices"
 	"strings"
 
 	"payload-ipc/pkg/chart"
 )
+
+// JSON writes a line for each target that was measured, and for each
+// measurement of each program the values of all rounds.
+func (r *Results) JSON(w io.Writer, b Bench) error {
+	e := json.NewEncoder(w)
+	for _, x := range r.Targets(b.Verify) {
+		if !x.Known {
+			continue
+		}
+		if err := e.Encode(map[string]any{"target": x.What, "wanted": x.Want, "median": x.Got, "low": x.Low, "high": x.High, "holds": x.Holds}); err != nil {
+			return err
+		}
+	}
+	less := func(a, b key) int { return cmp.Or(cmp.Compare(a.what, b.what), cmp.Compare(a.who, b.who)) }
+	for _, k := range slices.SortedFunc(maps.Keys(r.samples), less) {
+		if err := e.Encode(map[string]any{"measurement": k.what, "of": k.who, "values": r.samples[k]}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // Text is the result for a terminal, also fit for a Markdown file. What was
 // measured is told as median (lowest to highest).

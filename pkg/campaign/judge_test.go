@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -238,5 +240,29 @@ func TestStands(t *testing.T) {
 		if got := c.row.stands(); got != c.stands {
 			t.Errorf("%s: stands %v, want %v", c.name, got, c.stands)
 		}
+	}
+}
+
+func TestJSON(t *testing.T) {
+	var b bytes.Buffer
+	table := Tally([]Row{{Who: "ours", Schedule: Draw(1, 2), Verdict: Verdict{Outcome: Partial}}, {Who: "ours", Schedule: Draw(1, 1), Err: ErrNoNamespaces}})
+	l := newLevels()
+	l.add("server: threads", 7)
+	l.wrong = []string{"window 3"}
+	if err := errors.Join(table.JSON(&b), l.JSON(&b)); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for d := json.NewDecoder(&b); d.More(); {
+		var x map[string]any
+		if err := d.Decode(&x); err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, fmt.Sprintln(x["pass"], x["outcome"], x["error"] != nil, x["level"], x["most"], x["wrong"]))
+	}
+	want := []string{"1  true <nil> <nil> <nil>\n", "2 partial false <nil> <nil> <nil>\n",
+		"<nil> <nil> false server: threads 7 <nil>\n", "<nil> <nil> false <nil> <nil> window 3\n"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }

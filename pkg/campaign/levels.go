@@ -1,7 +1,9 @@
 package campaign
 
 import (
+	"encoding/json"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -74,6 +76,26 @@ func (l *Levels) Flat() bool {
 		}
 	}
 	return len(l.wrong) == 0
+}
+
+// JSON writes a line for each level, and one for each window that went wrong.
+func (l *Levels) JSON(w io.Writer) error {
+	e := json.NewEncoder(w)
+	for _, x := range l.all {
+		if len(x.seen) == 0 {
+			continue
+		}
+		first, last := x.quarters()
+		if err := e.Encode(map[string]any{"level": x.name, "unit": x.unit, "windows": l.Windows, "first_quarter": first, "last_quarter": last, "most": slices.Max(x.seen), "flat": last <= first+x.room}); err != nil {
+			return err
+		}
+	}
+	for _, why := range l.wrong {
+		if err := e.Encode(map[string]string{"wrong": why}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Text is the result, also fit for a Markdown file.

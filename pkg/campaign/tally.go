@@ -2,7 +2,9 @@ package campaign
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -38,6 +40,23 @@ func (t Table) of(who string, is func(Row) bool) (n int) {
 // Bad says whether our agents did what they must never do.
 func (t Table) Bad() bool {
 	return t.of(contenders[0].name, Row.stands) > 0
+}
+
+// JSON writes a line for each pass of each contender.
+func (t Table) JSON(w io.Writer) error {
+	e := json.NewEncoder(w)
+	for _, r := range t.rows {
+		v := r.Verdict
+		line := map[string]any{"seed": r.Schedule.Seed, "pass": r.Schedule.Pass, "of": r.Who, "faults": r.Schedule.Faults,
+			"outcome": v.Outcome, "whole": v.Whole, "could": v.Could, "must": v.Must, "why": v.Why}
+		if r.Err != nil {
+			line["error"] = r.Err.Error()
+		}
+		if err := e.Encode(line); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Text is the result for a terminal, also fit for a Markdown file.

@@ -5,12 +5,14 @@ package evidence
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"time"
 
+	"github.com/mattn/go-isatty"
 	"golang.org/x/sys/unix"
 )
 
@@ -33,6 +35,14 @@ func Put(file, name, text string) error {
 // Draw writes a picture beside file.
 func Draw(file, name string, svg []byte) error {
 	return os.WriteFile(filepath.Join(filepath.Dir(file), name), svg, 0o644)
+}
+
+// Progress is w where a person sees it: progress stays off a pipe.
+func Progress(w io.Writer) io.Writer {
+	if f, ok := w.(*os.File); ok && isatty.IsTerminal(f.Fd()) {
+		return w
+	}
+	return io.Discard
 }
 
 // Scratch is a directory for name that does not exist yet: in memory if there

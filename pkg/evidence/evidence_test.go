@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -31,5 +32,18 @@ func TestMachine(t *testing.T) {
 	got := Machine(Load())
 	if !strings.HasPrefix(got, "Measured 2") || strings.Contains(got, "?") {
 		t.Errorf("got %q", got)
+	}
+}
+
+// Progress is for people; a pipe gets none of it.
+func TestProgress(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	defer w.Close()
+	if got := Progress(w); got != io.Discard {
+		t.Errorf("got %v for a pipe", got)
 	}
 }

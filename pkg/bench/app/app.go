@@ -19,7 +19,7 @@ import (
 // Run is the program; its exit code is 0 when it ran and our fetcher delivered
 // nothing wrong (with --strict: and every target holds), else 1; 2 for usage.
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	b := bench.Bench{Say: stderr}
+	b := bench.Bench{Say: evidence.Progress(stderr)}
 	flags := pflag.NewFlagSet("bench", pflag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.StringVar(&b.Bin, "bin", "bin", "directory of the agents' programs")
@@ -32,6 +32,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	strict := flags.Bool("strict", false, "fail if a target does not hold")
 	flags.StringVar(&b.Only, "only", "", "measure only servers or only fetchers")
 	flags.BoolVar(&b.Ours, "ours", false, "of the fetchers, measure only ours")
+	asJSON := flags.Bool("json", false, "a JSON line for each target and each measurement")
 	doc := flags.String("evidence", "", "put tables and pictures into this file and beside it")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, pflag.ErrHelp) {
@@ -68,7 +69,14 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return fail(err)
 	}
 	text := fmt.Sprintf("%s\n%s took %s with ", evidence.Machine(load), "The whole", time.Since(begin).Round(time.Second)) + r.Text(b)
-	fmt.Fprint(stdout, text)
+	if *asJSON {
+		err = r.JSON(stdout, b)
+	} else {
+		_, err = fmt.Fprint(stdout, text)
+	}
+	if err != nil {
+		return fail(err)
+	}
 	if *doc != "" {
 		if err := evidence.Put(*doc, "bench", text); err != nil {
 			return fail(err)

@@ -39,6 +39,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.StringVar(&c.Keep, "keep", "tmp/campaign", "directory for the stories of bad passes")
 	soak := flags.Duration("soak", 0, "no passes: windows back to back for so long, and what of them piles up")
 	file := flags.String("evidence", "", "put the tables into this file, the picture beside it")
+	asJSON := flags.Bool("json", false, "a JSON line for each pass of each contender, or for each level of a soak")
 	one := flags.Int("pass", 0, "play this pass alone and tell its story")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, pflag.ErrHelp) {
@@ -63,7 +64,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return 1
 	}
 	if *soak > 0 {
-		return runSoak(ctx, campaign.Soak{For: *soak, Bin: c.Bin, Dir: c.Dir, Say: stderr}, *file, stdout, stderr)
+		return runSoak(ctx, campaign.Soak{For: *soak, Bin: c.Bin, Dir: c.Dir, Say: evidence.Progress(stderr)}, *file, *asJSON, stdout, stderr)
 	}
 	self, err := os.Executable()
 	if err != nil {
@@ -76,7 +77,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if *one > 0 {
 		c.First, c.Passes, c.Story = *one, 1, stdout
 	} else {
-		c.First, c.Progress = 1, stderr
+		c.First, c.Progress = 1, evidence.Progress(stderr)
 	}
 	begin, load := time.Now(), evidence.Load()
 	rows, err := c.Run(ctx)
@@ -85,7 +86,11 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return 0
 	}
 	t := campaign.Tally(rows)
-	if len(rows) > 0 {
+	switch {
+	case len(rows) == 0:
+	case *asJSON:
+		err = errors.Join(err, t.JSON(stdout))
+	default:
 		fmt.Fprint(stdout, t.Text(c, time.Since(begin)))
 	}
 	if err != nil {
@@ -102,14 +107,22 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
-func runSoak(ctx context.Context, s campaign.Soak, file string, stdout, stderr io.Writer) int {
+func runSoak(ctx context.Context, s campaign.Soak, file string, asJSON bool, stdout, stderr io.Writer) int {
 	load := evidence.Load()
 	l, err := s.Run(ctx)
 	if err != nil {
 		fmt.Fprintln(stderr, "campaign --soak:", err)
 		return 1
 	}
-	fmt.Fprint(stdout, l.Text())
+	if asJSON {
+		err = l.JSON(stdout)
+	} else {
+		_, err = fmt.Fprint(stdout, l.Text())
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, "campaign --soak:", err)
+		return 1
+	}
 	if file != "" {
 		if err := evidence.Put(file, "soak", evidence.Machine(load)+"\n\n"+l.Text()); err != nil {
 			fmt.Fprintln(stderr, "campaign --soak:", err)
