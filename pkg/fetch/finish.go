@@ -47,7 +47,7 @@ func (r *run) finish(ctx context.Context, cut bool) {
 		rec := r.receipt(j, exit, cut)
 		err := r.sign(j, rec)
 		if err != nil {
-			exit = Local
+			exit, r.result.Reason = Local, err.Error()
 			r.f.Events(Event{Kind: DiskError, Path: j.Path.Path, Err: err})
 			continue
 		}

@@ -69,7 +69,7 @@ func Run(ctx context.Context, args []string, std agent.Stdio) int {
 	r := f.Run(ctx)
 	last := time.Second
 	if ctx.Err() == nil && w.Ends() {
-		last = max(w.Left()-closing, 0)
+		last = max(w.Left()-closing, closing) // a word even where there is no time
 	}
 	told := make(chan struct{})
 	go func() {
