@@ -71,9 +71,15 @@ func New(s Spec, satellite string, now time.Time, status map[string]string) *Pla
 }
 
 // contact is how long after its last byte could have gone up a file waits for
-// the contact that takes it: 6 h at most (platform.md). A lead that is shorter
-// says that contacts are more frequent, as in a rehearsal.
-func (s Spec) contact() time.Duration { return min(ContactEvery, s.Lead) }
+// the contact that takes it: 6 h at most (platform.md). In a rehearsal, which
+// an uplink faster than any satellite's gives away, contacts may be more
+// frequent, and a shorter lead says so.
+func (s Spec) contact() time.Duration {
+	if s.UplinkRate < RehearsalRate {
+		return ContactEvery
+	}
+	return min(ContactEvery, s.Lead)
+}
 
 // days is n days, bounded so that an absurd rate cannot overflow.
 func days(n float64) time.Duration {

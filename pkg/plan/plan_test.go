@@ -151,7 +151,8 @@ func TestEarliest(t *testing.T) {
 		{"nothing sent", tutorial(func(s *Spec) { s.SkipUpload = true }), nil, Day, "the lead of 24 h"},
 		{"no lead", tutorial(func(s *Spec) { s.Lead = 0 }), aboard, 150 * time.Second, "the buffer before PAYLOAD_SABERTOOTH"},
 		{"no lead, late fetcher", tutorial(func(s *Spec) { s.Lead = 0; s.SDRDuration = 5 * time.Minute; s.FetchDelay = 2 * time.Minute }), aboard, 120 * time.Second, "the buffer before PAYLOAD_SDR"},
-		{"contacts as frequent as the lead", tutorial(func(s *Spec) { s.Lead = time.Minute }), nil, 11*Day + time.Minute, "the uplink"},
+		{"a short lead brings no contact nearer", tutorial(func(s *Spec) { s.Lead = time.Minute }), nil, 11*Day + 6*time.Hour, "the uplink"},
+		{"but in a rehearsal", tutorial(func(s *Spec) { s.Lead, s.UplinkRate = time.Minute, 1_375_000*24 }), nil, 61 * time.Minute, "the uplink"},
 		{"hand-over", tutorial(handover), nil, 6*Day + 6*time.Hour, "the uplink"},
 		{"a rate of one byte", tutorial(func(s *Spec) { s.UplinkRate = 1 }), nil, 36500*Day + 6*time.Hour, "the uplink"},
 	} {

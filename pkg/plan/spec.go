@@ -42,6 +42,10 @@ const (
 	// ContactEvery is how long even a tiny upload can wait (platform.md).
 	ContactEvery = 6 * time.Hour
 
+	// RehearsalRate, in bytes a day, is far above what a satellite takes
+	// (about 125 KB, platform.md).
+	RehearsalRate = 10_000_000
+
 	// MinPort: "use 10001 and above" (platform.md).
 	MinPort = 10001
 
