@@ -146,7 +146,8 @@ func drawPass(r *Run) string {
 		}
 		y += 28
 	}
-	y = drawBytes(&b, bytesOver(r, serve, fetch), x, y)
+	what, points := bytesOver(r, serve, fetch)
+	y = drawBytes(&b, what, points, x, y)
 	for i := range 6 {
 		t := first.Add(span * time.Duration(i) / 5)
 		anchor := [6]string{"start", "middle", "middle", "middle", "middle", "end"}[i]
@@ -179,10 +180,11 @@ type point struct {
 	n float64
 }
 
-// bytesOver tells how many bytes had come at what time: from the server's log,
-// which has a line for each request, else from the fetcher's, else as the
-// straight line between a receipt's start and end.
-func bytesOver(r *Run, serve, fetch *Log) (points []point) {
+// bytesOver tells how many bytes there were at what time: those that the server
+// sent, for its log has a line for each request (two candidates may be its own
+// two addresses, and each gets the first piece), else those that the fetcher's
+// log tells of, else the straight line between a receipt's start and end.
+func bytesOver(r *Run, serve, fetch *Log) (what string, points []point) {
 	wanted := map[string]bool{}
 	for _, it := range r.Items {
 		if it.Receipt != nil {
@@ -192,6 +194,7 @@ func bytesOver(r *Run, serve, fetch *Log) (points []point) {
 		}
 	}
 	if serve != nil {
+		what = "bytes sent"
 		sum := 0.0
 		for _, l := range serve.Lines {
 			n, ok := l.Number("bytes")
@@ -202,6 +205,9 @@ func bytesOver(r *Run, serve, fetch *Log) (points []point) {
 			points = append(points, point{l.Time.Add(-time.Duration(took * float64(time.Second))), sum}, point{l.Time, sum + n})
 			sum += n
 		}
+	}
+	if len(points) == 0 {
+		what = "bytes here"
 	}
 	if len(points) == 0 && fetch != nil {
 		for _, l := range fetch.Lines {
@@ -219,10 +225,10 @@ func bytesOver(r *Run, serve, fetch *Log) (points []point) {
 		}
 	}
 	slices.SortStableFunc(points, func(a, b point) int { return a.t.Compare(b.t) })
-	return points
+	return what, points
 }
 
-func drawBytes(b *bytes.Buffer, points []point, x func(time.Time) float64, y int) int {
+func drawBytes(b *bytes.Buffer, what string, points []point, x func(time.Time) float64, y int) int {
 	most := 0.0
 	for _, p := range points {
 		most = max(most, p.n)
@@ -235,7 +241,7 @@ func drawBytes(b *bytes.Buffer, points []point, x func(time.Time) float64, y int
 	for _, p := range points {
 		fmt.Fprintf(&line, "%.1f,%.1f ", x(p.t), float64(y+tall)-tall*p.n/most)
 	}
-	fmt.Fprintf(b, `<text x="8" y="%d">bytes</text><text x="8" y="%d" fill="#666">0 to %.0f</text><polyline points="%s" fill="none" stroke="#222" stroke-width="2"/>`+"\n",
-		y+14, y+30, most, line.String())
+	fmt.Fprintf(b, `<text x="8" y="%d">%s</text><text x="8" y="%d" fill="#666">0 to %.0f</text><polyline points="%s" fill="none" stroke="#222" stroke-width="2"/>`+"\n",
+		y+14, what, y+30, most, line.String())
 	return y + tall + 10
 }
