@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"errors"
+	"io"
 	"math/rand/v2"
 	"os"
 	"strconv"
@@ -9,6 +11,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"payload-ipc/cmd/sabertooth-fetch/app"
+	"payload-ipc/pkg/agent"
 )
 
 // TestKill kills the program at a random instant, again and again, and lets
@@ -109,6 +114,22 @@ func TestSignal(t *testing.T) {
 		c.Wait()
 		if d := time.Since(begin); c.ProcessState.ExitCode() != 4 || d > time.Second || len(b.look().receipts) != 1 {
 			t.Errorf("%v: exit %d after %v", sig, c.ProcessState.ExitCode(), d)
+		}
+	}
+}
+
+// TestSignalAtStart: a signal that comes before anything else still leaves a
+// receipt. It is found in the first instants only, so the program runs here.
+func TestSignalAtStart(t *testing.T) {
+	b := newBox(t, memory(t))
+	for n := range 200 {
+		b.empty()
+		ctx, cancel := context.WithTimeout(context.Background(), time.Duration(n)*10*time.Microsecond)
+		var log strings.Builder
+		code := app.Run(ctx, b.args("--from", b.addr(), "--for", "60s"), agent.Stdio{Out: io.Discard, Err: &log})
+		cancel()
+		if r := b.look(); code != 4 || len(r.receipts) != 1 {
+			t.Fatalf("signal after %d us: exit %d, %d receipts\n%s", n*10, code, len(r.receipts), &log)
 		}
 	}
 }

@@ -76,6 +76,6 @@ func (c *Command) Parse(args []string, std Stdio, check func() error) (code int,
 // call both Window.Close and Log.Close.
 func (c *Command) Start(ctx context.Context, std Stdio) (*window.Window, *Log) {
 	w := window.Spec{Until: c.until.Time, For: c.duration}.Open()
-	context.AfterFunc(ctx, w.Close)
+	w.CloseWith(ctx)
 	return w, openLog(c.logPath, c.logLevel, std.Err, w)
 }

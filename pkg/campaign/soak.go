@@ -90,7 +90,9 @@ func (s Soak) Run(ctx context.Context) (l *Levels, err error) {
 			return l, err
 		}
 		l.Windows = n
-		s.levels(l, server.Process.Pid, stage, out)
+		if l.looks() {
+			s.levels(l, server.Process.Pid, stage, out)
+		}
 		if s.Say != nil && n%20 == 0 {
 			fmt.Fprintf(s.Say, "\r%d windows ", n)
 		}
@@ -115,7 +117,7 @@ func (s Soak) window(ctx context.Context, l *Levels, j *journal, addr, out, stag
 		cmd.Process.Kill()
 	}
 	err := cmd.Wait()
-	if u, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok && !dies {
+	if u, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok && !dies && l.looks() {
 		l.add("fetcher: peak", float64(u.Maxrss)*1024/1e6)
 	}
 	files := map[string][]byte{}

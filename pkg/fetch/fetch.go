@@ -101,7 +101,7 @@ func (f Fetcher) filled() Fetcher {
 		f.Reserve = DefaultReserve
 	}
 	if f.Window.Ends() {
-		f.Reserve = min(f.Reserve, f.Window.Left()/2)
+		f.Reserve = min(f.Reserve, f.Window.Rest()/2) // also if a signal came before
 	}
 	if f.Piece <= 0 {
 		f.Piece = DefaultPiece
@@ -132,7 +132,7 @@ func (f Fetcher) Run(ctx context.Context) Result {
 	// Not a child of ctx: after a signal there is still something to publish.
 	hard, cancel := f.Window.Context(context.WithoutCancel(ctx), margin)
 	defer cancel()
-	end := f.Window.Left()
+	end := f.Window.Rest()
 	began := f.Window.Mono()
 	select {
 	case <-done:

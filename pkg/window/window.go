@@ -69,6 +69,7 @@ type Window struct {
 	end      time.Duration // after start
 	believed bool          // what Until says of the end counts
 	ended    bool
+	release  func() bool // of CloseWith
 }
 
 // Open begins a window now.
@@ -116,14 +117,27 @@ func (w *Window) Left() time.Duration {
 	if w.ended {
 		return 0
 	}
+	left := w.rest()
+	if left <= 0 {
+		w.close()
+		return 0
+	}
+	return left
+}
+
+// Rest returns Left as if Close had not been called: after a signal, the time
+// until power goes.
+func (w *Window) Rest() time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return max(w.rest(), 0)
+}
+
+func (w *Window) rest() time.Duration {
 	elapsed := time.Since(w.start)
 	// An end that was reached is final, whatever the wall clock says now.
 	if elapsed < w.end && elapsed >= w.looked+lookEvery {
 		w.look(elapsed)
-	}
-	if elapsed >= w.end {
-		w.close()
-		return 0
 	}
 	return w.end - elapsed
 }
@@ -142,6 +156,19 @@ func (w *Window) close() {
 	if !w.ended {
 		w.ended = true
 		close(w.over)
+		if w.release != nil {
+			w.release()
+		}
+	}
+}
+
+// CloseWith has ctx, which a signal ends, close the window. A window that is
+// over leaves nothing with ctx.
+func (w *Window) CloseWith(ctx context.Context) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.ended {
+		w.release = context.AfterFunc(ctx, w.Close)
 	}
 }
 

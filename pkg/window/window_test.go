@@ -199,3 +199,27 @@ func TestUnset(t *testing.T) {
 		}
 	}
 }
+
+// A signal ends the window, and the time until power goes is still known; a
+// window that is over leaves nothing with the context.
+func TestCloseWith(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	w, other := Spec{For: time.Minute}.Open(), Spec{For: time.Minute}.Open()
+	w.CloseWith(ctx)
+	other.CloseWith(ctx)
+	other.Close()
+	if other.release() {
+		t.Error("the context still knew the window that was over")
+	}
+	if w.Left() == 0 {
+		t.Error("over before the signal")
+	}
+	cancel()
+	<-w.Over()
+	if left, rest := w.Left(), w.Rest(); left != 0 || rest < 50*time.Second || rest > time.Minute {
+		t.Errorf("after the signal: left %v, rest %v", left, rest)
+	}
+	late := Spec{For: time.Minute}.Open()
+	late.CloseWith(ctx)
+	<-late.Over()
+}
