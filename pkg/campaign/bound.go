@@ -1,6 +1,7 @@
 package campaign
 
 import (
+	"slices"
 	"time"
 )
 
@@ -10,6 +11,8 @@ const (
 	publishCost = 300 * time.Millisecond // syncs, the file's name, the receipt
 	resetCost   = 400 * time.Millisecond // one reset: a wait of the contract's backoff, a new connection
 	waitMost    = 2 * time.Second        // the longest wait of the contract (design 5)
+	cableMost   = 700 * time.Millisecond // after an outage of the line alone, if it is shorter than
+	silence     = 5 * time.Second        // the time after which a silent peer is given up
 	piece       = 1 << 20                // what a kill or a power cut may cost again (design 5)
 	unsynced    = 500 * time.Millisecond // and what was not synced yet
 )
@@ -35,8 +38,8 @@ type possible struct {
 // Must is the same with what no client can avoid or the contract allows:
 // startCost in every window, publishCost once, resetCost for every reset, a
 // twentieth on the line for heads; after every interruption as long again as it
-// lasted, at most waitMost, because the timers of TCP and of the contract's
-// backoff double; the piece in flight at the end of every window but the last,
+// lasted, because the timers of TCP and of the contract's backoff double, at
+// most waitMost, or cableMost where the server lived on; the piece in flight at the end of every window but the last,
 // and what was not synced before a kill; a clock that steps ahead by less than
 // the window, which ends it early, for nobody can tell it from a true one. And the
 // generation must be the log's own, not yet rotated, when the time begins, and
@@ -138,7 +141,12 @@ func (p *pass) able(strict bool) (all [][2]time.Time) {
 			if strict {
 				wait := startCost // while nothing has answered, attempts come every 250 ms
 				if !before.IsZero() {
-					wait = max(min(s[0].Sub(before), waitMost), startCost)
+					gap := [][2]time.Time{{before, s[0]}}
+					took, most := s[0].Sub(before), waitMost
+					if took < silence && slices.Equal(meetings(f.up, gap), gap) {
+						most = cableMost
+					}
+					wait = max(min(took, most), startCost)
 				}
 				from = later(from, s[0].Add(wait))
 				before = s[1]

@@ -35,7 +35,7 @@ func newLevels() *Levels {
 		{name: "server: descriptors", room: 0},
 		{name: "server: memory (VmRSS)", unit: "MB", room: 4},
 		{name: "server: threads", room: 3},
-		{name: "fetcher: peak memory (ru_maxrss)", unit: "MB", room: 4},
+		{name: "fetcher: peak memory (VmHWM)", unit: "MB", room: 2},
 		{name: "stage and outbox: bytes on disk", unit: "KB", room: 64},
 		{name: "payloads' directories: files", room: 2},
 		{name: "both agents inside this program: goroutines", room: 2},

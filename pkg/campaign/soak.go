@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"syscall"
 	"time"
 )
 
@@ -116,9 +115,15 @@ func (s Soak) window(ctx context.Context, l *Levels, j *journal, addr, out, stag
 		time.Sleep(rand.N(30 * time.Millisecond))
 		cmd.Process.Kill()
 	}
+	seen := make(chan float64, 1)
+	if !dies && l.looks() {
+		go watch(cmd.Process.Pid, seen)
+	} else {
+		close(seen)
+	}
 	err := cmd.Wait()
-	if u, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok && !dies && l.looks() {
-		l.add("fetcher: peak", float64(u.Maxrss)*1024/1e6)
+	if peak := <-seen; peak > 0 {
+		l.add("fetcher: peak", peak/1e6)
 	}
 	files := map[string][]byte{}
 	rows, derr := os.ReadDir(out)
@@ -146,6 +151,20 @@ func (s Soak) window(ctx context.Context, l *Levels, j *journal, addr, out, stag
 		l.wrong = append(l.wrong, fmt.Sprintf("window %d: %v, file %v, receipt %.300s", n, err, whole, files[logName+".receipt.json"]))
 	}
 	return nil
+}
+
+// watch sends the highest memory of a process that it saw before its end, in
+// bytes. What wait4 says of it counts also what it was forked from.
+func watch(pid int, seen chan<- float64) {
+	peak := 0.0
+	for dir := fmt.Sprintf("/proc/%d", pid); ; time.Sleep(time.Millisecond) {
+		now := status(dir, "VmHWM:")
+		if now == 0 {
+			break
+		}
+		peak = now
+	}
+	seen <- peak
 }
 
 // visit leaves the server with what clients do to it.

@@ -51,11 +51,11 @@ func (c *conn) receive() (*answer, error) {
 	return nil, network(err, true)
 }
 
-// dial opens a connection under the connect clock.
-func (s *session) dial(ctx context.Context, to *candidate) (*conn, error) {
+// dial opens a connection within limit.
+func (s *session) dial(ctx context.Context, to *candidate, limit time.Duration) (*conn, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	t := time.AfterFunc(connectClock, func() { cancel(errConnect) })
+	t := time.AfterFunc(limit, func() { cancel(errConnect) })
 	defer t.Stop()
 	raw, err := s.f.Dial(ctx, to.addr)
 	if err != nil {
@@ -67,6 +67,30 @@ func (s *session) dial(ctx context.Context, to *candidate) (*conn, error) {
 	c := &conn{Conn: raw, s: s, from: to}
 	c.in = http1.NewReader(c)
 	return c, nil
+}
+
+// knock dials until there is a connection, which it sends if there was none
+// before, or until ctx ends; then it closes fresh.
+func (s *session) knock(ctx context.Context, to *candidate, fresh chan<- *conn) {
+	defer close(fresh)
+	for out := false; ctx.Err() == nil; out = true {
+		t := time.NewTimer(knockEvery)
+		c, err := s.dial(ctx, to, knockEvery)
+		if err == nil {
+			t.Stop()
+			if out {
+				fresh <- c
+			} else {
+				c.Close()
+			}
+			return
+		}
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+		}
+	}
 }
 
 // finish ends what is left of an answer: the connection is kept if it can

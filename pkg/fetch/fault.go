@@ -38,6 +38,7 @@ var (
 	errConnect = &fault{class: "timeout", text: "no connection within 1 s"}
 	errFirst   = &fault{class: "timeout", text: "connected, but no answer within 5 s"}
 	errSilence = &fault{class: "timeout", text: "silent for 5 s in the middle of an answer"}
+	errSilent  = &fault{class: "timeout", text: "silent after an outage, and a new connection can be had"}
 	errEmpty   = &fault{class: "reset", text: "the connection was closed without an answer"}
 )
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"hash"
 	"io"
+	"time"
 )
 
 const (
@@ -49,6 +50,8 @@ type block struct {
 type flow struct {
 	s      *session
 	c      *conn
+	ctx    context.Context
+	knocks bool // in a silence, see wait
 	stop   func() bool
 	blocks chan block
 	more   chan struct{} // one for each request that was sent after the first
@@ -69,7 +72,7 @@ type portion struct {
 
 // flow begins with a, whose body has not been read. The caller must call done.
 func (s *session) flow(ctx context.Context, a *answer) *flow {
-	fl := &flow{s: s, c: a.c, blocks: make(chan block, ringBlocks), more: make(chan struct{}, 16), last: a}
+	fl := &flow{s: s, c: a.c, ctx: ctx, blocks: make(chan block, ringBlocks), more: make(chan struct{}, 16), last: a}
 	fl.stop = context.AfterFunc(ctx, func() { a.c.Close() })
 	fl.sums, fl.hashed = make(chan portion, ringBlocks), make(chan struct{})
 	go fl.read(a)
@@ -137,9 +140,46 @@ func (fl *flow) read(a *answer) {
 	}
 }
 
+// wait waits for the next block. After an outage a connection stays silent for
+// up to as long again, for the peer's TCP sends again after pauses that double
+// (RFC 6298 section 5.5). So a silence has the network asked: a connection that
+// could not be had and then can be takes the place of the silent one. One that
+// can be had at once only says that the peer takes its time.
+func (fl *flow) wait() (b block, ok bool) {
+	t := time.NewTimer(quietAfter)
+	defer t.Stop()
+	select {
+	case b, ok = <-fl.blocks:
+		return b, ok
+	case <-t.C:
+	}
+	if !fl.knocks {
+		b, ok = <-fl.blocks
+		return b, ok
+	}
+	ctx, cancel := context.WithCancel(fl.ctx)
+	defer cancel()
+	fresh := make(chan *conn, 1)
+	go fl.s.knock(ctx, fl.c.from, fresh)
+	select {
+	case b, ok = <-fl.blocks:
+		cancel()
+		if c := <-fresh; c != nil {
+			c.Close()
+		}
+	case c := <-fresh:
+		if c != nil {
+			fl.s.park(c)
+			return block{err: errSilent}, true
+		}
+		b, ok = <-fl.blocks
+	}
+	return b, ok
+}
+
 // next returns what comes next; recycle its bytes.
 func (fl *flow) next() block {
-	b, ok := <-fl.blocks
+	b, ok := fl.wait()
 	switch {
 	case !ok:
 		return block{err: errShort}

@@ -143,7 +143,7 @@ func (r *race) start(to *candidate, on *conn) {
 		p := report{to: to, old: on != nil}
 		c := on
 		if c == nil {
-			if c, p.err = r.s.dial(r.ctx, to); p.err != nil {
+			if c, p.err = r.s.dial(r.ctx, to, connectClock); p.err != nil {
 				r.reports <- p
 				return
 			}

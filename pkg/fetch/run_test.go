@@ -133,6 +133,63 @@ func TestPace(t *testing.T) {
 	}
 }
 
+// TestOutageInAnAnswer: after an outage the peer's TCP keeps a connection
+// silent for up to as long again; a new one brings the rest at once.
+func TestOutageInAnAnswer(t *testing.T) {
+	swallowed := func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
+	for _, c := range []struct {
+		name    string
+		outage  time.Duration // in which connects fail
+		fail    func(ctx context.Context) error
+		silence time.Duration // of the old connection; 0: for ever
+		ranges  bool
+		within  time.Duration
+		conns   int  // at most
+		kept    bool // the old connection brings the rest
+	}{
+		{"a cable out for 2 s", 2 * time.Second, swallowed, 4 * time.Second, true, 2400 * time.Millisecond, 8, false},
+		{"the peer starts again", 2 * time.Second, func(context.Context) error { return syscall.ECONNREFUSED }, 0, true, 2400 * time.Millisecond, 8, false},
+		{"no route for a while", 3 * time.Second, func(context.Context) error { return syscall.EHOSTUNREACH }, 0, true, 3400 * time.Millisecond, 12, false},
+		{"the peer takes its time", 0, nil, 3 * time.Second, true, 3100 * time.Millisecond, 2, true},
+		{"it serves this connection alone", time.Minute, func(context.Context) error { return syscall.ECONNREFUSED }, 4 * time.Second, true, 4100 * time.Millisecond, 16, true},
+		{"it would send all again", 2 * time.Second, swallowed, 3 * time.Second, false, 3100 * time.Millisecond, 1, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			virtual(t, func(t *testing.T, b *bench) {
+				p := newPeer(map[string]string{"/f": large})
+				p.ranges, p.digests, p.snapshots = c.ranges, c.ranges, c.ranges
+				var begun atomic.Pointer[time.Time] // of the outage
+				p.script = func(n int, q *http.Request, a *reply) {
+					if begun.Load() == nil && len(a.body) >= 200_000 {
+						a.pauseAt, a.during = 100_000, func() {
+							now := time.Now()
+							begun.Store(&now)
+							if time.Sleep(c.silence); c.silence == 0 {
+								time.Sleep(time.Minute)
+							}
+						}
+					}
+				}
+				p.onConn = func(ctx context.Context, n int) error {
+					if at := begun.Load(); at != nil && time.Since(*at) < c.outage {
+						return c.fail(ctx)
+					}
+					return nil
+				}
+				b.net.hosts[addrA] = p.connect
+				o := b.run(Fetcher{}, window.Spec{For: 30 * time.Second})
+				conns, _ := p.count()
+				if o.Exit != 0 || o.files["f"] != large || o.took > c.within || conns > c.conns {
+					t.Errorf("exit %d in %v over %d connections, want 0 in %v over %d: %+v", o.Exit, o.took, conns, c.within, c.conns, o.receipts["f"])
+				}
+				if n := o.receipts["f"].errors(); n > 1 || c.kept && n > 0 {
+					t.Errorf("errors %v", o.receipts["f"].Errors)
+				}
+			})
+		})
+	}
+}
+
 func TestManyPaths(t *testing.T) {
 	virtual(t, func(t *testing.T, b *bench) {
 		files := map[string]string{}

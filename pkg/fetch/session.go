@@ -19,6 +19,8 @@ const (
 	besideAfter = time.Second            // beside a connection without an answer
 	otherAfter  = 250 * time.Millisecond // the other candidates after the one that was good
 	lastAttempt = 300 * time.Millisecond // what one last attempt needs
+	quietAfter  = 500 * time.Millisecond // in the middle of an answer: is the network there?
+	knockEvery  = 250 * time.Millisecond
 
 	maxDialing = 6 // attempts at once for one candidate
 	maxWaiting = 3

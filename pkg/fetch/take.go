@@ -81,6 +81,7 @@ func (r *run) message(g *generation, a *answer, x extent) (*message, error) {
 // bytes are accounted for.
 func (r *run) take(ctx context.Context, j *job, g *generation, a *answer, m *message) (err error) {
 	fl := r.s.flow(ctx, a)
+	fl.knocks = !g.noRanges // else all would have to come again
 	var queue []*piece
 	defer func() {
 		fl.done(len(queue))
