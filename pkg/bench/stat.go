@@ -44,4 +44,7 @@ func (r *Results) add(who, what string, v float64) {
 
 func (r *Results) note(who, what, why string) { r.notes[key{who, what}] = why }
 
+// Broken is why a round of our own server ended early, "" if none did.
+func (r *Results) Broken() string { return r.notes[key{ours, ""}] }
+
 func (r *Results) of(who, what string) sample { return r.samples[key{who, what}] }

@@ -90,6 +90,9 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if r.Wrong() > 0 {
 		return fail(errors.New("sabertooth-fetch delivered something wrong"))
 	}
+	if why := r.Broken(); why != "" {
+		return fail(errors.New("sdr-serve: " + why))
+	}
 	if *strict {
 		for _, t := range r.Targets(b.Verify) {
 			if t.Known && !t.Holds {
