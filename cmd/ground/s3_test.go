@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	_ "time/tzdata" // so that no machine lacks them
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -48,13 +49,18 @@ func peer(t *testing.T, name string) string {
 		err = exec.Command(path, "--version").Run()
 	}
 	if err != nil {
-		why := fmt.Sprintf("%s is not here (%v); scripts/peers built brings it", name, err)
-		if os.Getenv("REQUIRE_PEERS") == "1" {
-			t.Fatal(why)
-		}
-		t.Skip(why)
+		skip(t, fmt.Sprintf("%s is not here (%v); scripts/peers built brings it", name, err))
 	}
 	return path
+}
+
+// skip skips, unless REQUIRE_PEERS says that nothing may be skipped.
+func skip(t *testing.T, why string) {
+	t.Helper()
+	if os.Getenv("REQUIRE_PEERS") == "1" {
+		t.Fatal(why)
+	}
+	t.Skip(why)
 }
 
 // versity runs versitygw, an S3 server that shares no code with mockfm's, over
@@ -161,7 +167,7 @@ func sameDates(t *testing.T, dir, listing string) {
 	t.Helper()
 	ny, err := time.LoadLocation("America/New_York")
 	if err != nil {
-		t.Skip("no time zones here")
+		t.Fatal(err)
 	}
 	lines := strings.Split(strings.TrimSpace(listing), "\n")
 	for _, line := range lines {

@@ -80,7 +80,7 @@ func onTerminal(t *testing.T, env []string, typed string, args ...string) (s *sc
 	t.Helper()
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
-		t.Skip("no terminals here: ", err)
+		skip(t, "no terminals here: "+err.Error())
 	}
 	t.Cleanup(func() { master.Close() })
 	n, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)
@@ -91,11 +91,11 @@ func onTerminal(t *testing.T, env []string, typed string, args ...string) (s *sc
 		err = unix.IoctlSetWinsize(int(master.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 50, Col: 130})
 	}
 	if err != nil {
-		t.Skip("no terminals here: ", err)
+		skip(t, "no terminals here: "+err.Error())
 	}
 	tty, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
-		t.Skip("no terminals here: ", err)
+		skip(t, "no terminals here: "+err.Error())
 	}
 	defer tty.Close()
 	cmd := exec.Command("ground", args...)

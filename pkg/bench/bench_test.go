@@ -126,6 +126,12 @@ func TestTargets(t *testing.T) {
 	if r.Wrong() != 1 {
 		t.Errorf("got %d wrong, want 1", r.Wrong())
 	}
+	if r.note("nginx", "", "x"); r.Broken() != "" {
+		t.Errorf("got %q of nginx, want nothing of a peer", r.Broken())
+	}
+	if r.note(ours, "", "got 503"); r.Broken() != "got 503" {
+		t.Errorf("got %q, want what broke ours", r.Broken())
+	}
 	text := r.Text(Bench{Rounds: 3, Big: 1 << 30})
 	for _, want := range []string{"100 (90 to 110)", "1.30", "Wrong results of sabertooth-fetch: 1."} {
 		if !strings.Contains(text, want) {

@@ -39,10 +39,10 @@ type possible struct {
 // startCost in every window, publishCost once, resetCost for every reset, a
 // twentieth on the line for heads; after every interruption as long again as it
 // lasted, because the timers of TCP and of the contract's backoff double, at
-// most waitMost, or cableMost where the server lived on; the piece in flight at the end of every window but the last,
-// and what was not synced before a kill; a clock that steps ahead by less than
-// the window, which ends it early, for nobody can tell it from a true one. And the
-// generation must be the log's own, not yet rotated, when the time begins, and
+// most waitMost, or cableMost where the server lived on; the piece in flight at
+// the end of every window but the last, and what was not synced before a kill; a
+// clock that steps ahead by less than the window, which ends it early, for
+// nobody can tell it from a true one. And the generation must be the log's own, not yet rotated, when the time begins, and
 // the outbox must have room for whatever generation there was.
 func (p *pass) bound() (b possible) {
 	plain, strict := p.able(false), p.able(true)

@@ -1,17 +1,11 @@
 package campaign
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"net/http"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -64,8 +58,6 @@ type claim struct {
 
 // bins are the programs of a campaign on this machine.
 type bins struct{ Dir, Self string }
-
-var keyName = regexp.MustCompile(`/\d{8}T\d{6}Z_(.+)$`)
 
 // play flies the pass in dir, which it removes unless keep.
 func play(ctx context.Context, s Schedule, c contender, dir string, b bins) (p *pass, err error) {
@@ -258,54 +250,4 @@ func (p *pass) fly(ctx context.Context, m *mockfm.Mock, f *flown, ears *ears) er
 	err := m.Idle(ctx)
 	stop()
 	return errors.Join(err, <-wrote)
-}
-
-func post(ctx context.Context, m *mockfm.Mock, payloadName string, start time.Time, d time.Duration, argv []string) error {
-	body, err := json.Marshal(map[string]any{
-		"type": "PAYLOAD_" + payloadName, "satellite_id": "FM1", "start": start.Unix(), "duration": int(d.Seconds()),
-		"parameters": map[string]any{
-			"user_command":    map[string]any{"executable": argv[0], "executable_arguments": argv[1:]},
-			"downlink_budget": 1,
-		},
-	})
-	if err != nil {
-		return err
-	}
-	req, err := http.NewRequestWithContext(ctx, "POST", m.URL()+"/tasking/window", bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Authorization", "Bearer campaign")
-	req.Header.Set("Content-Type", "application/json")
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		why, _ := io.ReadAll(io.LimitReader(resp.Body, 500))
-		return fmt.Errorf("the Mock took no %s window: got %s, want 200: %s", payloadName, resp.Status, why)
-	}
-	return nil
-}
-
-// landed reads what came down and was not there before, by its name in the
-// outbox.
-func landed(state string, seen map[string]bool) (map[string][]byte, error) {
-	files := map[string][]byte{}
-	root := filepath.Join(state, "bucket")
-	err := filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || seen[file] {
-			return err
-		}
-		seen[file] = true
-		match := keyName.FindStringSubmatch(file)
-		if match == nil {
-			return nil
-		}
-		body, err := os.ReadFile(file)
-		files[match[1]] = body
-		return err
-	})
-	return files, err
 }
