@@ -13,9 +13,9 @@ UPLINK := $(addprefix $(BIN)/uplink/,$(AGENTS))
 # cost days of uplink for the same program under a new hash.
 COMMIT  = $(shell scripts/flight-commit)
 VERSION = $(shell sed -n 's/^## \([0-9.]*\).*/\1/p;T;q' CHANGELOG.md)
-STAMP   = -X payload-ipc/pkg/agent.Version=$(VERSION) -X payload-ipc/pkg/agent.Commit=$(COMMIT)
+STAMP   = -X payload-ipc/pkg/flight/agent.Version=$(VERSION) -X payload-ipc/pkg/flight/agent.Commit=$(COMMIT)
 # No inlining: 10 % off the packed size, and traces stay readable. The older
-# collector: another 1 %; these heaps are small. scripts/std/README.md has the rest.
+# collector: another 1 %; these heaps are small. pkg/flight/overlay/README.md has the rest.
 FLY     = CGO_ENABLED=0 GOOS=linux GOARCH=$(FLIGHT_ARCH) GOEXPERIMENT=nogreenteagc $(GO) build -trimpath -buildvcs=false \
           -overlay=$(BIN)/overlay.json -gcflags=all=-l -ldflags='-s -w -buildid= $(STAMP)'
 
@@ -37,7 +37,7 @@ $(addprefix $(BIN)/twin/,$(AGENTS)): $(BIN)/twin/%: $(BIN)/overlay.json FORCE
 	$(subst -s -w,-w,$(FLY)) -o $@ ./cmd/$*
 
 $(BIN)/overlay.json: FORCE
-	mkdir -p $(BIN) && scripts/std/overlay >$@
+	mkdir -p $(BIN) && pkg/flight/overlay/overlay >$@
 
 $(UPLINK): $(BIN)/uplink/%: $(BIN)/linux-$(FLIGHT_ARCH)/% scripts/pack scripts/unpack.sh $(wildcard pkg/pack/*.go) | $(BIN)/pack
 	PACK=$(BIN)/pack scripts/pack $< $@

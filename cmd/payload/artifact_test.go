@@ -123,7 +123,7 @@ func TestNoMethodByName(t *testing.T) {
 		return string(out)
 	}
 	overlay := filepath.Join(t.TempDir(), "overlay.json")
-	if err := os.WriteFile(overlay, []byte(command(t, repo+"/scripts/std/overlay")), 0o644); err != nil {
+	if err := os.WriteFile(overlay, []byte(command(t, repo+"/pkg/flight/overlay/overlay")), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	for _, program := range programs {

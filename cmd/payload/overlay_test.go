@@ -16,12 +16,10 @@ import (
 	"golang.org/x/tools/go/packages"
 )
 
-// flightPackages is what flies of this module.
-var flightPackages = []string{"payload-ipc/cmd/sdr-serve/...", "payload-ipc/cmd/sabertooth-fetch/...", "payload-ipc/cmd/payload",
-	"payload-ipc/pkg/agent", "payload-ipc/pkg/serve", "payload-ipc/pkg/fetch", "payload-ipc/pkg/outbox",
-	"payload-ipc/pkg/http1", "payload-ipc/pkg/window", "payload-ipc/pkg/sock"}
+// flightPackages is what flies of this module: the prefix and the commands.
+var flightPackages = append(strings.Fields(agents), "payload-ipc/pkg/flight/...")
 
-// shown says what scripts/std/packages/fmt can print with a verb.
+// shown says what pkg/flight/overlay/packages/fmt can print with a verb.
 var shown = map[string]*regexp.Regexp{
 	"v": regexp.MustCompile(`^(string|error|text|bool|\[\]string|u?int(8|16|32|64)?|byte|rune|nil)$`),
 	"s": regexp.MustCompile(`^(string|error|text|\[\]byte|\[\]string)$`),
@@ -33,7 +31,7 @@ var shown = map[string]*regexp.Regexp{
 	"w": regexp.MustCompile(`^error$`),
 }
 
-// kind is how scripts/std/packages/fmt sees a value of a type: by its methods, else by its
+// kind is how pkg/flight/overlay/packages/fmt sees a value of a type: by its methods, else by its
 // name, which must be a predeclared one.
 func kind(t types.Type, verb string) string {
 	errorType := types.Universe.Lookup("error").Type().Underlying().(*types.Interface)
@@ -129,7 +127,7 @@ func badCall(p *packages.Package, name string, args []ast.Expr) string {
 		width, verb := v[1:len(v)-1], v[len(v)-1:]
 		k := kind(p.TypesInfo.Types[args[i]].Type, verb)
 		if strings.Trim(width, "0123456789") != "" || shown[verb] == nil || !shown[verb].MatchString(k) {
-			return "scripts/std/packages/fmt cannot print " + k + " with " + v
+			return "pkg/flight/overlay/packages/fmt cannot print " + k + " with " + v
 		}
 	}
 	return ""

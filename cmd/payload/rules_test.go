@@ -18,34 +18,39 @@ type rule struct {
 	why      string
 }
 
+// The prefix of a path is the rule: what flies is what is under pkg/flight, and
+// the three commands over it.
 const (
-	ground = "payload-ipc/pkg/ground payload-ipc/pkg/plan payload-ipc/pkg/tasking payload-ipc/pkg/review payload-ipc/pkg/mockfm payload-ipc/pkg/pack"
-	agents = "payload-ipc/cmd/sdr-serve* payload-ipc/cmd/sabertooth-fetch* payload-ipc/cmd/payload"
-	flying = agents + " payload-ipc/pkg/agent payload-ipc/pkg/serve payload-ipc/pkg/fetch payload-ipc/pkg/outbox" +
-		" payload-ipc/pkg/http1 payload-ipc/pkg/window payload-ipc/pkg/sock"
+	flight = "payload-ipc/pkg/flight/*"
+	agents = "payload-ipc/cmd/sdr-serve payload-ipc/cmd/sabertooth-fetch payload-ipc/cmd/payload"
+	flying = agents + " " + flight
+	engine = "payload-ipc/pkg/flight/serve payload-ipc/pkg/flight/fetch payload-ipc/pkg/flight/outbox" +
+		" payload-ipc/pkg/flight/http1 payload-ipc/pkg/flight/window payload-ipc/pkg/flight/sock"
 )
 
 var rules = []rule{
-	{"payload-ipc/pkg/window payload-ipc/pkg/http1 payload-ipc/pkg/sock", true, "std", "",
+	{"payload-ipc/pkg/flight/window payload-ipc/pkg/flight/http1 payload-ipc/pkg/flight/sock", true, "std", "",
 		"what all else stands on stands on the standard library alone"},
-	{"payload-ipc/pkg/outbox", true, "std payload-ipc/pkg/window", "",
+	{"payload-ipc/pkg/flight/outbox", true, "std payload-ipc/pkg/flight/window", "",
 		"staging and publishing know nothing of where bytes come from"},
-	{"payload-ipc/pkg/serve", true, "std payload-ipc/pkg/http1 payload-ipc/pkg/window", "",
+	{"payload-ipc/pkg/flight/serve", true, "std payload-ipc/pkg/flight/http1 payload-ipc/pkg/flight/window", "",
 		"the file server is an engine: no log, no flags, no fetching"},
-	{"payload-ipc/pkg/fetch", true, "std payload-ipc/pkg/http1 payload-ipc/pkg/window payload-ipc/pkg/outbox github.com/cenkalti/backoff/v4", "",
+	{"payload-ipc/pkg/flight/fetch", true, "std payload-ipc/pkg/flight/http1 payload-ipc/pkg/flight/window payload-ipc/pkg/flight/outbox github.com/cenkalti/backoff/v4", "",
 		"the retrieval is an engine: no log, no flags, no serving"},
-	{"payload-ipc/pkg/serve payload-ipc/pkg/fetch payload-ipc/pkg/outbox payload-ipc/pkg/http1 payload-ipc/pkg/window payload-ipc/pkg/sock", false, "",
+	{engine, false, "",
 		"github.com/spf13/pflag github.com/rs/zerolog*",
 		"only agent and the commands know flags and logs; engines report by one callback"},
-	{"payload-ipc/pkg/serve", false, "", "payload-ipc/pkg/fetch payload-ipc/pkg/outbox", "a server that can fetch costs uplink"},
-	{"payload-ipc/pkg/fetch", false, "", "payload-ipc/pkg/serve", "a fetcher that can serve costs uplink"},
-	{flying, false, "", ground, "what stays on the ground is not uplinked"},
+	{"payload-ipc/pkg/flight/serve", false, "", "payload-ipc/pkg/flight/fetch payload-ipc/pkg/flight/outbox", "a server that can fetch costs uplink"},
+	{"payload-ipc/pkg/flight/fetch", false, "", "payload-ipc/pkg/flight/serve", "a fetcher that can serve costs uplink"},
+	{agents, true, "std " + flight, "", "a command that flies is flags over pkg/flight"},
+	{flight, true, "std " + flight + " github.com/rs/zerolog* github.com/cenkalti/backoff/v4 github.com/spf13/pflag", "",
+		"what flies imports itself, the standard library and the owner's three libraries"},
 	{flying, false, "", "net/http* crypto/tls crypto/x509", "2.5 MB packed: 20 days of uplink"},
 	{flying, false, "", "text/template html/template", "calls methods by name, so the linker keeps every method of every type"},
 	{flying, false, "", "regexp net/url html os/exec log/slog", "20 to 60 KB each, and none is needed"},
 	{flying, false, "", "net/textproto", "62 KB, lenient and unbounded; http1 has its own bounds"},
-	{flying, true, "", "encoding/json", "the flight build has a stand-in that only makes zerolog compile (scripts/std/packages/encoding/json)"},
-	{flying, true, "", "math/rand math/rand/v2 flag", "the flight build has stand-ins with what backoff and pflag need (scripts/std)"},
+	{flying, true, "", "encoding/json", "the flight build has a stand-in that only makes zerolog compile (pkg/flight/overlay/packages/encoding/json)"},
+	{flying, true, "", "math/rand math/rand/v2 flag", "the flight build has stand-ins with what backoff and pflag need (pkg/flight/overlay)"},
 	{flying, true, "", "testing testing/* net/http/httptest", "tests stay on the ground"},
 }
 
@@ -129,8 +134,8 @@ func TestImportRulesCanFail(t *testing.T) {
 		{rule{direct: true, never: "net/http"}, direct[name], true},
 		{rule{never: "crypto/tls"}, all[name], true},
 		{rule{direct: true, never: "crypto/tls"}, direct[name], false},
-		{rule{direct: true, only: "std"}, direct["payload-ipc/pkg/serve"], true},
-		{rule{direct: true, only: "std payload-ipc/*"}, direct["payload-ipc/pkg/serve"], false},
+		{rule{direct: true, only: "std"}, direct["payload-ipc/pkg/flight/serve"], true},
+		{rule{direct: true, only: "std payload-ipc/*"}, direct["payload-ipc/pkg/flight/serve"], false},
 	} {
 		if got := c.rule.broken(name, c.deps, std) != nil; got != c.want {
 			t.Errorf("%+v: broken %v, want %v", c.rule, got, c.want)

@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"payload-ipc/cmd/sabertooth-fetch/app"
-	"payload-ipc/pkg/agent"
+	"payload-ipc/pkg/flight/agent"
+	"payload-ipc/pkg/flight/sabertooth"
 )
 
 // TestKill kills the program at a random instant, again and again, and lets
@@ -126,7 +126,7 @@ func TestSignalAtStart(t *testing.T) {
 		b.empty()
 		ctx, cancel := context.WithTimeout(context.Background(), time.Duration(n)*10*time.Microsecond)
 		var log strings.Builder
-		code := app.Run(ctx, b.args("--from", b.addr(), "--for", "60s"), agent.Stdio{Out: io.Discard, Err: &log})
+		code := sabertooth.Run(ctx, b.args("--from", b.addr(), "--for", "60s"), agent.Stdio{Out: io.Discard, Err: &log})
 		cancel()
 		if r := b.look(); code != 4 || len(r.receipts) != 1 {
 			t.Fatalf("signal after %d us: exit %d, %d receipts\n%s", n*10, code, len(r.receipts), &log)

@@ -1,9 +1,6 @@
 // Command sabertooth-fetch brings files from the SDR into /outbox.
 package main
 
-import (
-	"payload-ipc/cmd/sabertooth-fetch/app"
-	"payload-ipc/pkg/agent"
-)
+import "payload-ipc/pkg/flight/agent"
 
-func main() { agent.Main(app.Run) }
+func main() { agent.Main(run) }

@@ -16,8 +16,8 @@ import (
 	"testing"
 	"time"
 
-	serve "payload-ipc/cmd/sdr-serve/app"
-	"payload-ipc/pkg/agent"
+	"payload-ipc/pkg/flight/agent"
+	serve "payload-ipc/pkg/flight/sdrserve"
 
 	"github.com/fsnotify/fsnotify"
 )

@@ -1,9 +1,6 @@
-// Sdr-serve shares a file system over HTTP until its window ends.
+// Command sdr-serve shares a file system over HTTP until its window ends.
 package main
 
-import (
-	"payload-ipc/cmd/sdr-serve/app"
-	"payload-ipc/pkg/agent"
-)
+import "payload-ipc/pkg/flight/agent"
 
-func main() { agent.Main(app.Run) }
+func main() { agent.Main(run) }

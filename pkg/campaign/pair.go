@@ -12,9 +12,9 @@ import (
 	"path/filepath"
 	"time"
 
-	fetchapp "payload-ipc/cmd/sabertooth-fetch/app"
-	serveapp "payload-ipc/cmd/sdr-serve/app"
-	"payload-ipc/pkg/agent"
+	"payload-ipc/pkg/flight/agent"
+	fetchapp "payload-ipc/pkg/flight/sabertooth"
+	serveapp "payload-ipc/pkg/flight/sdrserve"
 )
 
 // A pair of agents inside this program.

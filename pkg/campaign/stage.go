@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"payload-ipc/pkg/outbox"
+	"payload-ipc/pkg/flight/outbox"
 )
 
 // stage reads what the fetcher's stage at dir claims to hold, from a copy. With

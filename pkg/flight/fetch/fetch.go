@@ -1,0 +1,159 @@
+// Package fetch brings files from a peer into the outbox, within a window.
+//
+// It tries all candidates at once, goes on where it was cut, and proves every
+// continuation: by the digest of a piece, by a snapshot URL that means one
+// generation of a file for ever (docs/wire.md), or by reading a stretch again
+// that it holds already. Bytes of two generations never meet in one file.
+// Design section 5 has the contract.
+package fetch
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"time"
+
+	"payload-ipc/pkg/flight/outbox"
+	"payload-ipc/pkg/flight/window"
+)
+
+// Exit codes of a run (design section 5); 2 is for the command line.
+const (
+	Complete = 0 // every file complete, verified as far as the server allows, published
+	Local    = 1 // a disk failed; what was durable is published or kept
+	Partial  = 3 // not everything was complete; something was published
+	Nothing  = 4 // as Partial, and nothing was published but receipts
+)
+
+// Defaults of a Fetcher's fields.
+const (
+	DefaultReserve  = 2 * time.Second
+	DefaultPiece    = 1 << 20
+	DefaultMaxBytes = 100e6
+	MaxPiece        = 8 << 20 // beyond it a server need not tell a digest (design section 4)
+)
+
+// A Path is a file on the peer and the name it gets in the outbox. A Path that
+// ends in a slash stands for the regular files of that directory; a Name of it
+// is put before theirs, with an underscore.
+type Path struct{ Path, Name string }
+
+// DefaultPaths is what is fetched when nothing is asked for.
+var DefaultPaths = []Path{{"/var/log/syslog", "sdr_syslog"}}
+
+// DefaultFrom are the addresses that the SDR has by the tutorial and by the
+// table of payloads (platform.md, "Network").
+var DefaultFrom = []netip.AddrPort{
+	netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 2, 1, 8}), 10101),
+	netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 2, 1, 12}), 10101),
+}
+
+// A Fetcher is one run. Zero fields have the defaults above, or those of
+// package outbox; Dial and Window must be set.
+type Fetcher struct {
+	From     []netip.AddrPort // candidates, the same machine by several addresses
+	Paths    []Path
+	Outbox   string
+	Stage    string
+	Window   *window.Window
+	Reserve  time.Duration // before the end of the window: work turns to publishing; at most half of the window
+	Piece    int64         // bytes, at most MaxPiece
+	Tail     int64         // bytes; 0 for the whole file
+	MaxBytes int64         // published in one run, all files together
+	RunID    string        // goes into the receipts
+
+	// NoSalvage keeps an incomplete file on the stage without publishing it.
+	NoSalvage bool
+
+	// Dial opens a connection; it must heed ctx.
+	Dial func(ctx context.Context, addr netip.AddrPort) (net.Conn, error)
+
+	// Events is told what happens, from one goroutine at a time.
+	Events func(Event)
+
+	FS outbox.FS // nil: the operating system
+}
+
+// A Result is what a run came to.
+type Result struct {
+	Exit     int
+	Files    int // published complete
+	Parts    int // published incomplete, or of an older generation
+	Failed   int // of which nothing was published
+	Bytes    int64
+	Received int64 // body bytes taken from the wire
+	Attempts int64
+	Reason   string
+}
+
+// margin is left between the last act of a run and the end of the window, for
+// the process to end in.
+const margin = 40 * time.Millisecond
+
+func (f Fetcher) filled() Fetcher {
+	if len(f.From) == 0 {
+		f.From = DefaultFrom
+	}
+	if len(f.Paths) == 0 {
+		f.Paths = DefaultPaths
+	}
+	if f.Reserve <= 0 {
+		f.Reserve = DefaultReserve
+	}
+	if f.Window.Ends() {
+		f.Reserve = min(f.Reserve, f.Window.Rest()/2) // also if a signal came before
+	}
+	if f.Piece <= 0 {
+		f.Piece = DefaultPiece
+	}
+	f.Piece = min(f.Piece, MaxPiece)
+	if f.MaxBytes <= 0 {
+		f.MaxBytes = DefaultMaxBytes
+	}
+	if f.Events == nil {
+		f.Events = func(Event) {}
+	}
+	return f
+}
+
+// Run fetches and publishes until everything is there, the window is about to
+// end, or ctx is done, which means that the window ends now: then it still
+// publishes, for at most Reserve. It returns before the end of the window even
+// if the disk does not answer any more; only then does a goroutine stay behind.
+func (f Fetcher) Run(ctx context.Context) Result {
+	f = f.filled()
+	r := newRun(&f)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		r.run(ctx)
+	}()
+
+	// Not a child of ctx: after a signal there is still something to publish.
+	hard, cancel := f.Window.Context(context.WithoutCancel(ctx), margin)
+	defer cancel()
+	end := f.Window.Rest()
+	began := f.Window.Mono()
+	select {
+	case <-done:
+		return r.result
+	case <-hard.Done():
+	}
+	if ctx.Err() != nil { // a signal, not the end
+		left := min(f.Reserve, end-f.Window.Mono().Sub(began)-margin)
+		t := time.NewTimer(max(left, 0))
+		defer t.Stop()
+		select {
+		case <-done:
+			return r.result
+		case <-t.C:
+		}
+	}
+	// A result that is a moment late is better than a verdict about the disk.
+	select {
+	case <-done:
+		return r.result
+	default:
+	}
+	return Result{Exit: Local, Reason: "the disk did not answer before the end of the window"}
+}

@@ -1,0 +1,199 @@
+package fetch
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"payload-ipc/pkg/flight/outbox"
+)
+
+// maxSealed is how many older generations are published beside a file; one
+// that changes all the time must not fill the downlink.
+const maxSealed = 3
+
+// deliver publishes a file that has come to its end.
+func (r *run) deliver(ctx context.Context, j *job, g *generation) error {
+	j.told, j.token = g.told, g.token()
+	if !g.complete() { // --max-bytes
+		g.settle()
+		j.err = errCapped
+		return nil
+	}
+	g.id.Complete = true
+	g.describe()
+	j.verified = g.verified()
+	p, err := g.part.Publish(context.WithoutCancel(ctx))
+	if err != nil {
+		return err
+	}
+	j.published = &p
+	r.f.Events(Event{Kind: Published, Path: j.Path.Path, Name: p.Name, Done: p.Size, Total: j.told})
+	return nil
+}
+
+var errCapped = &fault{class: "max-bytes", text: "--max-bytes was reached", final: true}
+
+// finish publishes what can be, then the receipts, which say how it ended.
+func (r *run) finish(ctx context.Context, cut bool) {
+	for _, j := range r.jobs {
+		r.salvage(ctx, j)
+	}
+	exit := r.exit()
+	for _, j := range r.jobs {
+		if j.out == nil && !j.dir() || j.dir() && j.err == nil && !j.failing && j.done {
+			continue
+		}
+		rec := r.receipt(j, exit, cut)
+		err := r.sign(j, rec)
+		if err != nil {
+			exit, r.result.Reason = Local, err.Error()
+			r.f.Events(Event{Kind: DiskError, Path: j.Path.Path, Err: err})
+			continue
+		}
+		r.f.Events(Event{Kind: Receipted, Path: j.Path.Path, Name: j.Name, Status: rec.Exit, Err: errors.New(rec.Reason)})
+	}
+	if err := r.stage.Close(); err != nil && exit == Complete {
+		exit = Local
+	}
+	r.result.Exit, r.result.Received, r.result.Attempts = exit, r.s.received, r.s.attempts
+}
+
+func (r *run) sign(j *job, rec *outbox.Receipt) error {
+	if j.out == nil {
+		return outbox.PublishReceipt(r.config(), j.Name, rec)
+	}
+	return j.out.PublishReceipt(rec)
+}
+
+// salvage publishes what j has that is not yet.
+func (r *run) salvage(ctx context.Context, j *job) {
+	n := 1
+	if g := j.cur; g != nil && j.published == nil {
+		if !g.mine && g.complete() && !isDisk(j.err) {
+			// An earlier run had it all, and could only not publish it.
+			if err := r.deliver(ctx, j, g); err != nil {
+				j.err = err
+			}
+		}
+		if j.published == nil {
+			r.confirmNow(ctx, j, g)
+			g.settle()
+			g.describe()
+			if g.mine || j.told < 0 {
+				j.told, j.token = g.told, g.token()
+			}
+			j.verified = g.verified()
+			if p := r.part(ctx, j, g, n); p != nil {
+				j.published, j.partial = p, true
+				n++
+			}
+		}
+	}
+	for i := len(j.olds) - 1; i >= 0; i-- {
+		g := j.olds[i]
+		if len(j.sealed) == maxSealed {
+			g.part.Discard()
+			continue
+		}
+		if !g.id.Sealed {
+			// Complete, and gone from the peer: published once, not each window.
+			g.id.Sealed = g.complete()
+			g.settle()
+			g.describe()
+		}
+		if r.room(nil) < g.part.Proven() {
+			g.part.Close()
+			continue
+		}
+		if p := r.part(ctx, j, g, n); p != nil {
+			j.sealed = append(j.sealed, *p)
+			n++
+		}
+	}
+}
+
+// confirmNow tries, for a moment, to prove what has come without a digest.
+func (r *run) confirmNow(ctx context.Context, j *job, g *generation) {
+	if !g.mine || !r.s.heard || len(g.pieces) > 0 || g.held() == g.proven() || g.noRanges || r.f.NoSalvage {
+		return
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer time.AfterFunc(min(400*time.Millisecond, r.f.Reserve/4), cancel).Stop()
+	r.s.stats = &j.stats
+	k, target := g.overlap(), g.target(j)
+	if r.check(ctx, j, g, target, g.id.Base, g.id.Base+k) == nil &&
+		r.check(ctx, j, g, target, g.held()-k, g.held()) == nil {
+		g.prove()
+	}
+	r.s.drop()
+}
+
+// part publishes g as NAME.part, or keeps it on the stage.
+func (r *run) part(ctx context.Context, j *job, g *generation, n int) *outbox.Published {
+	if r.f.NoSalvage || g.proven() == g.id.Base {
+		j.kept = max(j.kept, g.part.Proven())
+		if err := g.part.Close(); err != nil && j.err == nil {
+			j.err = err
+		}
+		return nil
+	}
+	p, err := g.part.PublishPart(ctx, n)
+	if err != nil {
+		j.err, j.kept = err, max(j.kept, g.part.Proven())
+		g.part.Close()
+		r.f.Events(Event{Kind: DiskError, Path: j.Path.Path, Err: err})
+		return nil
+	}
+	r.f.Events(Event{Kind: Published, Path: j.Path.Path, Name: p.Name, Done: p.Size, Total: g.told})
+	return &p
+}
+
+// exit sums up the jobs (design section 5).
+func (r *run) exit() int {
+	exit, some := Complete, false
+	for _, j := range r.jobs {
+		some = some || j.published != nil || len(j.sealed) > 0
+		r.result.Parts += len(j.sealed)
+		switch {
+		case isDisk(j.err):
+			exit = Local
+			r.result.Failed++
+		case j.dir() && j.done && j.err == nil:
+		case j.published == nil:
+			r.result.Failed++
+		case j.partial:
+			r.result.Parts++
+		default:
+			r.result.Files++
+			r.result.Bytes += j.published.Size
+			continue
+		}
+		if j.published != nil {
+			r.result.Bytes += j.published.Size
+		}
+		if exit == Complete && !(j.dir() && j.done && j.err == nil) {
+			exit = Partial
+		}
+	}
+	if exit == Partial && !some {
+		exit = Nothing
+	}
+	return exit
+}
+
+// unstaged is a run that has no stage to work on.
+func (r *run) unstaged(err error) {
+	r.result = Result{Exit: Local, Failed: len(r.jobs), Reason: err.Error()}
+	if errors.Is(err, outbox.ErrLocked) {
+		return // the other instance writes the receipts
+	}
+	for _, j := range r.jobs {
+		r.f.Events(Event{Kind: DiskError, Path: j.Path.Path, Err: err})
+		j.err = err
+		if err := outbox.PublishReceipt(r.config(), j.Name, r.receipt(j, Local, false)); err != nil {
+			r.f.Events(Event{Kind: DiskError, Path: j.Path.Path, Err: err})
+		}
+	}
+}

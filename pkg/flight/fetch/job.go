@@ -1,0 +1,129 @@
+package fetch
+
+import (
+	"time"
+
+	"payload-ipc/pkg/flight/http1"
+	"payload-ipc/pkg/flight/outbox"
+)
+
+// A job is one path on its way into the outbox.
+type job struct {
+	Path
+	target string // escaped, after redirects
+	server string // as the peer names itself
+	stats  stats
+
+	out  *outbox.Target
+	cur  *generation   // what the path means now; nil if nothing is held of it
+	olds []*generation // what it meant before
+
+	done    bool // nothing more is to be tried
+	failing bool // the last attempt brought nothing
+	turn    int  // when it was last tried
+	after   time.Duration
+	changes int
+	most    int64 // the furthest that was reached
+	once    bool  // the next request goes without Range
+	retried bool  // ... and that was tried
+	whole   bool  // all requests go without
+	rebuilt bool
+
+	kept      int64             // bytes on the stage that were not published
+	err       error             // why it is done, if it is not complete
+	published *outbox.Published // of cur
+	partial   bool
+	sealed    []outbox.Published
+	verified  outbox.Verified
+	told      int64
+	token     string
+}
+
+func (j *job) dir() bool { return j.Path.Path[len(j.Path.Path)-1] == '/' }
+
+// reach is how far the present generation has come.
+func (j *job) reach() int64 {
+	if j.cur == nil {
+		return 0
+	}
+	return j.cur.part.Held()
+}
+
+func (j *job) clean(q query) query {
+	if j.once || j.whole {
+		j.once = false
+		return q.whole()
+	}
+	return q
+}
+
+func newJob(p Path) *job {
+	return &job{Path: p, target: string(http1.AppendEscaped(nil, p.Path)), told: -1}
+}
+
+// open finds what earlier runs left of a file.
+func (r *run) open(j *job) {
+	if j.dir() {
+		return
+	}
+	source := j.Path.Path
+	if r.f.Tail > 0 {
+		source += "?tail" // begins elsewhere: another file
+	}
+	if j.out, j.err = r.stage.Target(j.Name, source); j.err != nil {
+		j.done = true
+		r.f.Events(Event{Kind: DiskError, Path: j.Path.Path, Err: j.err})
+		return
+	}
+	for _, p := range j.out.Parts() {
+		id := p.Identity()
+		g := &generation{part: p, id: id, told: id.Total, weak: id.Verified != outbox.VerifiedDigest, next: id.Base + p.Held(), limit: unlimited}
+		if j.cur != nil {
+			j.olds = append(j.olds, j.cur)
+			j.cur = nil
+		}
+		if id.Sealed {
+			j.olds = append(j.olds, g)
+		} else {
+			j.cur = g
+		}
+	}
+	if j.cur == nil {
+		return
+	}
+	if j.cur.limit = j.cur.id.Base + r.room(j); j.cur.held() > j.cur.limit {
+		j.cur.part.Discard() // --max-bytes has been lowered since
+		j.cur = nil
+	}
+}
+
+// generation begins a new one.
+func (r *run) generation(j *job, id outbox.Identity) (*generation, error) {
+	id.Verified = outbox.VerifiedDigest
+	p, err := j.out.New(id)
+	if err != nil {
+		return nil, err
+	}
+	g := &generation{part: p, id: id, next: id.Base, limit: id.Base + r.room(j)}
+	j.cur = g
+	return g, nil
+}
+
+// room is how much --max-bytes leaves for j.
+func (r *run) room(j *job) int64 {
+	n := r.f.MaxBytes
+	for _, o := range r.jobs {
+		for _, p := range o.sealed {
+			n -= p.Size
+		}
+		switch {
+		case o.published != nil:
+			n -= o.published.Size
+		case o != j && o.cur != nil && o.cur.id.Total >= 0:
+			n -= o.cur.end() - o.cur.id.Base
+		case o != j && o.cur != nil:
+			n -= o.cur.part.Held()
+		}
+	}
+	return max(n, 0)
+}

@@ -1,0 +1,147 @@
+package fetch
+
+import (
+	"sort"
+	"strings"
+
+	"payload-ipc/pkg/flight/outbox"
+)
+
+// token names a generation in the receipt.
+func (g *generation) token() string {
+	if _, t, ok := strings.Cut(g.id.Snapshot, "?snapshot="); ok {
+		return t
+	}
+	return g.id.Validator
+}
+
+func (r *run) receipt(j *job, exit int, cut bool) *outbox.Receipt {
+	w := r.f.Window
+	rec := &outbox.Receipt{
+		Run: r.f.RunID, Name: j.Name, Source: "http://" + r.source() + j.target, Server: j.server,
+		Status: "failed", Total: j.told, Verified: outbox.VerifiedNone, Generation: j.token,
+		Attempts: j.stats.attempts, Errors: j.stats.errors, BytesReceived: j.stats.received,
+		Started: r.started, Finished: w.Now(), ClockTrusted: w.Trusted(),
+		Exit: exit, Sealed: j.sealed,
+	}
+	if j.published != nil {
+		rec.Status, rec.Verified = "complete", j.verified
+		if j.partial {
+			rec.Status = "partial"
+		}
+		rec.Bytes(*j.published)
+		if j.cur != nil {
+			rec.Offset = j.cur.id.Base
+		}
+	}
+	rec.Reason = r.reason(j, rec, cut)
+	if r.result.Reason == "" || rec.Status != "complete" {
+		r.result.Reason = rec.Reason
+	}
+	return rec
+}
+
+func (r *run) source() string {
+	if r.s.winner != nil {
+		return r.s.winner.host
+	}
+	if len(r.s.cands) > 0 {
+		return r.s.cands[0].host
+	}
+	return ""
+}
+
+// reason is one sentence for an operator who has not read this program.
+func (r *run) reason(j *job, rec *outbox.Receipt, cut bool) string {
+	var b strings.Builder
+	say := func(parts ...string) {
+		for _, p := range parts {
+			b.WriteString(p)
+		}
+	}
+	switch rec.Status {
+	case "complete":
+		say("complete: ", itoa(rec.Size), " bytes")
+		switch rec.Verified {
+		case outbox.VerifiedDigest:
+			say(", every piece matched the server's digest")
+		case outbox.VerifiedOverlap:
+			say(", without digests from the server; head and tail read twice were equal")
+		case outbox.VerifiedLength:
+			if rec.Total < 0 {
+				say(", to the end that the server marked; nothing else could be checked")
+			} else {
+				say(", as many as the server told; nothing else could be checked")
+			}
+		default:
+			say("; the server told no length, so the end may be a cut")
+		}
+	case "partial":
+		say("incomplete: ", itoa(rec.Size), " of ")
+		if rec.Total < 0 {
+			say("an unknown number of bytes")
+		} else {
+			say(itoa(rec.Total-rec.Offset), " bytes")
+		}
+		if rec.Verified == outbox.VerifiedNone {
+			say(", unverified")
+		}
+	default:
+		if j.kept > 0 {
+			say("nothing published; ", itoa(j.kept), " bytes are kept on the stage for the next run")
+		} else {
+			say("nothing came")
+		}
+	}
+	if rec.NULs.Runs > 0 {
+		say("; ", itoa(rec.NULs.Bytes), " NUL bytes in it, as truncation under a writer leaves them")
+	}
+	if len(rec.Sealed) > 0 {
+		say("; the file changed on the server, the older content is beside it")
+	}
+	if rec.Status == "complete" {
+		return b.String()
+	}
+	switch {
+	case j.err != nil:
+		say("; ", j.err.Error())
+	case !r.s.heard:
+		say("; no server answered at ", r.asked())
+	case cut:
+		say("; the window ended")
+	}
+	if j.stats.last != "" && j.err == nil {
+		say("; last trouble: ", j.stats.last)
+	}
+	if len(j.stats.errors) > 0 {
+		say(" (", counts(j.stats.errors), ")")
+	}
+	return b.String()
+}
+
+func (r *run) asked() string {
+	s := ""
+	for i, c := range r.s.cands {
+		if i > 0 {
+			s += " or "
+		}
+		s += c.host
+	}
+	return s
+}
+
+func counts(m map[string]int64) string {
+	var keys []string
+	for k := range m {
+		keys = append(keys, k)
+	}
+	sort.Strings(keys)
+	s := ""
+	for i, k := range keys {
+		if i > 0 {
+			s += ", "
+		}
+		s += k + " " + itoa(m[k]) + "x"
+	}
+	return s
+}

@@ -1,0 +1,249 @@
+package fetch
+
+import (
+	"context"
+	"errors"
+	"math"
+	"time"
+
+	"payload-ipc/pkg/flight/outbox"
+)
+
+// A run is one Fetcher at work. All but the flows happens in one goroutine.
+type run struct {
+	f       *Fetcher
+	s       *session
+	stage   *outbox.Stage
+	jobs    []*job
+	started time.Time
+	size    int64 // of the next pieces
+	scratch []byte
+	turns   int
+	tired   bool // the connection failed, not only what was asked for
+	stop    context.CancelFunc
+	pulsed  time.Time
+	speed   speed
+	result  Result
+}
+
+func newRun(f *Fetcher) *run {
+	r := &run{f: f, size: min(firstPiece, f.Piece), scratch: make([]byte, 16<<10), started: f.Window.Now()}
+	r.s = newSession(f, r.left)
+	for _, p := range f.Paths {
+		r.jobs = append(r.jobs, newJob(p))
+	}
+	return r
+}
+
+// left is the time until work must turn to publishing.
+func (r *run) left() time.Duration {
+	if !r.f.Window.Ends() {
+		return math.MaxInt64
+	}
+	return r.f.Window.Left() - r.f.Reserve
+}
+
+func (r *run) run(ctx context.Context) {
+	stage, err := outbox.Open(r.config())
+	if err != nil {
+		r.unstaged(err)
+		return
+	}
+	r.stage = stage
+	for _, j := range r.jobs {
+		r.open(j)
+	}
+	work, cancel := r.f.Window.Context(ctx, r.f.Reserve)
+	r.stop = cancel
+	r.work(work)
+	r.s.drop()
+	r.f.Events(Event{Kind: Ending})
+	// Publishing is not stopped by a signal, which is when it is needed most.
+	r.finish(context.WithoutCancel(ctx), ctx.Err() != nil || work.Err() != nil)
+	cancel()
+}
+
+func (r *run) config() outbox.Config {
+	return outbox.Config{Stage: r.f.Stage, Outbox: r.f.Outbox, Piece: r.f.Piece, Now: r.f.Window.Mono, FS: r.f.FS}
+}
+
+func (r *run) work(ctx context.Context) {
+	for ctx.Err() == nil {
+		j := r.pick()
+		if j == nil {
+			break
+		}
+		if j.failing || r.tired {
+			r.s.pause(ctx, j.Path.Path, j.after)
+			r.tired, r.speed.since = false, time.Time{}
+			if ctx.Err() != nil {
+				return
+			}
+		}
+		r.turns++
+		j.turn = r.turns
+		r.s.stats, r.s.again = &j.stats, j.failing
+		err := r.advance(ctx, j)
+		if ctx.Err() != nil {
+			return
+		}
+		r.judge(j, err)
+	}
+	for _, j := range r.jobs {
+		r.s.stats = &j.stats
+		if j.published != nil {
+			r.finishOlds(ctx, j)
+		}
+	}
+}
+
+// pick chooses what to try next: what has not failed, else what has waited
+// longest. So all files share one budget of retries.
+func (r *run) pick() *job {
+	var next *job
+	for _, j := range r.jobs {
+		switch {
+		case j.done:
+		case next == nil, next.failing && !j.failing,
+			next.failing && j.failing && j.turn < next.turn:
+			next = j
+		}
+	}
+	return next
+}
+
+// advance brings j on until it is published or something fails.
+func (r *run) advance(ctx context.Context, j *job) error {
+	if j.dir() {
+		return r.list(ctx, j)
+	}
+	for idle := 0; ; {
+		g := j.cur
+		if g != nil && g.mine && (g.complete() || g.capped()) {
+			return r.deliver(ctx, j, g)
+		}
+		var held, proven int64
+		if g != nil {
+			held, proven = g.held(), g.proven()
+		}
+		err := r.step(ctx, j, g)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		moved := j.cur != g || g != nil && (g.held() != held || g.proven() != proven)
+		if errors.Is(err, outbox.ErrDead) {
+			err = r.rebuild(j, g)
+		} else if err != nil {
+			err = r.trouble(j, g, err)
+		}
+		// Bytes that came before, in another generation, are no progress: a
+		// file that changes all the time must not be asked for all the time.
+		if h := j.reach(); h > j.most {
+			j.most, j.retried = h, false
+			r.s.backoff.Reset()
+		}
+		if err != nil {
+			return err
+		}
+		// Never round and round with a peer that says nothing new.
+		if idle++; moved {
+			idle = 0
+		}
+		if idle > 2 {
+			return protocol("the answers bring nothing new")
+		}
+	}
+}
+
+// trouble turns what went wrong in a step into a new state, or into a fault
+// that ends this turn.
+func (r *run) trouble(j *job, g *generation, err error) error {
+	if isDisk(err) {
+		return err
+	}
+	f := network(err, false)
+	lost := f.status == 404 || f.status == 410
+	switch {
+	case f == errPlace && !j.retried && (g == nil || g.via == ""):
+		// One clean try without Range, at once.
+		r.s.blame(j.Path.Path, nil, f)
+		j.retried, j.once = true, true
+		return nil
+	case g == nil:
+	case g.via != "" && (f.status >= 400 && f.status < 500 || f == errPlace || f == errChanged):
+		r.s.blame(j.Path.Path, nil, f)
+		return r.changedAgain(j, r.seal(j, g))
+	case f == errChanged:
+		r.s.blame(j.Path.Path, nil, f)
+		return r.changedAgain(j, r.changed(j, g))
+	case lost && g.id.Snapshot != "" && g.mine:
+		// Not in the middle of a rename, if it is so twice: gone for good.
+		if g.gone++; g.gone > 1 {
+			r.s.blame(j.Path.Path, nil, f)
+			return r.changedAgain(j, r.changed(j, g))
+		}
+	case f.final && f.status >= 400 && g.id.Snapshot != "" && g.mine:
+		g.unpiece()
+		g.id.Snapshot = "" // go on without
+		return nil
+	}
+	j.retried = false
+	return f
+}
+
+// changedAgain makes a file that keeps changing wait.
+func (r *run) changedAgain(j *job, err error) error {
+	if err == nil && j.changes > 1 && j.cur == nil {
+		return errCounted
+	}
+	return err
+}
+
+// errCounted is a fault that was told and counted before.
+var errCounted = &fault{class: "changed", text: "the file keeps changing on the peer"}
+
+// judge decides what becomes of j after a turn.
+func (r *run) judge(j *job, err error) {
+	if err == nil {
+		j.failing, j.done = false, true
+		return
+	}
+	f := network(err, false)
+	switch {
+	case isDisk(err):
+		j.err, j.done = err, true
+		r.f.Events(Event{Kind: DiskError, Path: j.Path.Path, Err: err})
+		return
+	case f != errCounted && !f.counted:
+		r.s.blame(j.Path.Path, nil, f)
+	}
+	if f.final {
+		j.err, j.done = f, true
+		r.f.Events(Event{Kind: Refused, Path: j.Path.Path, Err: f})
+		return
+	}
+	j.failing, j.after = true, f.after
+	r.tired = f.status == 0 && f != errCounted
+}
+
+// rebuild goes on after a sync that failed: the inode is dead, what can be
+// read of it and proven is copied to a new one. Once; then the disk is broken.
+func (r *run) rebuild(j *job, g *generation) error {
+	err := g.part.Err()
+	if j.rebuilt {
+		return err
+	}
+	j.rebuilt = true
+	r.f.Events(Event{Kind: DiskError, Path: j.Path.Path, Err: err})
+	if e := g.part.Rebuild(); e != nil {
+		j.cur = nil
+		return g.part.Discard()
+	}
+	g.pieces, g.next = nil, g.held()
+	return nil
+}
+
+func isDisk(err error) bool {
+	_, ok := outbox.KindOf(err)
+	return ok
+}

@@ -1,0 +1,281 @@
+package fetch
+
+import (
+	"context"
+
+	"payload-ipc/pkg/flight/http1"
+	"payload-ipc/pkg/flight/outbox"
+)
+
+const (
+	firstPiece = 64 << 10 // of a file nothing is known of
+	minPiece   = 16 << 10
+	maxAhead   = 3       // requests sent beyond the answer that is being read
+	maxHops    = 3       // redirects
+	maxWhole   = 1 << 20 // what is read again whole for the want of ranges
+	maxUnsure  = 3       // attempts to confirm an end
+)
+
+// step asks the next question about g and takes the answer. It returns nil
+// after every bit of progress.
+func (r *run) step(ctx context.Context, j *job, g *generation) error {
+	switch {
+	case g == nil:
+		return r.begin(ctx, j)
+	case !g.mine:
+		return r.resume(ctx, j, g)
+	case g.held() >= g.end() && len(g.pieces) == 0, g.closed:
+		return r.confirm(ctx, j, g)
+	case g.id.Snapshot != "" && g.via == "":
+		return r.more(ctx, j, g)
+	}
+	return r.overlap(ctx, j, g)
+}
+
+// ask follows redirects and sorts out refusals.
+func (r *run) ask(ctx context.Context, j *job, q query) (*answer, error) {
+	q = j.clean(q)
+	for hops := 0; ; hops++ {
+		a, err := r.s.ask(ctx, j.Path.Path, q)
+		if err != nil {
+			return nil, err
+		}
+		if j.server == "" {
+			j.server, _ = a.header.Get("Server")
+		}
+		switch a.status {
+		case 200, 206, 416:
+			return a, nil
+		case 301, 302, 303, 307, 308:
+			to, err := a.moved(q.target, a.c.from.host)
+			a.finish()
+			switch {
+			case err != nil:
+				return nil, err
+			case to == q.target+"/":
+				return nil, &fault{class: "redirect", text: "this is a directory: ask for it with a slash at its end", final: true}
+			case hops == maxHops:
+				return nil, &fault{class: "redirect", text: "more than 3 redirects", final: true}
+			}
+			if q.target == j.target {
+				j.target = to
+			}
+			q.target = to
+			continue
+		}
+		f := refusal(a, r.f.Window.Now())
+		a.finish()
+		return nil, f
+	}
+}
+
+// begin asks for a file of which nothing is held.
+func (r *run) begin(ctx context.Context, j *job) error {
+	q := query{target: j.target, last: min(firstPiece, r.f.Piece) - 1, digest: true}
+	tail, probe := r.f.Tail, false
+	if tail > 0 && tail <= firstPiece {
+		q.suffix = tail
+	} else if tail > 0 {
+		q.last, probe = 0, true // to learn the length
+	}
+	a, err := r.ask(ctx, j, q)
+	if err != nil {
+		return err
+	}
+	var x extent
+	if a.status == 416 {
+		v, _ := a.header.Get("Content-Range")
+		if cr, ok := http1.ParseContentRange(v); !ok || !cr.Unsatisfied || cr.Total != 0 {
+			err = errPlace
+		}
+	} else {
+		x, err = a.extent()
+	}
+	id := outbox.Identity{Snapshot: a.snapshot(), Total: x.total}
+	switch {
+	case tail > 0 && x.total >= 0:
+		id.Base = max(0, x.total-tail)
+	case a.q.suffix > 0:
+		id.Base = x.start
+	}
+	if err == nil && x.start > id.Base {
+		err = errPlace
+	}
+	generated := a.header.HasToken("Cache-Control", "no-store") && id.Snapshot == ""
+	if err == nil && generated && a.status == 206 && (x.start > 0 || x.end != x.total) {
+		// The next stretch would be one of something else.
+		j.whole = true
+		a.c.Close()
+		return nil
+	}
+	var g *generation
+	if err == nil {
+		g, err = r.generation(j, id)
+	}
+	if err != nil {
+		a.c.Close()
+		return err
+	}
+	g.mine, g.told, g.fixed = true, x.total, generated
+	g.noRanges = a.status == 200 && a.q.ranged()
+	if v, _ := a.header.Get("ETag"); len(v) < 200 {
+		g.id.Validator = v
+	}
+	switch {
+	case a.status == 416 || x.total == 0:
+		g.id.Total, g.told = 0, 0
+		g.describe()
+		a.finish()
+		return nil
+	case probe && a.status == 206 && x.end <= max(1, id.Base):
+		a.finish()
+		return nil
+	}
+	return r.takeFirst(ctx, j, g, a, x)
+}
+
+// takeFirst takes an answer that stands by itself: nothing about it depends
+// on what is held.
+func (r *run) takeFirst(ctx context.Context, j *job, g *generation, a *answer, x extent) error {
+	m, err := r.message(g, a, x)
+	if err != nil {
+		a.c.Close()
+		return err
+	}
+	if g.id.Snapshot != "" && m.end < unlimited {
+		p := &piece{start: max(x.start, g.id.Base), end: m.end, sum: newSHA256(), want: m.want}
+		p.has = m.has && p.start == x.start && m.end == m.to
+		g.pieces, g.next = append(g.pieces, p), p.end
+		m.p, m.sum, m.hashed = p, p.sum, p.start
+		p.sent = true
+	}
+	return r.take(ctx, j, g, a, m)
+}
+
+func (r *run) pieceQuery(g *generation, p *piece) query {
+	return query{target: g.id.Snapshot, first: p.start + p.got, last: p.end - 1, digest: p.got == 0}
+}
+
+// more asks the snapshot for the next pieces. The URL proves the continuation.
+func (r *run) more(ctx context.Context, j *job, g *generation) error {
+	p := g.plan(r.size)
+	if p == nil {
+		return errShort
+	}
+	q := r.pieceQuery(g, p)
+	p.sent = true
+	a, err := r.ask(ctx, j, q)
+	if err != nil {
+		g.broken()
+		return err
+	}
+	if a.status == 200 {
+		g.unpiece()
+		return r.goOn(ctx, j, g, a, true)
+	}
+	m, err := r.matchPiece(g, p, a)
+	if err != nil {
+		g.broken()
+		a.c.Close()
+		return err
+	}
+	return r.take(ctx, j, g, a, m)
+}
+
+// matchPiece sees whether a brings p of the snapshot.
+func (r *run) matchPiece(g *generation, p *piece, a *answer) (*message, error) {
+	switch {
+	case a.status == 416:
+		return nil, errPlace
+	case a.status != 206:
+		f := refusal(a, r.f.Window.Now())
+		if a.status == 200 {
+			f = errPlace
+		}
+		return nil, f
+	}
+	x, err := a.extent()
+	if err != nil {
+		return nil, err
+	}
+	at := p.start + p.got
+	if x.start > at || x.end <= at || x.total >= 0 && x.total != g.id.Total {
+		return nil, errPlace
+	}
+	m, err := r.message(g, a, x)
+	if err != nil {
+		return nil, err
+	}
+	if x.end < p.end && g.next == p.end && p == g.pieces[len(g.pieces)-1] {
+		p.end, g.next = x.end, x.end // a shorter piece than asked for
+	}
+	if p.got == 0 {
+		p.want, p.has = m.want, m.has && x.start == p.start && x.end == p.end
+	}
+	m.p, m.sum, m.hashed = p, p.sum, at
+	m.compare, m.end = min(at, g.held()), min(m.to, p.end)
+	return m, nil
+}
+
+// overlap goes on without a snapshot: the head and the last bytes held are
+// read again, and the new ones come with the latter.
+func (r *run) overlap(ctx context.Context, j *job, g *generation) error {
+	k := g.overlap()
+	target := g.target(j)
+	far := g.held()-g.id.Base > k
+	if far && !g.noRanges {
+		if err := r.check(ctx, j, g, target, g.id.Base, g.id.Base+k); err != nil {
+			return err
+		}
+		far = false
+	}
+	q := query{target: target, first: g.held() - k, last: min(g.held()+r.f.Piece, g.end()) - 1, digest: true}
+	a, err := r.ask(ctx, j, q)
+	if err != nil {
+		return err
+	}
+	return r.goOn(ctx, j, g, a, !far)
+}
+
+// goOn takes an answer that runs from bytes held into new ones. head: that
+// the file still begins as it did is known.
+func (r *run) goOn(ctx context.Context, j *job, g *generation, a *answer, head bool) error {
+	if a.status == 416 {
+		a.finish()
+		return errChanged // it was asked for bytes that are held: they are gone
+	}
+	x, err := a.extent()
+	switch {
+	case err != nil:
+	case a.status == 206 && (x.start > g.held()-g.overlap() || !head):
+		err = errPlace // nothing would prove it
+	case x.total >= 0 && (x.total < g.held() || g.via != "" && x.total < g.id.Total):
+		err = errChanged
+	}
+	if err != nil {
+		a.c.Close()
+		return err
+	}
+	g.noRanges = a.status == 200 && a.q.ranged()
+	if g.via == "" && x.total >= 0 && (g.id.Total < 0 || x.total < g.id.Total) {
+		g.id.Total = x.total
+	}
+	m, err := r.message(g, a, x)
+	if err != nil {
+		a.c.Close()
+		return err
+	}
+	before := g.held()
+	err = r.take(ctx, j, g, a, m)
+	if err == nil && g.id.Total < 0 && a.status == 206 && g.held() == before {
+		g.id.Total = before // there is nothing behind it
+	}
+	return err
+}
+
+func (g *generation) target(j *job) string {
+	if g.via != "" {
+		return g.via
+	}
+	return j.target
+}

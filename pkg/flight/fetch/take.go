@@ -1,0 +1,273 @@
+package fetch
+
+import (
+	"bytes"
+	"context"
+	"hash"
+	"strings"
+	"time"
+
+	"payload-ipc/pkg/flight/http1"
+)
+
+// A message is the body of one answer on its way into a generation.
+type message struct {
+	from, off int64 // where it begins in the file, and the next byte of it
+	to        int64 // where it ends; unlimited if unknown
+	end       int64 // what is wanted of it ends here
+	sum       hash.Hash
+	hashed    int64 // what precedes this offset is not of the digest, or in sum already
+	want      [32]byte
+	has       bool
+	p         *piece
+	compare   int64 // bytes before it are compared with what is held
+	quiet     bool  // it only compares
+	ok        bool  // its digest was right
+	began     time.Time
+}
+
+// extent is where an answer lies in the file (RFC 9110 sections 14.4, 15.3.7).
+type extent struct{ start, end, total int64 } // end and total: -1 unknown
+
+// extent checks that the answer can be one to its query.
+func (a *answer) extent() (extent, error) {
+	n := a.body.Length()
+	if a.coded() {
+		return extent{}, protocol("the server encodes the content, which was not asked for")
+	}
+	if a.status == 200 {
+		return extent{0, n, n}, nil
+	}
+	kind, _ := a.header.Get("Content-Type")
+	v, lines := a.header.Get("Content-Range")
+	switch {
+	case !a.q.ranged():
+		return extent{}, protocol("a 206 that was not asked for")
+	case strings.HasPrefix(kind, "multipart/"):
+		return extent{}, protocol("a multipart answer to one range")
+	case lines > 1:
+		return extent{}, errPlace
+	}
+	cr, ok := http1.ParseContentRange(v)
+	if n == 0 && strings.HasSuffix(v, "/0") && (!ok || cr.Unsatisfied) {
+		return extent{0, 0, 0}, nil // 206 of nothing, however it puts it: the file is empty
+	}
+	if !ok || cr.Unsatisfied || n >= 0 && n != cr.Len() {
+		return extent{}, errPlace
+	}
+	return extent{cr.Start, cr.End, cr.Total}, nil
+}
+
+func (r *run) message(g *generation, a *answer, x extent) (*message, error) {
+	m := &message{from: x.start, off: x.start, to: x.end, compare: g.held(), began: r.f.Window.Mono(), sum: newSHA256()}
+	if x.end < 0 {
+		m.to = unlimited
+	}
+	if x.start > g.held() {
+		return nil, errPlace
+	}
+	m.end = min(m.to, g.end())
+	m.hashed = x.start
+	var err error
+	if m.want, m.has, err = http1.ParseDigest(a.header, "Content-Digest"); err != nil {
+		m.has = false // as good as none
+	}
+	return m, nil
+}
+
+// take places the body of a, and then those of the pieces that are asked for
+// on the same connection while it comes. It returns when the connection has
+// nothing more to bring, or with what went wrong. Whatever it returns, held
+// bytes are accounted for.
+func (r *run) take(ctx context.Context, j *job, g *generation, a *answer, m *message) (err error) {
+	fl := r.s.flow(ctx, a)
+	fl.knocks = !g.noRanges // else all would have to come again
+	var queue []*piece
+	defer func() {
+		fl.done(len(queue))
+		if m.p == nil && !m.quiet && !m.ok && g.held() > m.compare {
+			g.weak = true
+			g.suspect = err == nil && m.off >= m.to
+		}
+		g.broken()
+		g.describe()
+	}()
+	piped, between := m.p != nil, false
+	for {
+		for piped && !a.close && len(queue) < maxAhead {
+			p := g.plan(r.size)
+			if p == nil {
+				break
+			}
+			p.sent = true
+			if err := fl.send(r.pieceQuery(g, p)); err != nil {
+				return err
+			}
+			queue = append(queue, p)
+		}
+		if between && (len(queue) == 0 || a.close) {
+			return nil
+		}
+		b := fl.next()
+		switch {
+		case b.err != nil && ctx.Err() != nil:
+			return ctx.Err()
+		case b.err != nil:
+			return b.err
+		case b.head != nil:
+			a, between = b.head, false
+			a.q = r.pieceQuery(g, queue[0])
+			next, err := r.matchPiece(g, queue[0], a)
+			if err != nil {
+				return err
+			}
+			m, queue = next, queue[1:]
+		case b.end:
+			fl.settle()
+			if err := r.ended(j, g, a, m); err != nil {
+				return err
+			}
+			between = true
+		default:
+			at, n, err := r.place(g, m, b.b)
+			b.b = b.b[:n]
+			fl.add(m.sum, b, at)
+			if err != nil {
+				return err
+			}
+			if m.off >= m.end && m.end < m.to {
+				// More than was wanted: the length is what the first answer said.
+				fl.settle()
+				return r.ended(j, g, a, m)
+			}
+		}
+		if err := r.pulse(ctx, j, g); err != nil {
+			return err
+		}
+	}
+}
+
+// place compares b with what is held, and appends or replaces the rest. What
+// is placed of it ends at n; from the offset at on it belongs to the digest.
+func (r *run) place(g *generation, m *message, b []byte) (at, n int64, err error) {
+	size := min(int64(len(b)), m.end-m.off)
+	at = min(max(m.hashed-m.off, 0), size)
+	for n < size {
+		c := b[n:size]
+		switch held := g.held(); {
+		case m.off < g.id.Base:
+			c = c[:min(int64(len(c)), g.id.Base-m.off)]
+		case m.off < m.compare:
+			c = c[:min(int64(len(c)), m.compare-m.off)]
+			err = r.compare(g, c, m.off-g.id.Base)
+		case m.off < held:
+			c = c[:min(int64(len(c)), held-m.off)]
+			err = g.part.Rewrite(c, m.off-g.id.Base)
+		default:
+			err = g.part.Append(c)
+		}
+		if err != nil {
+			return min(at, n), n, err
+		}
+		n += int64(len(c))
+		m.off += int64(len(c))
+		if m.off > m.hashed {
+			m.hashed = m.off
+			if m.p != nil {
+				m.p.got = m.hashed - m.p.start
+			}
+		}
+		if m.p == nil && !m.quiet && m.off == m.compare && m.compare > g.proven() {
+			// The held bytes ran into the new ones without a seam.
+			if err := g.prove(); err != nil {
+				return at, n, err
+			}
+		}
+	}
+	return at, n, nil
+}
+
+func (r *run) compare(g *generation, b []byte, off int64) error {
+	for len(b) > 0 {
+		c := r.scratch[:min(len(b), len(r.scratch))]
+		if _, err := g.part.ReadAt(c, off); err != nil {
+			return err
+		}
+		if !bytes.Equal(c, b[:len(c)]) {
+			return errChanged
+		}
+		b = b[len(c):]
+		off += int64(len(c))
+	}
+	return nil
+}
+
+// ended decides what a message that came to its end has proven.
+func (r *run) ended(j *job, g *generation, a *answer, m *message) error {
+	g.gone = 0
+	r.pace(m)
+	switch {
+	case m.quiet:
+		return nil
+	case m.p != nil:
+		return r.endedPiece(j, g, m)
+	}
+	if m.to == unlimited && m.off < m.compare {
+		// It ends before what is held does: shorter now, or cut again.
+		if g.cuts++; a.body.ProvenEnd() || g.cuts > 2 {
+			return errChanged
+		}
+		return errShort
+	}
+	if m.to == unlimited {
+		g.closed = !a.body.ProvenEnd()
+		if !g.closed {
+			g.id.Total, g.marked = g.held(), true
+		}
+	}
+	if m.has && (m.off >= m.to || m.to == unlimited) {
+		if [32]byte(m.sum.Sum(nil)) != m.want {
+			r.f.Events(Event{Kind: BadPiece, Path: j.Path.Path, Done: m.from})
+			g.drop()
+			return errDigest
+		}
+		m.ok = true
+		return g.prove()
+	}
+	return nil
+}
+
+func (r *run) endedPiece(j *job, g *generation, m *message) error {
+	p := m.p
+	if p.start+p.got < p.end {
+		return errShort // a shorter range than asked for
+	}
+	switch {
+	case !p.has:
+		g.weak = true
+	case [32]byte(p.sum.Sum(nil)) != p.want:
+		r.f.Events(Event{Kind: BadPiece, Path: j.Path.Path, Done: p.start})
+		p.bad++
+		p.got, p.has, p.sent = 0, false, false
+		p.sum.Reset()
+		if p.bad%3 == 0 {
+			return errDigest // another connection, and not at once
+		}
+		r.s.count("digest")
+		return nil
+	}
+	g.remove(p)
+	return g.prove()
+}
+
+// pace chooses the size of the next pieces: short ones while little is known
+// and on a slow link, so that little is unverified when the window ends.
+func (r *run) pace(m *message) {
+	n := m.off - m.from
+	switch took := r.f.Window.Mono().Sub(m.began); {
+	case took < 250*time.Millisecond:
+		r.size = max(r.size, min(4*n, r.f.Piece))
+	case took > time.Second:
+		r.size = min(r.size, max(n/4, min(minPiece, r.f.Piece)))
+	}
+}

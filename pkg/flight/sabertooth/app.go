@@ -1,0 +1,189 @@
+// Package sabertooth is the sabertooth-fetch program: flags to pkg/flight/fetch, events to
+// the log and the terminal.
+package sabertooth
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+	"path"
+	"strings"
+	"time"
+
+	"payload-ipc/pkg/flight/agent"
+	"payload-ipc/pkg/flight/fetch"
+	"payload-ipc/pkg/flight/outbox"
+	"payload-ipc/pkg/flight/sock"
+)
+
+const name = "sabertooth-fetch"
+
+// Run is the program (design section 5).
+func Run(ctx context.Context, args []string, std agent.Stdio) int {
+	f := fetch.Fetcher{
+		Outbox: outbox.DefaultOutbox,
+		Stage:  outbox.DefaultStage,
+		Dial: func(ctx context.Context, to netip.AddrPort) (net.Conn, error) {
+			c, err := sock.Dial(ctx, to)
+			if err != nil {
+				return nil, err
+			}
+			return c, nil
+		},
+	}
+	from := fetch.DefaultFrom[0].String() + "," + fetch.DefaultFrom[1].String()
+	piece, tail, most := agent.Size(fetch.DefaultPiece), agent.Size(0), agent.Size(fetch.DefaultMaxBytes)
+	c := agent.NewCommand(name, "[PATH[=NAME]]... (default /var/log/syslog=sdr_syslog)")
+	c.Flags.StringVar(&from, "from", from, "candidates, tried side by side")
+	c.Flags.StringVar(&f.Outbox, "outbox", f.Outbox, "directory that is sent down")
+	c.Flags.StringVar(&f.Stage, "stage", f.Stage, "directory for what is not complete; survives windows")
+	c.Flags.DurationVar(&f.Reserve, "reserve", fetch.DefaultReserve, "before the end, stop working and publish")
+	c.Flags.Var(&piece, "piece", "bytes proven at a time, at most 8MiB")
+	c.Flags.Var(&tail, "tail", "only the last bytes of each file")
+	c.Flags.Var(&most, "max-bytes", "publish no more in one run")
+	c.Flags.BoolVar(&f.NoSalvage, "no-salvage", false, "do not publish incomplete files")
+	c.Flags.StringVar(&f.RunID, "run", "", "name of this run in the receipts")
+	code, done := c.Parse(args, std, func() (err error) {
+		f.Piece, f.Tail, f.MaxBytes = int64(piece), int64(tail), int64(most)
+		if f.From, err = candidates(from); err != nil {
+			return errors.New("--from: " + err.Error())
+		}
+		if f.Paths, err = paths(c.Flags.Args()); err != nil {
+			return err
+		}
+		return check(&f)
+	})
+	if done {
+		return code
+	}
+
+	w, log := c.Start(ctx, std)
+	defer w.Close()
+	f.Window = w
+	l := newLines(log, w, std.Err)
+	f.Events = l.event
+	log.Info().Str("from", from).Int("paths", len(f.Paths)).Str("run", agent.Safe(f.RunID)).
+		Str("version", agent.Version).Str("commit", agent.Commit).Bool("clock_set", w.Set()).Msg("fetching")
+	r := f.Run(ctx)
+	last := time.Second
+	if ctx.Err() == nil && w.Ends() {
+		last = max(w.Left()-closing, closing) // a word even where there is no time
+	}
+	told := make(chan struct{})
+	go func() {
+		defer close(told)
+		l.clear()
+		e := log.Info()
+		if r.Exit == fetch.Local {
+			e = log.Error()
+		} else if r.Exit != fetch.Complete {
+			e = log.Warn()
+		}
+		e.Int("files", r.Files).Int("parts", r.Parts).Int("failed", r.Failed).Int64("bytes", r.Bytes).
+			Int64("received", r.Received).Int64("attempts", r.Attempts).
+			Str("reason", agent.Safe(r.Reason)).Int("exit", r.Exit).Msg("done")
+		log.Close(last)
+	}()
+	// A disk that holds up the log does not keep the program beyond its window.
+	t := time.NewTimer(last)
+	defer t.Stop()
+	select {
+	case <-told:
+	case <-t.C:
+	}
+	return r.Exit
+}
+
+// closing is what the end of the process takes.
+const closing = 10 * time.Millisecond
+
+func candidates(s string) (list []netip.AddrPort, err error) {
+	for _, v := range strings.Split(s, ",") {
+		a, err := agent.ParseAddr(strings.TrimSpace(v))
+		if err != nil {
+			return nil, err
+		}
+		for _, b := range list {
+			if a == b {
+				return nil, errors.New(v + " is there twice")
+			}
+		}
+		list = append(list, a)
+	}
+	if len(list) > 16 {
+		return nil, errors.New("want at most 16 addresses")
+	}
+	return list, nil
+}
+
+// paths reads PATH[=NAME]. A NAME cannot have a slash, so a path may have
+// equals signs in what is before its last slash.
+func paths(args []string) ([]fetch.Path, error) {
+	if len(args) == 0 {
+		return fetch.DefaultPaths, nil
+	}
+	var list []fetch.Path
+	var names []string
+	for _, a := range args {
+		p := fetch.Path{Path: a}
+		if i := strings.LastIndexByte(a, '='); i > strings.LastIndexByte(a, '/') ||
+			i > 0 && a[i-1] == '/' {
+			p.Path, p.Name = a[:i], a[i+1:]
+			if p.Name == "" {
+				return nil, errors.New(agent.Safe(a) + ": the name behind the equals sign is empty")
+			}
+		}
+		if !strings.HasPrefix(p.Path, "/") || strings.IndexByte(p.Path, 0) >= 0 || len(p.Path) > 1024 {
+			return nil, errors.New(agent.Safe(a) + ": want an absolute path, like /var/log/syslog")
+		}
+		if p.Name == "" && !strings.HasSuffix(p.Path, "/") {
+			p.Name = path.Base(p.Path)
+		}
+		own := p.Name
+		if own == "" { // the receipt of a directory that could not be listed
+			if own = path.Base(p.Path); own == "/" {
+				own = "root"
+			}
+		}
+		list = append(list, p)
+		names = append(names, own)
+	}
+	if len(list) > 1000 {
+		return nil, errors.New("want at most 1000 paths")
+	}
+	if err := outbox.CheckNames(names, name+".log"); err != nil {
+		return nil, err
+	}
+	return list, nil
+}
+
+// check is what no single flag can tell.
+func check(f *fetch.Fetcher) error {
+	if f.Piece > fetch.MaxPiece {
+		return errors.New("--piece: want at most 8MiB")
+	}
+	if f.Reserve < 0 {
+		return errors.New("--reserve: want a duration above 0")
+	}
+	if f.Stage == "" {
+		return errors.New("--stage: want a directory")
+	}
+	if f.Outbox == "" {
+		return errors.New("--outbox: want a directory")
+	}
+	if s, o := abs(f.Stage), abs(f.Outbox); s == o || strings.HasPrefix(s+"/", o+"/") {
+		return errors.New("--stage: " + agent.Safe(f.Stage) + " lies in the outbox, where half files would be sent down")
+	}
+	return nil
+}
+
+func abs(p string) string {
+	if !path.IsAbs(p) {
+		if wd, err := os.Getwd(); err == nil {
+			p = wd + "/" + p
+		}
+	}
+	return path.Clean(p)
+}
