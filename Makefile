@@ -39,7 +39,7 @@ $(addprefix $(BIN)/twin/,$(AGENTS)): $(BIN)/twin/%: $(BIN)/overlay.json FORCE
 $(BIN)/overlay.json: FORCE
 	mkdir -p $(BIN) && pkg/flight/overlay/overlay >$@
 
-$(UPLINK): $(BIN)/uplink/%: $(BIN)/linux-$(FLIGHT_ARCH)/% scripts/pack scripts/unpack.sh $(wildcard pkg/pack/*.go) | $(BIN)/pack
+$(UPLINK): $(BIN)/uplink/%: $(BIN)/linux-$(FLIGHT_ARCH)/% scripts/pack scripts/unpack.sh $(wildcard pkg/ground/pack/*.go) | $(BIN)/pack
 	PACK=$(BIN)/pack scripts/pack $< $@
 
 test:

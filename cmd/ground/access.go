@@ -18,8 +18,8 @@ import (
 	"github.com/spf13/pflag"
 	"github.com/vbauerster/mpb/v8/cwriter"
 
-	"payload-ipc/pkg/ground"
-	"payload-ipc/pkg/tasking"
+	"payload-ipc/pkg/ground/deploy"
+	"payload-ipc/pkg/ground/tasking"
 )
 
 // access is how a verb reaches the API: the flags that all have.
@@ -106,7 +106,7 @@ func satelliteID(s string) bool {
 
 // open makes the way to the satellites, and makes the streams of io safe: the
 // token is taken out of everything that is printed from here on.
-func (a *access) open(token string, io *stdio) (*ground.Ground, error) {
+func (a *access) open(token string, io *stdio) (*deploy.Ground, error) {
 	u, err := url.Parse(a.api)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
 		return nil, wrong("--api: not the address of a server; give it as https://HOST, without /tasking")
@@ -128,7 +128,7 @@ func (a *access) open(token string, io *stdio) (*ground.Ground, error) {
 	if io.tune != nil {
 		io.tune(client)
 	}
-	return &ground.Ground{API: client, AtOnce: a.atOnce, Hold: io.hold, Command: func(verb, args string) string { return a.again(*io, verb, args) }}, nil
+	return &deploy.Ground{API: client, AtOnce: a.atOnce, Hold: io.hold, Command: func(verb, args string) string { return a.again(*io, verb, args) }}, nil
 }
 
 // again is a command for the user to give next: with the same API and the same

@@ -6,13 +6,13 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"payload-ipc/pkg/ground"
-	"payload-ipc/pkg/plan"
+	"payload-ipc/pkg/ground/deploy"
+	"payload-ipc/pkg/ground/plan"
 )
 
 func cancel(ctx context.Context, args []string, io stdio) int {
 	var a access
-	var sel ground.Selection
+	var sel deploy.Selection
 	var yes, dryRun bool
 	fs := pflag.NewFlagSet("cancel", pflag.ContinueOnError)
 	fs.StringSliceVar(&sel.Runs, "run", nil, "cancel the windows of this run only")
@@ -62,16 +62,16 @@ func cancel(ctx context.Context, args []string, io stdio) int {
 	if n > 0 && !dryRun {
 		if !yes && !confirm(ctx, io, fmt.Sprintf("Cancel %d window(s)?", n)) {
 			fmt.Fprintln(io.err, "nothing was cancelled")
-			return ground.Failed
+			return deploy.Failed
 		}
 		tell, end := teller(io, a.json)
 		g.Tell = tell
 		g.Cancel(ctx, chosen)
 		end()
 	}
-	code := ground.Done
+	code := deploy.Done
 	type result struct {
-		ground.Cancelled
+		deploy.Cancelled
 		Error string `json:"error,omitempty"`
 	}
 	out := []result{}
@@ -79,7 +79,7 @@ func cancel(ctx context.Context, args []string, io stdio) int {
 		r := result{Cancelled: c}
 		if c.Err != nil {
 			fmt.Fprintf(io.err, "ground cancel: %s: %v\n", c.Satellite, c.Err)
-			code = ground.Worse(code, ground.ExitOf(c.Err))
+			code = deploy.Worse(code, deploy.ExitOf(c.Err))
 			r.Error = c.Err.Error()
 		}
 		out = append(out, r)
@@ -87,21 +87,21 @@ func cancel(ctx context.Context, args []string, io stdio) int {
 	switch {
 	case a.json:
 		printJSON(io, out)
-	case n == 0 && code == ground.Done:
+	case n == 0 && code == deploy.Done:
 		fmt.Fprintln(io.out, "nothing of ours is scheduled there; nothing to cancel")
 	}
 	return code
 }
 
 // known checks the satellites against the API's list; none named means all.
-func known(ctx context.Context, g *ground.Ground, sats []string) ([]string, error) {
+func known(ctx context.Context, g *deploy.Ground, sats []string) ([]string, error) {
 	fleet, err := g.Look(ctx, false)
 	if err != nil {
 		return nil, err
 	}
 	for _, s := range sats {
 		if _, ok := fleet.Satellites[s]; !ok {
-			return nil, &ground.Unknown{Why: "satellite " + s + " is unknown to this token; ground satellites lists those that it may use"}
+			return nil, &deploy.Unknown{Why: "satellite " + s + " is unknown to this token; ground satellites lists those that it may use"}
 		}
 	}
 	if len(sats) == 0 {

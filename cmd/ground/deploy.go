@@ -11,11 +11,11 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"payload-ipc/pkg/ground"
-	"payload-ipc/pkg/plan"
+	"payload-ipc/pkg/ground/deploy"
+	"payload-ipc/pkg/ground/plan"
 )
 
-func deploy(ctx context.Context, name string, args []string, io stdio) int {
+func runDeploy(ctx context.Context, name string, args []string, io stdio) int {
 	w := &wish{}
 	fs := pflag.NewFlagSet(name, pflag.ContinueOnError)
 	w.flags(fs, io)
@@ -39,7 +39,7 @@ func deploy(ctx context.Context, name string, args []string, io stdio) int {
 	if err != nil {
 		return fail(io, name, err)
 	}
-	arts, warnings, err := ground.Artifacts(w.artifacts, w.spec.HandOver)
+	arts, warnings, err := deploy.Artifacts(w.artifacts, w.spec.HandOver)
 	if err != nil {
 		return fail(io, name, err)
 	}
@@ -60,7 +60,7 @@ func deploy(ctx context.Context, name string, args []string, io stdio) int {
 	}
 	if name == "plan" || w.dryRun {
 		w.report(io, name, results)
-		return ground.Exit(results)
+		return deploy.Exit(results)
 	}
 	n := 0
 	for _, r := range results {
@@ -70,7 +70,7 @@ func deploy(ctx context.Context, name string, args []string, io stdio) int {
 	}
 	if n > 0 && !w.yes && !confirm(ctx, io, fmt.Sprintf("Go ahead on %d satellite(s)?", n)) {
 		fmt.Fprintln(io.err, "nothing was done")
-		return ground.Failed
+		return deploy.Failed
 	}
 	if n > 0 {
 		tell, end := teller(io, w.json)
@@ -85,17 +85,17 @@ func deploy(ctx context.Context, name string, args []string, io stdio) int {
 		}
 	}
 	w.report(io, name, results)
-	return ground.Exit(results)
+	return deploy.Exit(results)
 }
 
-func (w *wish) draft(ctx context.Context, g *ground.Ground, sats []string) ([]ground.Result, error) {
+func (w *wish) draft(ctx context.Context, g *deploy.Ground, sats []string) ([]deploy.Result, error) {
 	if w.dryRun {
 		return g.PaperAll(w.spec, sats, time.Now()), nil
 	}
 	fleet, err := g.Look(ctx, !w.spec.SkipUpload)
 	if err != nil {
 		if ctx.Err() != nil {
-			err = ground.ErrInterrupted
+			err = deploy.ErrInterrupted
 		}
 		return nil, err
 	}
@@ -107,7 +107,7 @@ func (w *wish) draft(ctx context.Context, g *ground.Ground, sats []string) ([]gr
 }
 
 // draw writes the picture.
-func (w *wish) draw(results []ground.Result) error {
+func (w *wish) draw(results []deploy.Result) error {
 	if w.svg == "" || results[0].Plan == nil {
 		return nil
 	}
@@ -118,7 +118,7 @@ func (w *wish) draw(results []ground.Result) error {
 }
 
 // showPlans draws the plans of a few satellites, or a line for each of many.
-func showPlans(io stdio, name string, results []ground.Result) {
+func showPlans(io stdio, name string, results []deploy.Result) {
 	for _, r := range results {
 		switch {
 		case r.Err != nil:
@@ -146,17 +146,17 @@ type jsonResult struct {
 }
 
 // report ends the run: a table for a fleet, a sentence for one.
-func (w *wish) report(io stdio, name string, results []ground.Result) {
+func (w *wish) report(io stdio, name string, results []deploy.Result) {
 	if w.json {
 		out := struct {
 			Exit       int          `json:"exit"`
 			Satellites []jsonResult `json:"satellites"`
-		}{Exit: ground.Exit(results)}
+		}{Exit: deploy.Exit(results)}
 		for _, r := range results {
-			j := jsonResult{Satellite: r.Satellite, Exit: ground.ExitOf(r.Err), Result: r.Did, Plan: r.Plan}
+			j := jsonResult{Satellite: r.Satellite, Exit: deploy.ExitOf(r.Err), Result: r.Did, Plan: r.Plan}
 			if r.Err != nil {
 				j.Result, j.Error = "failed", r.Err.Error()
-				var o *ground.Orphaned
+				var o *deploy.Orphaned
 				if errors.As(r.Err, &o) {
 					j.LeftOver = o.Left
 				}
@@ -181,7 +181,7 @@ func (w *wish) report(io stdio, name string, results []ground.Result) {
 				fmt.Fprintf(io.err, "ground %s: %s: %v\n", name, r.Satellite, r.Err)
 			}
 			if len(results) > 1 {
-				fmt.Fprintf(io.out, "%-10s %-17s\n", r.Satellite, fmt.Sprintf("failed, exit %d", ground.ExitOf(r.Err)))
+				fmt.Fprintf(io.out, "%-10s %-17s\n", r.Satellite, fmt.Sprintf("failed, exit %d", deploy.ExitOf(r.Err)))
 			}
 			continue
 		}

@@ -14,7 +14,7 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"payload-ipc/pkg/review"
+	"payload-ipc/pkg/ground/review"
 )
 
 func reviewVerb(ctx context.Context, args []string, std stdio) int {

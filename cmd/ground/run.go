@@ -9,8 +9,8 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"payload-ipc/pkg/ground"
-	"payload-ipc/pkg/tasking"
+	"payload-ipc/pkg/ground/deploy"
+	"payload-ipc/pkg/ground/tasking"
 )
 
 // stdio is the world as a command sees it. hold ends when the user insists on
@@ -42,8 +42,8 @@ ground VERB --help lists the flags. Exit: 0 done, 1 failed and taken back, 2 usa
 type verb func(ctx context.Context, args []string, io stdio) int
 
 var verbs = map[string]verb{
-	"plan":       func(ctx context.Context, a []string, io stdio) int { return deploy(ctx, "plan", a, io) },
-	"deploy":     func(ctx context.Context, a []string, io stdio) int { return deploy(ctx, "deploy", a, io) },
+	"plan":       func(ctx context.Context, a []string, io stdio) int { return runDeploy(ctx, "plan", a, io) },
+	"deploy":     func(ctx context.Context, a []string, io stdio) int { return runDeploy(ctx, "deploy", a, io) },
 	"status":     status,
 	"cancel":     cancel,
 	"satellites": satellites,
@@ -53,21 +53,21 @@ var verbs = map[string]verb{
 func run(ctx context.Context, args []string, io stdio) int {
 	if len(args) == 0 {
 		fmt.Fprint(io.err, usage)
-		return ground.Usage
+		return deploy.Usage
 	}
 	switch args[0] {
 	case "help", "--help", "-h":
 		fmt.Fprint(io.out, usage)
-		return ground.Done
+		return deploy.Done
 	case "version", "--version":
 		fmt.Fprintln(io.out, version())
-		return ground.Done
+		return deploy.Done
 	}
 	v, ok := verbs[args[0]]
 	if !ok {
 		// The word may be a token in the wrong place: it is not repeated.
 		fmt.Fprintln(io.err, "ground: the first word is not a verb; use plan, deploy, status, cancel, satellites or review")
-		return ground.Usage
+		return deploy.Usage
 	}
 	return v(ctx, args[1:], io)
 }
@@ -84,9 +84,9 @@ func fail(io stdio, name string, err error) int {
 	fmt.Fprintf(io.err, "ground %s: %v\n", name, err)
 	var u *usageError
 	if errors.As(err, &u) {
-		return ground.Usage
+		return deploy.Usage
 	}
-	return ground.ExitOf(err)
+	return deploy.ExitOf(err)
 }
 
 // parse reads the flags; done means that there is nothing more to do.
@@ -97,10 +97,10 @@ func parse(fs *pflag.FlagSet, args []string, io stdio, what string) (code int, d
 	switch {
 	case errors.Is(err, pflag.ErrHelp):
 		fmt.Fprintf(io.out, "usage: ground %s\n\n%s", what, fs.FlagUsages())
-		return ground.Done, true
+		return deploy.Done, true
 	case err != nil:
 		fmt.Fprintf(io.err, "ground %s: %s; ground %s --help lists the flags\n", fs.Name(), flagFault(err), fs.Name())
-		return ground.Usage, true
+		return deploy.Usage, true
 	}
 	return 0, false
 }

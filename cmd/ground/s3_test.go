@@ -22,7 +22,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sync/errgroup"
 
-	"payload-ipc/pkg/mockfm"
+	"payload-ipc/pkg/desk/mockfm"
 )
 
 const s3Key, s3Secret = "someone", "else's/secret+"

@@ -7,8 +7,8 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"payload-ipc/pkg/ground"
-	"payload-ipc/pkg/plan"
+	"payload-ipc/pkg/ground/deploy"
+	"payload-ipc/pkg/ground/plan"
 )
 
 func satellites(ctx context.Context, args []string, io stdio) int {
@@ -39,11 +39,11 @@ func satellites(ctx context.Context, args []string, io stdio) int {
 			out = append(out, fleet.Satellites[id])
 		}
 		printJSON(io, out)
-		return ground.Done
+		return deploy.Done
 	}
 	if len(fleet.Order) == 0 {
 		fmt.Fprintln(io.out, "this token may use no satellite; ask the operator")
-		return ground.Done
+		return deploy.Done
 	}
 	fmt.Fprintf(io.out, "%-12s %-8s %-6s %s\n", "SATELLITE", "NORAD", "PAIR", "WINDOWS")
 	for _, id := range fleet.Order {
@@ -54,5 +54,5 @@ func satellites(ctx context.Context, args []string, io stdio) int {
 		}
 		fmt.Fprintf(io.out, "%-12s %-8s %-6s %s\n", s.ID, s.NORAD, pair, strings.Join(s.Windows, " "))
 	}
-	return ground.Done
+	return deploy.Done
 }

@@ -20,7 +20,7 @@ import (
 	"testing"
 	"time"
 
-	"payload-ipc/pkg/tasking"
+	"payload-ipc/pkg/ground/tasking"
 )
 
 const token = "tok/en+1=secret"

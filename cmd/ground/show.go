@@ -7,21 +7,21 @@ import (
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
 
-	"payload-ipc/pkg/ground"
-	"payload-ipc/pkg/plan"
+	"payload-ipc/pkg/ground/deploy"
+	"payload-ipc/pkg/ground/plan"
 )
 
 // teller prints what happens: on a terminal a bar for each upload and lines
 // above them, in a pipe lines only. end must be called before anything else is
 // printed. With quiet, for JSON, it goes to stderr all the same.
-func teller(io stdio, quiet bool) (tell func(ground.Event), end func()) {
+func teller(io stdio, quiet bool) (tell func(deploy.Event), end func()) {
 	out := io.out
 	if quiet {
 		out = io.err
 	}
 	if !drawable(out) {
 		var mu sync.Mutex
-		return func(e ground.Event) {
+		return func(e deploy.Event) {
 			if e.Total == 0 {
 				mu.Lock()
 				defer mu.Unlock()
@@ -33,7 +33,7 @@ func teller(io stdio, quiet bool) (tell func(ground.Event), end func()) {
 	bars := mpb.New(mpb.WithOutput(screen), mpb.WithWidth(40))
 	var mu sync.Mutex
 	known := map[string]*mpb.Bar{}
-	return func(e ground.Event) {
+	return func(e deploy.Event) {
 			if e.Total == 0 {
 				fmt.Fprintf(bars, "%s: %s\n", e.Satellite, hide(e.Text))
 				return

@@ -7,8 +7,8 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"payload-ipc/pkg/ground"
-	"payload-ipc/pkg/plan"
+	"payload-ipc/pkg/ground/deploy"
+	"payload-ipc/pkg/ground/plan"
 )
 
 func status(ctx context.Context, args []string, io stdio) int {
@@ -44,7 +44,7 @@ func status(ctx context.Context, args []string, io stdio) int {
 	if sats, err = known(ctx, g, sats); err != nil {
 		return fail(io, "status", err)
 	}
-	ask := func() ([]ground.Status, error) { return g.Status(ctx, sats, sizesOf(artifacts), perDay) }
+	ask := func() ([]deploy.Status, error) { return g.Status(ctx, sats, sizesOf(artifacts), perDay) }
 	if watch {
 		return follow(ctx, io, ask, every, a.json)
 	}
@@ -52,10 +52,10 @@ func status(ctx context.Context, args []string, io stdio) int {
 	if err != nil {
 		return fail(io, "status", err)
 	}
-	code := ground.Done
+	code := deploy.Done
 	for _, s := range all {
 		if s.Err != nil {
-			code = ground.Worse(code, fail(io, "status", fmt.Errorf("%s: %w", s.Satellite, s.Err)))
+			code = deploy.Worse(code, fail(io, "status", fmt.Errorf("%s: %w", s.Satellite, s.Err)))
 		}
 	}
 	if a.json {
@@ -74,7 +74,7 @@ func status(ctx context.Context, args []string, io stdio) int {
 func sizesOf(dir string) map[string]int64 {
 	sizes := map[string]int64{}
 	for _, handOver := range []bool{false, true} {
-		arts, _, err := ground.Artifacts(dir, handOver)
+		arts, _, err := deploy.Artifacts(dir, handOver)
 		if err != nil {
 			continue // they are wanted for an estimate only
 		}
@@ -85,7 +85,7 @@ func sizesOf(dir string) map[string]int64 {
 	return sizes
 }
 
-func showStatus(io stdio, s ground.Status) {
+func showStatus(io stdio, s deploy.Status) {
 	fmt.Fprintf(io.out, "%s at %s\n", s.Satellite, plan.Stamp(s.Now))
 	if len(s.Uploads)+len(s.Windows) == 0 {
 		fmt.Fprintln(io.out, "  nothing uploaded, nothing scheduled")
@@ -102,7 +102,7 @@ func showStatus(io stdio, s ground.Status) {
 	}
 }
 
-func expectation(u ground.UploadStatus) string {
+func expectation(u deploy.UploadStatus) string {
 	switch {
 	case u.Through():
 		return ""
@@ -112,7 +112,7 @@ func expectation(u ground.UploadStatus) string {
 	return "expected by " + u.Expected.Format("Mon 2 Jan 2006")
 }
 
-func when(w ground.WindowStatus, now time.Time) string {
+func when(w deploy.WindowStatus, now time.Time) string {
 	switch {
 	case w.Start.After(now):
 		return "in " + plan.Span(w.Start.Sub(now))

@@ -15,7 +15,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"payload-ipc/pkg/mockfm"
+	"payload-ipc/pkg/desk/mockfm"
 )
 
 // The tests mostly wait: many at once, however few the processors.

@@ -16,7 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"payload-ipc/pkg/mockfm"
+	"payload-ipc/pkg/desk/mockfm"
 )
 
 // A screen is what a person sees who runs one command on a terminal of 130

@@ -10,19 +10,19 @@ import (
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
 
-	"payload-ipc/pkg/ground"
-	"payload-ipc/pkg/plan"
+	"payload-ipc/pkg/ground/deploy"
+	"payload-ipc/pkg/ground/plan"
 )
 
 // follow asks again and again until everything is up and over: bars on a
 // terminal, a line for each change in a pipe, with json a document per change.
-func follow(ctx context.Context, io stdio, ask func() ([]ground.Status, error), every time.Duration, json bool) int {
+func follow(ctx context.Context, io stdio, ask func() ([]deploy.Status, error), every time.Duration, json bool) int {
 	show, end := lines(io), func() {}
 	if drawable(io.out) && !json {
 		show, end = bars(io)
 	}
 	if json {
-		show = func(all []ground.Status) { printJSON(io, all) }
+		show = func(all []deploy.Status) { printJSON(io, all) }
 	}
 	defer end()
 	for {
@@ -40,21 +40,21 @@ func follow(ctx context.Context, io stdio, ask func() ([]ground.Status, error), 
 			over = over && through(s)
 		}
 		if ctx.Err() != nil {
-			return ground.Done
+			return deploy.Done
 		}
 		show(all)
 		if over {
-			return ground.Done
+			return deploy.Done
 		}
 		select {
 		case <-ctx.Done():
-			return ground.Done // stopping to watch is no failure
+			return deploy.Done // stopping to watch is no failure
 		case <-time.After(every):
 		}
 	}
 }
 
-func through(s ground.Status) bool {
+func through(s deploy.Status) bool {
 	for _, u := range s.Uploads {
 		if !u.Through() {
 			return false
@@ -69,9 +69,9 @@ func through(s ground.Status) bool {
 }
 
 // lines prints each item when it changes, and only then.
-func lines(io stdio) func([]ground.Status) {
+func lines(io stdio) func([]deploy.Status) {
 	last := map[string]string{}
-	return func(all []ground.Status) {
+	return func(all []deploy.Status) {
 		for _, s := range all {
 			say := func(key, now, extra string) {
 				if last[key] != now {
@@ -104,7 +104,7 @@ func lines(io stdio) func([]ground.Status) {
 var steps = map[string]int64{"PENDING": 0, "UPLOADING": 1, "UPLOADED": 2}
 
 // bars draws an upload by its state and a window by its time.
-func bars(io stdio) (show func([]ground.Status), end func()) {
+func bars(io stdio) (show func([]deploy.Status), end func()) {
 	screen, hide := bare(io.out)
 	p := mpb.New(mpb.WithOutput(screen), mpb.WithWidth(30))
 	type item struct {
@@ -130,7 +130,7 @@ func bars(io stdio) (show func([]ground.Status), end func()) {
 			it.bar.SetTotal(total, true)
 		}
 	}
-	show = func(all []ground.Status) {
+	show = func(all []deploy.Status) {
 		for _, s := range all {
 			for _, u := range s.Uploads {
 				done, known := steps[u.Status]

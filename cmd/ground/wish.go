@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"payload-ipc/pkg/plan"
+	"payload-ipc/pkg/ground/plan"
 )
 
 // wish is what the flags of plan and deploy say.

@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"payload-ipc/pkg/mockfm"
+	"payload-ipc/pkg/desk/mockfm"
 )
 
 const usage = `usage: mockfm [flags]

@@ -21,9 +21,9 @@ type rule struct {
 // The prefix of a path is the rule: what flies is what is under pkg/flight, and
 // the three commands over it.
 const (
-	flight = "payload-ipc/pkg/flight/*"
+	wing   = "payload-ipc/pkg/flight/*"
 	agents = "payload-ipc/cmd/sdr-serve payload-ipc/cmd/sabertooth-fetch payload-ipc/cmd/payload"
-	flying = agents + " " + flight
+	flying = agents + " " + wing
 	engine = "payload-ipc/pkg/flight/serve payload-ipc/pkg/flight/fetch payload-ipc/pkg/flight/outbox" +
 		" payload-ipc/pkg/flight/http1 payload-ipc/pkg/flight/window payload-ipc/pkg/flight/sock"
 )
@@ -42,8 +42,8 @@ var rules = []rule{
 		"only agent and the commands know flags and logs; engines report by one callback"},
 	{"payload-ipc/pkg/flight/serve", false, "", "payload-ipc/pkg/flight/fetch payload-ipc/pkg/flight/outbox", "a server that can fetch costs uplink"},
 	{"payload-ipc/pkg/flight/fetch", false, "", "payload-ipc/pkg/flight/serve", "a fetcher that can serve costs uplink"},
-	{agents, true, "std " + flight, "", "a command that flies is flags over pkg/flight"},
-	{flight, true, "std " + flight + " github.com/rs/zerolog* github.com/cenkalti/backoff/v4 github.com/spf13/pflag", "",
+	{agents, true, "std " + wing, "", "a command that flies is flags over pkg/flight"},
+	{wing, true, "std " + wing + " github.com/rs/zerolog* github.com/cenkalti/backoff/v4 github.com/spf13/pflag", "",
 		"what flies imports itself, the standard library and the owner's three libraries"},
 	{flying, false, "", "net/http* crypto/tls crypto/x509", "2.5 MB packed: 20 days of uplink"},
 	{flying, false, "", "text/template html/template", "calls methods by name, so the linker keeps every method of every type"},
@@ -51,6 +51,9 @@ var rules = []rule{
 	{flying, false, "", "net/textproto", "62 KB, lenient and unbounded; http1 has its own bounds"},
 	{flying, true, "", "encoding/json", "the flight build has a stand-in that only makes zerolog compile (pkg/flight/overlay/packages/encoding/json)"},
 	{flying, true, "", "math/rand math/rand/v2 flag", "the flight build has stand-ins with what backoff and pflag need (pkg/flight/overlay)"},
+	{"payload-ipc/pkg/ground/*", false, "", "payload-ipc/pkg/desk/* payload-ipc/pkg/proof/*", "the ground tool knows neither the satellite on the desk nor what proves"},
+	{"payload-ipc/pkg/desk/*", false, "", "payload-ipc/pkg/proof/*", "the desk knows not what is proven with it"},
+	{"payload-ipc/pkg/*", false, "", "payload-ipc/cmd/*", "a command stands on packages, none on a command"},
 	{flying, true, "", "testing testing/* net/http/httptest", "tests stay on the ground"},
 }
 
@@ -100,6 +103,11 @@ func (r rule) broken(name string, imports []string, std map[string]bool) (lines 
 
 func TestImportRules(t *testing.T) {
 	direct, all, std := imports(t)
+	for name := range direct {
+		if f := strings.Split(name, "/"); f[0] == "payload-ipc" && f[1] == "pkg" && !slices.Contains([]string{"flight", "ground", "desk", "proof"}, f[2]) {
+			t.Errorf("%s is in none of the wings flight, ground, desk and proof", name)
+		}
+	}
 	for _, r := range rules {
 		hit := false
 		for name := range direct {
@@ -125,7 +133,7 @@ func TestImportRules(t *testing.T) {
 // package outside a closed list.
 func TestImportRulesCanFail(t *testing.T) {
 	direct, all, std := imports(t)
-	const name = "payload-ipc/pkg/tasking"
+	const name = "payload-ipc/pkg/ground/tasking"
 	for _, c := range []struct {
 		rule rule
 		deps []string

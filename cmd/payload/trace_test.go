@@ -10,13 +10,13 @@ import (
 	"testing"
 )
 
-// The lines that pkg/pack took out of a program come back into its trace.
+// The lines that pkg/ground/pack took out of a program come back into its trace.
 func TestTraceGetsItsLines(t *testing.T) {
 	need(t, "qemu-aarch64-static")
 	dir := t.TempDir()
 	build := func(name, flags string) string {
 		out := filepath.Join(dir, name)
-		cmd := exec.Command("go", "build", "-trimpath", "-gcflags=all=-l", "-ldflags="+flags+" -buildid=", "-o", out, "payload-ipc/pkg/pack/testdata/crash")
+		cmd := exec.Command("go", "build", "-trimpath", "-gcflags=all=-l", "-ldflags="+flags+" -buildid=", "-o", out, "payload-ipc/pkg/ground/pack/testdata/crash")
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH=arm64")
 		if b, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("%v\n%s", err, b)
@@ -33,7 +33,7 @@ func TestTraceGetsItsLines(t *testing.T) {
 		t.Fatalf("not a trace of a stripped program:\n%.500s", &trace)
 	}
 
-	source, err := os.ReadFile(repo + "/pkg/pack/testdata/crash/crash.go")
+	source, err := os.ReadFile(repo + "/pkg/ground/pack/testdata/crash/crash.go")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +48,7 @@ func TestTraceGetsItsLines(t *testing.T) {
 		`return recurse(n+1, t)`: "main.recurse()", `recurse(0, &thing{})`: "main.main()",
 	} {
 		before, _, ok := strings.Cut(string(source), call)
-		want := function + "\n\tpayload-ipc/pkg/pack/testdata/crash/crash.go:" + strconv.Itoa(1+strings.Count(before, "\n")) + " +0x"
+		want := function + "\n\tpayload-ipc/pkg/ground/pack/testdata/crash/crash.go:" + strconv.Itoa(1+strings.Count(before, "\n")) + " +0x"
 		if !ok || !strings.Contains(string(out), want) {
 			t.Errorf("%s: want %q in\n%.1000s", call, want, out)
 		}

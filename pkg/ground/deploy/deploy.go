@@ -1,10 +1,10 @@
-package ground
+package deploy
 
 import (
 	"context"
 	"time"
 
-	"payload-ipc/pkg/plan"
+	"payload-ipc/pkg/ground/plan"
 )
 
 // Result is what came of one satellite.

@@ -11,7 +11,7 @@ import (
 	"sync"
 	"time"
 
-	"payload-ipc/pkg/cable"
+	"payload-ipc/pkg/proof/badline"
 )
 
 const (
@@ -76,7 +76,7 @@ func (b Bench) once(ctx context.Context, s *site, server string) (time.Duration,
 	}
 	// Any phase of its retries.
 	time.Sleep(800*time.Millisecond + rand.N(500*time.Millisecond))
-	c := &cable.Cable{To: server}
+	c := &badline.Line{To: server}
 	begin := time.Now()
 	if err := c.Open(e.addr); err != nil {
 		cmd.Process.Kill()

@@ -11,7 +11,7 @@ import (
 	"sync"
 	"time"
 
-	"payload-ipc/pkg/cable"
+	"payload-ipc/pkg/proof/badline"
 
 	"golang.org/x/sys/unix"
 )
@@ -65,7 +65,7 @@ func Aide(ctx context.Context, spec string) error {
 		defer mu.Unlock()
 		json.NewEncoder(report).Encode(note{mono(), what, exit})
 	}
-	line := &cable.Cable{To: a.To, Rate: a.Rate, Resets: a.Resets}
+	line := &badline.Line{To: a.To, Rate: a.Rate, Resets: a.Resets}
 	begin := time.Now()
 	sleep(ctx, a.Late)
 	for i := 0; ; i++ {
@@ -87,7 +87,7 @@ func Aide(ctx context.Context, spec string) error {
 }
 
 // live is one life of the program.
-func (a *aide) live(ctx context.Context, line *cable.Cable, since time.Duration, say func(string, int)) error {
+func (a *aide) live(ctx context.Context, line *badline.Line, since time.Duration, say func(string, int)) error {
 	argv := a.Cmd
 	if a.For && since > 0 {
 		all, err := time.ParseDuration(argv[len(argv)-1])
@@ -131,7 +131,7 @@ func (a *aide) live(ctx context.Context, line *cable.Cable, since time.Duration,
 }
 
 // open opens the line as soon as the program accepts.
-func (a *aide) open(gone chan struct{}, line *cable.Cable, say func(string, int)) bool {
+func (a *aide) open(gone chan struct{}, line *badline.Line, say func(string, int)) bool {
 	for {
 		conn, err := net.DialTimeout("tcp", a.To, time.Second)
 		if err == nil {

@@ -1,5 +1,4 @@
-// Package app is the campaign program: flags to pkg/campaign, rows to tables.
-package app
+package main
 
 import (
 	"context"
@@ -10,15 +9,15 @@ import (
 	"path/filepath"
 	"time"
 
-	"payload-ipc/pkg/campaign"
-	"payload-ipc/pkg/evidence"
+	"payload-ipc/pkg/proof/campaign"
+	"payload-ipc/pkg/proof/evidence"
 
 	"github.com/spf13/pflag"
 )
 
-// Run is the program; its exit code is 0 when nothing bad was seen, 1 when
+// run is the program: flags to the package, rows to tables. Its exit code is 0 when nothing bad was seen, 1 when
 // something was or it could not run, 2 for wrong usage.
-func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if len(args) == 2 && args[0] == "aide" { // aboard, in a payload
 		if err := campaign.Aide(ctx, args[1]); err != nil {
 			fmt.Fprintln(stderr, "campaign aide:", err)

@@ -1,4 +1,4 @@
-package cable
+package badline
 
 import (
 	"bytes"
@@ -43,7 +43,7 @@ func drain(t *testing.T, addr string) ([]byte, error) {
 
 func TestResets(t *testing.T) {
 	body := bytes.Repeat([]byte("0123456789"), 100_000)
-	c := &Cable{To: source(t, body), Resets: []int64{1_500_000, 300_000}}
+	c := &Line{To: source(t, body), Resets: []int64{1_500_000, 300_000}}
 	if err := c.Open("127.0.0.1:0"); err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +68,7 @@ func TestResets(t *testing.T) {
 
 func TestRate(t *testing.T) {
 	body := make([]byte, 200_000)
-	c := &Cable{To: source(t, body), Rate: 400_000}
+	c := &Line{To: source(t, body), Rate: 400_000}
 	if err := c.Open("127.0.0.1:0"); err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +85,7 @@ func TestRate(t *testing.T) {
 }
 
 func TestRefuseAndShut(t *testing.T) {
-	c := &Cable{To: source(t, []byte("x")), Refuse: 0.5, Rand: rand.New(rand.NewPCG(1, 1))}
+	c := &Line{To: source(t, []byte("x")), Refuse: 0.5, Rand: rand.New(rand.NewPCG(1, 1))}
 	if err := c.Open("127.0.0.1:0"); err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"payload-ipc/pkg/cable"
+	"payload-ipc/pkg/proof/badline"
 )
 
 // A scenario is a way that a line may be bad.
@@ -21,7 +21,7 @@ type scenario struct {
 	server string // whose files all fetchers get, "": their own
 	paths  []string
 	also   string // a second file that what arrives may be
-	set    func(c *cable.Cable, size int64, r *rand.Rand)
+	set    func(c *badline.Line, size int64, r *rand.Rand)
 	play   func(t *trial) // while the fetcher runs
 }
 
@@ -39,7 +39,7 @@ var scenarios = []scenario{
 		time.Sleep(1400*time.Millisecond + time.Duration(t.rand.IntN(200))*time.Millisecond)
 		t.open()
 	}},
-	{name: resets20, paths: []string{"file"}, set: func(c *cable.Cable, size int64, r *rand.Rand) {
+	{name: resets20, paths: []string{"file"}, set: func(c *badline.Line, size int64, r *rand.Rand) {
 		// At the wire's own rate (platform.md): on a faster one, what the
 		// kernel's buffers hold when a reset comes would be most of what is lost.
 		c.Rate = 117_700_000
@@ -47,16 +47,16 @@ var scenarios = []scenario{
 			c.Resets = append(c.Resets, r.Int64N(size))
 		}
 	}},
-	{name: "5 % of connections refused, 40 files", server: "busybox httpd", paths: many40(), set: func(c *cable.Cable, _ int64, r *rand.Rand) {
+	{name: "5 % of connections refused, 40 files", server: "busybox httpd", paths: many40(), set: func(c *badline.Line, _ int64, r *rand.Rand) {
 		c.Refuse, c.Rand = 0.05, r
 	}},
-	{name: "slow line", paths: []string{"file"}, set: func(c *cable.Cable, size int64, _ *rand.Rand) {
+	{name: "slow line", paths: []string{"file"}, set: func(c *badline.Line, size int64, _ *rand.Rand) {
 		c.Rate = size * 2 / 3
 	}},
-	{name: "file replaced and line cut half way", paths: []string{"file"}, also: "newer", set: func(c *cable.Cable, size int64, _ *rand.Rand) {
+	{name: "file replaced and line cut half way", paths: []string{"file"}, also: "newer", set: func(c *badline.Line, size int64, _ *rand.Rand) {
 		c.Rate, c.Resets = size, []int64{size / 2}
 	}, play: func(t *trial) {
-		for t.cable.Count().Reset == 0 && t.ctx.Err() == nil {
+		for t.line.Count().Reset == 0 && t.ctx.Err() == nil {
 			time.Sleep(time.Millisecond)
 		}
 	}},
@@ -71,13 +71,13 @@ func many40() (names []string) {
 
 // A trial is one errand over one bad line.
 type trial struct {
-	ctx   context.Context
-	cable *cable.Cable
-	port  int
-	rand  *rand.Rand
+	ctx  context.Context
+	line *badline.Line
+	port int
+	rand *rand.Rand
 }
 
-func (t *trial) open() error { return t.cable.Open(fmt.Sprintf("127.0.0.1:%d", t.port)) }
+func (t *trial) open() error { return t.line.Open(fmt.Sprintf("127.0.0.1:%d", t.port)) }
 
 // fetchers measures every fetcher in every scenario, then what the issue of
 // sabertooth-fetch asks for by itself.
@@ -152,9 +152,9 @@ func (b Bench) trial(ctx context.Context, s *site, up map[string]*running, f fet
 		size += fi.Size()
 	}
 	seed := rand.New(rand.NewPCG(uint64(round), uint64(len(sc.name)))) // the same for every fetcher
-	t := &trial{ctx: ctx, cable: &cable.Cable{To: up[who].addr}, rand: seed}
+	t := &trial{ctx: ctx, line: &badline.Line{To: up[who].addr}, rand: seed}
 	if sc.set != nil {
-		sc.set(t.cable, size, seed)
+		sc.set(t.line, size, seed)
 	}
 	var err error
 	if t.port, err = freePort(); err != nil {
@@ -203,7 +203,7 @@ func (b Bench) trial(ctx context.Context, s *site, up map[string]*running, f fet
 	took := time.Since(begin)
 	cancel()
 	err = <-replaced
-	t.cable.Shut()
+	t.line.Shut()
 	if err == nil {
 		defer restore()
 	}
@@ -232,7 +232,7 @@ func (b Bench) trial(ctx context.Context, s *site, up map[string]*running, f fet
 		return nil
 	}
 	r.add(f.name, sc.name+seconds, took.Seconds())
-	r.add(f.name, sc.name+onWire, float64(t.cable.Count().Down)/float64(size))
+	r.add(f.name, sc.name+onWire, float64(t.line.Count().Down)/float64(size))
 	if f.name == oursDigest && len(sc.paths) == 1 {
 		if n, err := received(filepath.Join(e.out, sc.paths[0]+".receipt.json")); err != nil {
 			return err

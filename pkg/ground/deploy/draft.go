@@ -1,4 +1,4 @@
-package ground
+package deploy
 
 import (
 	"context"
@@ -7,8 +7,8 @@ import (
 	"sort"
 	"time"
 
-	"payload-ipc/pkg/plan"
-	"payload-ipc/pkg/tasking"
+	"payload-ipc/pkg/ground/plan"
+	"payload-ipc/pkg/ground/tasking"
 )
 
 const (

@@ -1,7 +1,7 @@
-// Package cable is a TCP relay with the faults of a bad line, for the bench and
+// Package badline is a TCP relay with the faults of a bad line, for the bench and
 // the campaign: slow, cut at given bytes, refusing some, not there at times. It
 // counts what goes over it, which is what a fetcher's thrift is judged by.
-package cable
+package badline
 
 import (
 	"context"
@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// A Cable relays to one server. Fields are set before Open.
-type Cable struct {
+// A Line relays to one server. Fields are set before Open.
+type Line struct {
 	To   string // host:port of the server
 	Rate int64  // bytes a second towards clients, all together; 0: as fast as it goes
 
@@ -39,7 +39,7 @@ type Cable struct {
 	count Count
 }
 
-// Count is what went over a Cable so far.
+// Count is what went over a Line so far.
 type Count struct {
 	Down    int64 // bytes towards clients, heads and all
 	Conns   int   // connections accepted
@@ -49,7 +49,7 @@ type Count struct {
 
 // Open listens on addr and relays until Shut. It may be opened again, on the
 // address that Addr tells.
-func (c *Cable) Open(addr string) error {
+func (c *Line) Open(addr string) error {
 	ln, err := net.Listen("tcp", addr)
 	if err != nil {
 		return err
@@ -66,7 +66,7 @@ func (c *Cable) Open(addr string) error {
 }
 
 // Addr is where clients connect.
-func (c *Cable) Addr() string {
+func (c *Line) Addr() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.ln.Addr().String()
@@ -74,7 +74,7 @@ func (c *Cable) Addr() string {
 
 // Shut refuses new connections and resets those there are, as the death of the
 // server's machine would, and waits until all are gone.
-func (c *Cable) Shut() {
+func (c *Line) Shut() {
 	c.mu.Lock()
 	c.up = false
 	if c.ln != nil {
@@ -89,13 +89,13 @@ func (c *Cable) Shut() {
 }
 
 // Count tells what went over so far.
-func (c *Cable) Count() Count {
+func (c *Line) Count() Count {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.count
 }
 
-func (c *Cable) accept(ln net.Listener) {
+func (c *Line) accept(ln net.Listener) {
 	for {
 		conn, err := ln.Accept()
 		if err != nil {
@@ -118,7 +118,7 @@ func (c *Cable) accept(ln net.Listener) {
 	}
 }
 
-func (c *Cable) relay(client *net.TCPConn) {
+func (c *Line) relay(client *net.TCPConn) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	var d net.Dialer
@@ -157,7 +157,7 @@ func (c *Cable) relay(client *net.TCPConn) {
 	<-up
 }
 
-func (c *Cable) keep(conns ...*net.TCPConn) bool {
+func (c *Line) keep(conns ...*net.TCPConn) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, conn := range conns {
@@ -168,7 +168,7 @@ func (c *Cable) keep(conns ...*net.TCPConn) bool {
 	return c.up
 }
 
-func (c *Cable) drop(conns ...*net.TCPConn) {
+func (c *Line) drop(conns ...*net.TCPConn) {
 	for _, conn := range conns {
 		conn.Close()
 	}
@@ -182,7 +182,7 @@ func (c *Cable) drop(conns ...*net.TCPConn) {
 var errCut = errors.New("the line was cut")
 
 // down relays what the server says. nil: the server has finished.
-func (c *Cable) down(client, server *net.TCPConn) error {
+func (c *Line) down(client, server *net.TCPConn) error {
 	size := 128 << 10
 	if c.Rate > 0 {
 		// Small steps. Small socket buffers would be wrong: below the size of a
@@ -215,7 +215,7 @@ func (c *Cable) down(client, server *net.TCPConn) error {
 
 // take accounts for n bytes, waits until the line has carried them, and says
 // how many get through before it is cut.
-func (c *Cable) take(n int) (pass int, cut bool) {
+func (c *Line) take(n int) (pass int, cut bool) {
 	c.mu.Lock()
 	pass = n
 	if len(c.cut) > 0 && c.count.Down+int64(n) > c.cut[0] {

@@ -1,4 +1,4 @@
-package app
+package main
 
 import (
 	"bytes"
@@ -22,7 +22,7 @@ func TestUsage(t *testing.T) {
 		{[]string{"aide", "nonsense"}, 1, "invalid character"},
 	} {
 		var out, err bytes.Buffer
-		if code := Run(context.Background(), c.args, &out, &err); code != c.code || !strings.Contains(err.String(), c.says) {
+		if code := run(context.Background(), c.args, &out, &err); code != c.code || !strings.Contains(err.String(), c.says) {
 			t.Errorf("%q: got exit %d and %q, want %d and %q", c.args, code, err.String(), c.code, c.says)
 		}
 	}

@@ -13,7 +13,7 @@ import (
 	"regexp"
 	"time"
 
-	"payload-ipc/pkg/mockfm"
+	"payload-ipc/pkg/desk/mockfm"
 )
 
 var keyName = regexp.MustCompile(`/\d{8}T\d{6}Z_(.+)$`)

@@ -1,5 +1,4 @@
-// Package app is the bench program: flags to pkg/bench, results to tables.
-package app
+package main
 
 import (
 	"context"
@@ -10,15 +9,15 @@ import (
 	"path/filepath"
 	"time"
 
-	"payload-ipc/pkg/bench"
-	"payload-ipc/pkg/evidence"
+	"payload-ipc/pkg/proof/bench"
+	"payload-ipc/pkg/proof/evidence"
 
 	"github.com/spf13/pflag"
 )
 
-// Run is the program; its exit code is 0 when it ran and our fetcher delivered
+// run is the program: flags to the package, rows to tables. Its exit code is 0 when it ran and our fetcher delivered
 // nothing wrong (with --strict: and every target holds), else 1; 2 for usage.
-func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	b := bench.Bench{Say: evidence.Progress(stderr)}
 	flags := pflag.NewFlagSet("bench", pflag.ContinueOnError)
 	flags.SetOutput(stderr)

@@ -1,6 +1,6 @@
 // Package plan is a deployment on paper: which bytes go up and how long that
 // takes, which two windows run what, how long they overlap, what earliest start
-// satisfies everything. It asks nobody and does nothing; pkg/ground gives it
+// satisfies everything. It asks nobody and does nothing; pkg/ground/deploy gives it
 // the facts and carries it out.
 package plan
 

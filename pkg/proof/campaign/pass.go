@@ -10,7 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"payload-ipc/pkg/mockfm"
+	"payload-ipc/pkg/desk/mockfm"
 )
 
 const (

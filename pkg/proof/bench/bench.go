@@ -57,7 +57,7 @@ func (b Bench) Run(ctx context.Context) (*Results, error) {
 			return nil, err
 		}
 	}
-	build := exec.CommandContext(ctx, "go", "build", "-o", s.fileSrv, "./pkg/bench/testdata/fileserver")
+	build := exec.CommandContext(ctx, "go", "build", "-o", s.fileSrv, "./pkg/proof/bench/testdata/fileserver")
 	if out, err := build.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("the net/http FileServer: %w: %s", err, out)
 	}

@@ -1,4 +1,4 @@
-package ground
+package deploy
 
 import (
 	"bytes"
@@ -12,8 +12,8 @@ import (
 	"path/filepath"
 	"regexp"
 
-	"payload-ipc/pkg/plan"
-	"payload-ipc/pkg/tasking"
+	"payload-ipc/pkg/ground/plan"
+	"payload-ipc/pkg/ground/tasking"
 )
 
 // Artifacts reads the packed programs below dir: the pair, or with handOver the

@@ -1,12 +1,12 @@
-package ground
+package deploy
 
 import (
 	"context"
 	"errors"
 	"fmt"
 
-	"payload-ipc/pkg/plan"
-	"payload-ipc/pkg/tasking"
+	"payload-ipc/pkg/ground/plan"
+	"payload-ipc/pkg/ground/tasking"
 )
 
 // Selection says which windows to cancel: those with one of the IDs, of one of

@@ -1,12 +1,12 @@
-package ground
+package deploy
 
 import (
 	"context"
 	"strings"
 	"time"
 
-	"payload-ipc/pkg/plan"
-	"payload-ipc/pkg/tasking"
+	"payload-ipc/pkg/ground/plan"
+	"payload-ipc/pkg/ground/tasking"
 )
 
 // Status is what the API says about one satellite.

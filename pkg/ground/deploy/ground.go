@@ -1,8 +1,8 @@
-// Package ground carries plans out: it reconciles them with what is aboard and
+// Package deploy carries plans out: it reconciles them with what is aboard and
 // scheduled, schedules both windows or none, follows and cancels them. It
-// speaks to the satellites through pkg/tasking and to the user not at all:
+// speaks to the satellites through pkg/ground/tasking and to the user not at all:
 // results and events go to the caller.
-package ground
+package deploy
 
 import (
 	"context"
@@ -12,8 +12,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"payload-ipc/pkg/plan"
-	"payload-ipc/pkg/tasking"
+	"payload-ipc/pkg/ground/plan"
+	"payload-ipc/pkg/ground/tasking"
 )
 
 // Exit codes of the ground's commands (design.md 6).

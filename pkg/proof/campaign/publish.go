@@ -5,8 +5,8 @@ import (
 	"slices"
 	"time"
 
-	"payload-ipc/pkg/chart"
-	"payload-ipc/pkg/evidence"
+	"payload-ipc/pkg/proof/chart"
+	"payload-ipc/pkg/proof/evidence"
 )
 
 // Publish puts the tables into the block "campaign" of file and a picture

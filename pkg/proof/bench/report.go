@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"payload-ipc/pkg/chart"
+	"payload-ipc/pkg/proof/chart"
 )
 
 // JSON writes a line for each target that was measured, and for each
