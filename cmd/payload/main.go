@@ -1,5 +1,5 @@
-// Command payload is both agents in one program, for the hand-over (design
-// section 8): its first argument says which one.
+// Command payload is both agents in one program, for the hand-over (docs/contract.md,
+// "What goes up"): its first argument says which one.
 package main
 
 import "payload-ipc/pkg/flight/agent"

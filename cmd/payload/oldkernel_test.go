@@ -17,7 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The payloads run Linux 4.6 to 4.14 (platform.md, "Payloads"). Here both
+// The payloads run Linux 4.6 to 4.14 (docs/platform.md, "Payloads"). Here both
 // programs do their work under a seccomp filter that answers ENOSYS to every
 // system call that Linux 4.9 does not have: under qemu, whose guest calls are
 // the host's, and as a program of this machine.

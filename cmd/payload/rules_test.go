@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// A rule of design section 2: packages may or may not import others. Without
+// A rule of docs/architecture.md: packages may or may not import others. Without
 // direct, what is imported by way of others counts too.
 type rule struct {
 	packages string // space separated; a last * stands for anything

@@ -105,7 +105,7 @@ func TestInjected(t *testing.T) {
 }
 
 // TestSyncPace: on a disk, the bytes of the part are synced no more often than
-// every 500 ms (design section 5), however small the pieces, and once more to
+// every 500 ms (docs/contract.md, "sabertooth-fetch"), however small the pieces, and once more to
 // publish them.
 func TestSyncPace(t *testing.T) {
 	strace := peer(t, "strace")

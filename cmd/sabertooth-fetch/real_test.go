@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// peers are the servers that a payload may have (platform.md); each shares
+// peers are the servers that a payload may have (docs/platform.md); each shares
 // root on port.
 var peers = []struct {
 	name  string

@@ -33,7 +33,7 @@ func (m *Mock) Calls() []Call {
 }
 
 // refusal is an answer other than success. Real bodies are unknown
-// (platform.md); clients must go by the status.
+// (docs/platform.md); clients must go by the status.
 type refusal struct {
 	status int
 	why    string

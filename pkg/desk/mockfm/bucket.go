@@ -53,7 +53,7 @@ func (b *bucket) handler() http.Handler {
 }
 
 // leave queues one file for the next contact. Its key names neither payload
-// nor window (platform.md, Downlink).
+// nor window (docs/platform.md, Downlink).
 func (b *bucket) leave(satellite, name, file string, at time.Time) {
 	at = at.UTC()
 	key := path.Join(Prefix, satellite, "downlink", at.Format("2006/01/02"), at.Format("20060102T150405Z_")+name)

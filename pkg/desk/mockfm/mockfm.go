@@ -1,6 +1,6 @@
 // Package mockfm is a satellite on your desk: the Tasking API, payloads that
 // run what was uploaded when their windows open, and the bucket their outboxes
-// end up in. Where platform.md says documented, it behaves so; where it says
+// end up in. Where docs/platform.md says documented, it behaves so; where it says
 // unknown, the choice made here is one constant with a comment.
 //
 // A Mock is used in-process by tests and behind cmd/mockfm alike. Windows run
@@ -27,7 +27,7 @@ type Config struct {
 	Satellites []string // default FM1
 	State      string   // directory owned by the Mock; emptied by Start
 
-	UplinkRate   int64         // bytes a day, default 125,000 (platform.md)
+	UplinkRate   int64         // bytes a day, default 125,000 (docs/platform.md)
 	ContactEvery time.Duration // default 6h, the longest documented gap
 
 	Sandbox  string // auto (default), namespaces or plain
@@ -47,7 +47,7 @@ type Config struct {
 	Event  func(line string) // told what happens, one line each; may be nil
 }
 
-// Bucket and Prefix are where downlinked files appear (platform.md, Downlink).
+// Bucket and Prefix are where downlinked files appear (docs/platform.md, Downlink).
 const (
 	Bucket = "bucket"
 	Prefix = "a/directory"
@@ -129,7 +129,7 @@ func New(cfg Config) *Mock {
 		cfg:    cfg,
 		clock:  newClock(cfg.Start),
 		epoch:  cfg.Start.UTC(),
-		lastID: 3020552, // ids are opaque strings; platform.md shows "3020553"
+		lastID: 3020552, // ids are opaque strings; docs/platform.md shows "3020553"
 		poke:   make(chan struct{}, 1),
 	}
 	m.files = newBucket(filepath.Join(cfg.State, "bucket"), m.clock)

@@ -123,7 +123,7 @@ func setLink(name string, up bool) error {
 }
 
 // addAddr gives a link an address in the payloads' one subnet, a /24
-// (platform.md, Network).
+// (docs/platform.md, Network).
 func addAddr(name, addr string) error {
 	i, err := index(name)
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// A payload computer as platform.md describes it.
+// A payload computer as docs/platform.md describes it.
 type payload struct {
 	name                   string
 	before, after, minimum time.Duration
@@ -38,7 +38,7 @@ type satellite struct {
 	ID, NORAD string
 }
 
-// States of uploads and windows (platform.md, Tasking API).
+// States of uploads and windows (docs/platform.md, Tasking API).
 const (
 	Pending   = "PENDING"
 	Uploading = "UPLOADING"
@@ -90,7 +90,7 @@ func (w *window) busyFrom() time.Time { return w.start.Add(-w.payload.before) }
 func (w *window) busyTo() time.Time   { return w.end.Add(w.payload.after) }
 
 // readOnly are mounts of the system in every payload: never an upload
-// destination (platform.md, Running user code).
+// destination (docs/platform.md, Running user code).
 var readOnly = []string{"bin", "sbin", "lib", "lib32", "lib64", "libx32", "usr", "etc", "proc", "sys", "dev", "var", "home"}
 
 // destination cleans an upload's path; false if nothing may go there.

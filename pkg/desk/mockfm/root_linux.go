@@ -13,7 +13,7 @@ import (
 var systemDirs = []string{"bin", "sbin", "lib", "lib32", "lib64", "libx32", "usr"}
 
 // enterRoot makes the payload's directory the root of this process, with the
-// system's parts mounted read-only over it (platform.md, Running user code).
+// system's parts mounted read-only over it (docs/platform.md, Running user code).
 // The process must be alone in its mount namespace.
 func enterRoot(b box) error {
 	// With a small /outbox, if the bus has mounted one.

@@ -107,7 +107,7 @@ func (m *Mock) postWindow(r *http.Request) (any, error) {
 		return nil, refuse(http.StatusBadRequest, "parameters: %v", err)
 	}
 	// The real API may be content without the last two; clients are told to
-	// always send them (platform.md), so this one insists.
+	// always send them (docs/platform.md), so this one insists.
 	if params.Command.Executable == "" || params.Command.Arguments == nil || params.Budget == nil {
 		return nil, refuse(http.StatusBadRequest, "parameters need user_command with executable and executable_arguments, and downlink_budget")
 	}
@@ -167,7 +167,7 @@ func (m *Mock) getWindows(r *http.Request) (any, error) {
 }
 
 func (m *Mock) deleteWindow(r *http.Request) (any, error) {
-	id := r.URL.Query().Get("id") // undocumented, as assumed in platform.md
+	id := r.URL.Query().Get("id") // undocumented, as assumed in docs/platform.md
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for i, w := range m.windows {

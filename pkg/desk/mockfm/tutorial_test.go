@@ -21,7 +21,7 @@ func needProgram(t *testing.T, path string) {
 }
 
 // What the tutorial does without our agents, with its own commands, and what
-// comes of it (platform.md, What the scripts get wrong). These failures are
+// comes of it (docs/platform.md, What the scripts get wrong). These failures are
 // the reason for this repository; a mock on which they succeed is not faithful.
 func TestOldTutorial(t *testing.T) {
 	t.Parallel()

@@ -10,7 +10,7 @@ import (
 	"strconv"
 )
 
-// maxUpload is the largest file the uplink takes (platform.md).
+// maxUpload is the largest file the uplink takes (docs/platform.md).
 const maxUpload = 10_000_000
 
 func (m *Mock) postUpload(r *http.Request) (any, error) {

@@ -258,7 +258,7 @@ func (m *Mock) collect(w *window) error {
 	}
 	for _, row := range rows {
 		if !row.Type().IsRegular() {
-			// What becomes of sub-directories is unknown (platform.md): nothing.
+			// What becomes of sub-directories is unknown (docs/platform.md): nothing.
 			m.event("%s %s: /outbox/%s is not a file and stays", w.satellite, w.payload.name, row.Name())
 			continue
 		}

@@ -2,7 +2,7 @@
 // codes, the log, the version and the flags that tell the window.
 //
 // The exit code of a program is reported nowhere and its standard streams are
-// not downlinked (platform.md, "Running user code"), so whatever ends a
+// not downlinked (docs/platform.md, "Running user code"), so whatever ends a
 // program is also a line in its log.
 package agent
 
@@ -15,7 +15,7 @@ import (
 	"syscall"
 )
 
-// Exit codes that mean the same in both programs (design sections 4 and 5).
+// Exit codes that mean the same in both programs (docs/contract.md).
 const (
 	ExitOK      = 0
 	ExitFailure = 1

@@ -25,7 +25,7 @@ type Command struct {
 	version  bool
 }
 
-// NewCommand returns the command name with the flags of design section 3.
+// NewCommand returns the command name with the flags of docs/contract.md, "Both programs".
 func NewCommand(name, usage string) *Command {
 	c := &Command{Name: name, Usage: usage, Flags: pflag.NewFlagSet(name, pflag.ContinueOnError)}
 	f := c.Flags

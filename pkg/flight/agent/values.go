@@ -10,7 +10,7 @@ import (
 	"payload-ipc/pkg/flight/window"
 )
 
-// MinPort is the lowest port that payloads may use (platform.md, "Network").
+// MinPort is the lowest port that payloads may use (docs/platform.md, "Network").
 const MinPort = 10000
 
 // A Time is a flag value: Unix seconds or RFC 3339.

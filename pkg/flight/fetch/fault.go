@@ -81,7 +81,7 @@ func network(err error, atHead bool) *fault {
 	return f
 }
 
-// refusal makes a fault of an answer that is not the file (design section 5:
+// refusal makes a fault of an answer that is not the file (docs/contract.md, "sabertooth-fetch":
 // which are asked again). now is the wall clock, for dates of two-digit years.
 func refusal(a *answer, now time.Time) *fault {
 	f := &fault{status: a.status, class: "status " + string(http1.AppendInt(nil, int64(a.status)))}

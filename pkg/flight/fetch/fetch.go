@@ -17,7 +17,7 @@ import (
 	"payload-ipc/pkg/flight/window"
 )
 
-// Exit codes of a run (design section 5); 2 is for the command line.
+// Exit codes of a run (docs/contract.md, "sabertooth-fetch"); 2 is for the command line.
 const (
 	Complete = 0 // every file complete, verified as far as the server allows, published
 	Local    = 1 // a disk failed; what was durable is published or kept
@@ -30,7 +30,7 @@ const (
 	DefaultReserve  = 2 * time.Second
 	DefaultPiece    = 1 << 20
 	DefaultMaxBytes = 100e6
-	MaxPiece        = 8 << 20 // beyond it a server need not tell a digest (design section 4)
+	MaxPiece        = 8 << 20 // beyond it a server need not tell a digest (docs/contract.md, "sdr-serve")
 )
 
 // A Path is a file on the peer and the name it gets in the outbox. A Path that
@@ -42,7 +42,7 @@ type Path struct{ Path, Name string }
 var DefaultPaths = []Path{{"/var/log/syslog", "sdr_syslog"}}
 
 // DefaultFrom are the addresses that the SDR has by the tutorial and by the
-// table of payloads (platform.md, "Network").
+// table of payloads (docs/platform.md, "Network").
 var DefaultFrom = []netip.AddrPort{
 	netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 2, 1, 8}), 10101),
 	netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 2, 1, 12}), 10101),

@@ -150,7 +150,7 @@ func (r *run) part(ctx context.Context, j *job, g *generation, n int) *outbox.Pu
 	return &p
 }
 
-// exit sums up the jobs (design section 5).
+// exit sums up the jobs (docs/contract.md, "sabertooth-fetch").
 func (r *run) exit() int {
 	exit, some := Complete, false
 	for _, j := range r.jobs {

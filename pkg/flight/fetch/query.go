@@ -55,7 +55,7 @@ type answer struct {
 }
 
 // snapshot is the URL path that means this generation of the file for ever
-// (design section 4), or "". Other servers use Content-Location for other
+// (docs/contract.md, "sdr-serve"), or "". Other servers use Content-Location for other
 // things, so it must look like one.
 func (a *answer) snapshot() string {
 	v, n := a.header.Get("Content-Location")

@@ -8,7 +8,7 @@ import (
 	"github.com/cenkalti/backoff/v4"
 )
 
-// Clocks and paces (design section 5).
+// Clocks and paces (docs/contract.md, "sabertooth-fetch").
 const (
 	connectClock = time.Second
 	firstClock   = 5 * time.Second // to the first byte of a head, and from there to its end

@@ -6,7 +6,7 @@ import "fmt"
 // a cursor always fits its slot.
 const MaxText = 2000
 
-// Verified says by what the bytes of a part were proven; design.md section 5.
+// Verified says by what the bytes of a part were proven; docs/contract.md, "sabertooth-fetch".
 type Verified string
 
 const (

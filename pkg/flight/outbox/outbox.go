@@ -4,7 +4,7 @@
 // file is a [Part]: the bytes, and a cursor that says how many of them are
 // proven. Bytes get a name in /outbox only when they are final and synced, for
 // at the end of the window everything found there is sent down, half files and
-// dot files too (platform.md, "Running user code").
+// dot files too (docs/platform.md, "Running user code").
 //
 // What the cursor claims is never believed: it carries the SHA-256 of the
 // prefix at several lengths, and opening a part reads the bytes again and
@@ -19,7 +19,7 @@ import (
 	"time"
 )
 
-// Where things are on the payload (design.md section 5, platform.md).
+// Where things are on the payload (docs/contract.md, "sabertooth-fetch", docs/platform.md).
 const (
 	DefaultStage  = "/persist/var/sabertooth-fetch"
 	DefaultOutbox = "/outbox"

@@ -34,7 +34,7 @@ type Receipt struct {
 	Reason        string // one sentence
 	Pieces        [][32]byte
 
-	// Additions to design.md section 5, left out when they say nothing.
+	// Additions to docs/contract.md, "sabertooth-fetch", left out when they say nothing.
 	Offset    int64 // where on the peer the first byte published stands
 	PieceSize int64 // with Pieces
 	LineEnd   int64 // of a partial file: offset behind the last whole line

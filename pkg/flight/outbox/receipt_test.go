@@ -108,7 +108,7 @@ func TestReceiptSchema(t *testing.T) {
 	}
 }
 
-// The order is that of design.md section 5, additions behind.
+// The order is that of docs/contract.md, "sabertooth-fetch", additions behind.
 func TestReceiptOrder(t *testing.T) {
 	dec := json.NewDecoder(bytes.NewReader(example().Encode()))
 	var got []string

@@ -20,7 +20,7 @@ import (
 
 const name = "sabertooth-fetch"
 
-// Run is the program (design section 5).
+// Run is the program (docs/contract.md, "sabertooth-fetch").
 func Run(ctx context.Context, args []string, std agent.Stdio) int {
 	f := fetch.Fetcher{
 		Outbox: outbox.DefaultOutbox,

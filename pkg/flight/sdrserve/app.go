@@ -16,7 +16,7 @@ import (
 
 const name = "sdr-serve"
 
-// Run is the program (design section 4).
+// Run is the program (docs/contract.md, "sdr-serve").
 func Run(ctx context.Context, args []string, std agent.Stdio) int {
 	s := serve.Server{
 		Name:     name + "/" + agent.Version,

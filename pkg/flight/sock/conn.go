@@ -3,7 +3,7 @@
 // Package sock is TCP on bare system calls and the runtime's poller: what
 // package net does for an address that is already known, without the resolver
 // and the other protocols that come with it. Packed, that is 33 KB less to
-// uplink in each program (6 hours of it, platform.md "Uplink").
+// uplink in each program (6 hours of it, docs/platform.md "Uplink").
 //
 // Listener and Conn are a net.Listener and a net.Conn and give the errors that
 // those give: io.EOF, net.ErrClosed, os.ErrDeadlineExceeded, syscall.Errno.

@@ -2,7 +2,7 @@
 // clock in the payload programs.
 //
 // A payload has just been powered on, and its wall clock may be unset or may
-// step while a program runs (platform.md, "Running user code"). So everything
+// step while a program runs (docs/platform.md, "Running user code"). So everything
 // is timed by the monotonic clock, and the wall clock is asked one question
 // only, again each second: can it be believed about Until?
 package window
@@ -21,7 +21,7 @@ var ErrOver = errors.New("the window is over")
 
 const (
 	// Slack is by how much Until may lie behind start + For for the wall
-	// clock to be believed (design section 3).
+	// clock to be believed (docs/contract.md, "Both programs").
 	Slack = 2 * time.Minute
 
 	// lookEvery is how often the wall clock is looked at again.

@@ -16,7 +16,7 @@ import (
 	"payload-ipc/pkg/ground/tasking"
 )
 
-// Exit codes of the ground's commands (design.md 6).
+// Exit codes of the ground's commands (docs/contract.md, "Ground").
 const (
 	Done    = 0
 	Failed  = 1 // and nothing is left half-scheduled, or the output says what

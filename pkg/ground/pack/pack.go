@@ -1,6 +1,6 @@
 // Package pack makes a flight program smaller than the linker leaves it,
 // without changing what it does. Each byte is uplinked, at 125 KB a day
-// (platform.md, "Uplink").
+// (docs/platform.md, "Uplink").
 //
 // Strip takes out of the program what only serves to print line numbers.
 // Filter rewrites it, reversibly, so that xz finds more in it: xz 5.4 has such

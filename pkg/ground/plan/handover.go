@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// MaxBootstrap is the limit of the hand-over's script, bytes (design.md 8).
+// MaxBootstrap is the limit of the hand-over's script, bytes (docs/contract.md, "What goes up").
 const MaxBootstrap = 1024
 
 // bootstrap is what the SABERTOOTH's /bin/sh runs to get the program that went

@@ -71,7 +71,7 @@ func New(s Spec, satellite string, now time.Time, status map[string]string) *Pla
 }
 
 // contact is how long after its last byte could have gone up a file waits for
-// the contact that takes it: 6 h at most (platform.md). In a rehearsal, which
+// the contact that takes it: 6 h at most (docs/platform.md). In a rehearsal, which
 // an uplink faster than any satellite's gives away, contacts may be more
 // frequent, and a shorter lead says so.
 func (s Spec) contact() time.Duration {

@@ -17,7 +17,7 @@ import (
 
 var now = time.Date(2026, 11, 22, 14, 0, 0, 0, time.UTC)
 
-// tutorial is the pair that the design describes, with programs of its size.
+// tutorial is the pair of docs/platform.md, "Tasking API", with programs of its size.
 func tutorial(change ...func(*Spec)) Spec {
 	s := Spec{
 		Lead: 24 * time.Hour, UplinkRate: 125_000, SDRDuration: time.Minute, FetchDelay: 30 * time.Second, FetchDuration: time.Minute,

@@ -23,7 +23,7 @@ const (
 )
 
 // Buffer is what the satellite needs around a window of a type, and the
-// shortest window that it takes (platform.md).
+// shortest window that it takes (docs/platform.md).
 type Buffer struct {
 	Before, After, Min time.Duration
 }
@@ -39,14 +39,14 @@ const (
 	// that unpacks itself and waits for its peer needs the first few.
 	WorthwhileOverlap = 20 * time.Second
 
-	// ContactEvery is how long even a tiny upload can wait (platform.md).
+	// ContactEvery is how long even a tiny upload can wait (docs/platform.md).
 	ContactEvery = 6 * time.Hour
 
 	// RehearsalRate, in bytes a day, is far above what a satellite takes
-	// (about 125 KB, platform.md).
+	// (about 125 KB, docs/platform.md).
 	RehearsalRate = 10_000_000
 
-	// MinPort: "use 10001 and above" (platform.md).
+	// MinPort: "use 10001 and above" (docs/platform.md).
 	MinPort = 10001
 
 	// DefaultPort is sdr-serve's own; only another one is told to it.

@@ -53,7 +53,7 @@ func (s Spec) window(typ string, start time.Time, d time.Duration, argv []string
 }
 
 // end is how both agents are told their window: the end on the wall clock, and
-// the length for the case that the payload's clock is not set (design.md 3).
+// the length for the case that the payload's clock is not set (docs/contract.md, "Both programs").
 func end(until time.Time, d time.Duration) []string {
 	return []string{"--until", strconv.FormatInt(until.Unix(), 10), "--for", strconv.FormatInt(int64(d/time.Second), 10) + "s"}
 }

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Receipt is what sabertooth-fetch says about one file (design.md 5). Unknown
+// Receipt is what sabertooth-fetch says about one file (docs/contract.md, "sabertooth-fetch"). Unknown
 // keys are ignored, and so are the pieces, which serve the next window.
 type Receipt struct {
 	Version       int              `json:"version"`

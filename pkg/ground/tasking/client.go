@@ -4,7 +4,7 @@
 // whose answer is lost may or may not have happened. CreateWindow and Upload
 // therefore look before every second try, and say with Error.Lost when they
 // could not find out. Everything that the API documentation leaves open is
-// tolerated here, or is one constant with a comment (platform.md).
+// tolerated here, or is one constant with a comment (docs/platform.md).
 package tasking
 
 import (

@@ -30,7 +30,7 @@ func answer(body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, body) }
 }
 
-// What is sent is what platform.md documents, to the letter.
+// What is sent is what docs/platform.md documents, to the letter.
 func TestCallsAsDocumented(t *testing.T) {
 	var got []string
 	c := client(t, func(w http.ResponseWriter, r *http.Request) {

@@ -86,7 +86,7 @@ type windowBody struct {
 }
 
 // deleteParameter names the window to be deleted in the query of DELETE
-// /tasking/window. It is an assumption (platform.md, "[?]"), so the callers
+// /tasking/window. It is an assumption (docs/platform.md, "[?]"), so the callers
 // look afterwards whether the window is really gone.
 const deleteParameter = "id"
 

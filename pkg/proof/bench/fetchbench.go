@@ -40,7 +40,7 @@ var scenarios = []scenario{
 		t.open()
 	}},
 	{name: resets20, paths: []string{"file"}, set: func(c *badline.Line, size int64, r *rand.Rand) {
-		// At the wire's own rate (platform.md): on a faster one, what the
+		// At the wire's own rate (docs/platform.md): on a faster one, what the
 		// kernel's buffers hold when a reset comes would be most of what is lost.
 		c.Rate = 117_700_000
 		for range 20 {

@@ -10,10 +10,10 @@ const (
 	startCost   = 400 * time.Millisecond // from power on to a connection, in every window
 	publishCost = 300 * time.Millisecond // syncs, the file's name, the receipt
 	resetCost   = 400 * time.Millisecond // one reset: a wait of the contract's backoff, a new connection
-	waitMost    = 2 * time.Second        // the longest wait of the contract (design 5)
+	waitMost    = 2 * time.Second        // the longest wait of the contract (docs/contract.md, "sabertooth-fetch")
 	cableMost   = 700 * time.Millisecond // after an outage of the line alone, if it is shorter than
 	silence     = 5 * time.Second        // the time after which a silent peer is given up
-	piece       = 1 << 20                // what a kill or a power cut may cost again (design 5)
+	piece       = 1 << 20                // what a kill or a power cut may cost again (docs/contract.md, "sabertooth-fetch")
 	unsynced    = 500 * time.Millisecond // and what was not synced yet
 )
 

@@ -21,7 +21,7 @@ const (
 
 var outcomes = []string{Complete, Partial, Nothing, Overrun, Lost, Lie}
 
-// late is how long after its deadline a program may be seen alive: design 4
+// late is how long after its deadline a program may be seen alive: docs/contract.md, "sdr-serve"
 // allows a server 200 ms; the rest is for a machine that plays a dozen passes
 // at once.
 const late = 500 * time.Millisecond

@@ -158,7 +158,7 @@ func (s *Schedule) overlap(r *rand.Rand, first bool) Overlap {
 				by := sec(int(between(r, -120, 30)))
 				if p == "SDR" && len(o.Down) > 0 {
 					// A program that starts with such a clock outlives its window
-					// by contract: --until counts (design 3).
+					// by contract: --until counts (docs/contract.md, "Both programs").
 					by = max(by, -by)
 				}
 				o.Clocks = append(o.Clocks, Tick{Payload: p, At: within(0.1, 0.8), By: by})

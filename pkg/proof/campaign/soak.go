@@ -136,7 +136,7 @@ func (s Soak) window(ctx context.Context, l *Levels, j *journal, addr, out, stag
 			return err
 		}
 		files[row.Name()] = body
-		// The operator empties the outbox between windows (platform.md).
+		// The operator empties the outbox between windows (docs/platform.md).
 		if err := os.Remove(filepath.Join(out, row.Name())); err != nil {
 			return err
 		}
