@@ -75,7 +75,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "mockfm: %s; see mockfm --help\n", strings.TrimSpace(err.Error()))
 		return 2
 	}
-	cfg.Event = func(line string) { fmt.Fprintln(stdout, line) }
+	cfg.Event = func(e mockfm.Event) { fmt.Fprintln(stdout, e) }
 	m := mockfm.New(cfg)
 	if err := m.Start(); err != nil {
 		fmt.Fprintf(stderr, "mockfm: %v\n", err)

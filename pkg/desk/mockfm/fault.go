@@ -14,18 +14,40 @@ import (
 // text; FaultHelp says how.
 type Fault struct {
 	Place      string // a call's name, any, or a payload's name
-	Kind       string
-	Status     int           // kind status
+	Kind       FaultKind
+	Status     int           // of kind Status
 	Skip       int           // so many occasions go well first
 	Times      int           // then so many go wrong, 0: all
-	Delay      time.Duration // kind slow
+	Delay      time.Duration // of kind Slow
 	RetryAfter time.Duration // header, with a status
 	At, For    time.Duration // from the window's opening; For 0: until its end
-	By         time.Duration // kind clock-step
-	Size       int64         // kind disk-full, bytes
+	By         time.Duration // of kind ClockStep
+	Size       int64         // of kind DiskFull, bytes
 
 	seen int
 }
+
+// A FaultKind is what goes wrong; FaultHelp says what each does.
+type FaultKind string
+
+// Kinds of a call's faults, and of a payload's.
+const (
+	LostBefore   FaultKind = "lost-before"
+	LostAfter    FaultKind = "lost-after"
+	Half         FaultKind = "half"
+	Status       FaultKind = "status"
+	HTML         FaultKind = "html"
+	Big          FaultKind = "big"
+	Types        FaultKind = "types"
+	UnknownState FaultKind = "unknown-state"
+	Slow         FaultKind = "slow"
+
+	ClockUnset FaultKind = "clock-unset"
+	ClockStep  FaultKind = "clock-step"
+	LinkCut    FaultKind = "link-cut"
+	PowerCut   FaultKind = "power-cut"
+	DiskFull   FaultKind = "disk-full"
+)
 
 // FaultHelp is the grammar of ParseFault.
 const FaultHelp = `PLACE=KIND[,KEY=VALUE]...
@@ -51,8 +73,8 @@ const FaultHelp = `PLACE=KIND[,KEY=VALUE]...
 
 var (
 	callNames    = []string{"satellites", "availability", "upload", "uploads", "window", "windows", "delete", "any"}
-	callKinds    = []string{"lost-before", "lost-after", "half", "html", "big", "types", "unknown-state", "slow"}
-	payloadKinds = []string{"clock-unset", "clock-step", "link-cut", "power-cut", "disk-full"}
+	callKinds    = []FaultKind{LostBefore, LostAfter, Half, HTML, Big, Types, UnknownState, Slow}
+	payloadKinds = []FaultKind{ClockUnset, ClockStep, LinkCut, PowerCut, DiskFull}
 )
 
 // ParseFault reads what FaultHelp describes.
@@ -63,15 +85,15 @@ func ParseFault(s string) (Fault, error) {
 	if !ok {
 		return f, fmt.Errorf("fault %q: want PLACE=KIND", s)
 	}
-	f.Place, f.Kind = place, kind
+	f.Place, f.Kind = place, FaultKind(kind)
 	status, err := strconv.Atoi(kind)
 	isCall := slices.Contains(callNames, place)
 	switch {
 	case isCall && err == nil && status >= 400 && status <= 599:
-		f.Kind, f.Status, f.Times = "status", status, 1
-	case isCall && slices.Contains(callKinds, kind):
+		f.Kind, f.Status, f.Times = Status, status, 1
+	case isCall && slices.Contains(callKinds, f.Kind):
 		f.Times, f.Delay = 1, 5*time.Second
-	case !isCall && findPayload(place) != nil && slices.Contains(payloadKinds, kind):
+	case !isCall && findPayload(place) != nil && slices.Contains(payloadKinds, f.Kind):
 		f.Size = 64_000
 	case !isCall && findPayload(place) == nil:
 		return f, fmt.Errorf("fault %q: no call or payload is named %q", s, place)
@@ -176,20 +198,20 @@ func (f *Fault) before(w http.ResponseWriter, r *http.Request, call *Call) bool 
 		return true
 	}
 	switch f.Kind {
-	case "lost-before":
+	case LostBefore:
 		panic(http.ErrAbortHandler) // net/http's word for cutting the connection
-	case "status":
+	case Status:
 		if f.RetryAfter > 0 {
 			w.Header().Set("Retry-After", strconv.Itoa(int(f.RetryAfter.Round(time.Second)/time.Second)))
 		}
 		return answer(f.Status, "text/plain", http.StatusText(f.Status)+", on request\n")
-	case "html":
+	case HTML:
 		return answer(http.StatusOK, "text/html", "<!DOCTYPE html><title>Sign in</title><h1>Please sign in to the hotel's network</h1>\n")
-	case "big":
+	case Big:
 		return answer(http.StatusOK, "application/json", `{"data":"`+strings.Repeat("x", 5_000_000)+`"}`)
-	case "types":
+	case Types:
 		return answer(http.StatusOK, "application/json", `{"data":{"id":[7],"available":"yes","uploads":17}}`)
-	case "slow":
+	case Slow:
 		select {
 		case <-time.After(f.Delay):
 		case <-r.Context().Done():
@@ -204,15 +226,15 @@ func (f *Fault) after(w http.ResponseWriter, r *http.Request, call *Call, status
 		return false
 	}
 	switch f.Kind {
-	case "lost-after":
+	case LostAfter:
 		panic(http.ErrAbortHandler)
-	case "half":
+	case Half:
 		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 		w.WriteHeader(status)
 		w.Write(body[:len(body)/2])
 		http.NewResponseController(w).Flush()
 		panic(http.ErrAbortHandler)
-	case "unknown-state":
+	case UnknownState:
 		for _, s := range []string{Pending, Uploading, Uploaded, PendingSync, Synced} {
 			body = bytes.ReplaceAll(body, []byte(`"`+s+`"`), []byte(`"ON_HOLD"`))
 		}

@@ -26,7 +26,7 @@ func start(t *testing.T, cfg Config) *Mock {
 	cfg.Warp = true
 	cfg.WarpAfter = 200 * time.Millisecond
 	cfg.UplinkRate = 100e6
-	cfg.Event = func(line string) { t.Log(line) }
+	cfg.Event = func(e Event) { t.Log(e) }
 	m := New(cfg)
 	if err := m.Start(); err != nil {
 		t.Fatal(err)
@@ -47,14 +47,14 @@ func withNamespaces(t *testing.T, cfg Config) *Mock {
 	}
 	probe := cfg
 	probe.State, probe.Sandbox = t.TempDir(), "namespaces"
-	n, err := newSandbox(probe, func(string, ...any) {})
+	n, err := New(probe).newSandbox()
 	if err != nil {
 		if os.Getenv("REQUIRE_PEERS") == "1" {
 			t.Fatal(err)
 		}
 		t.Skip(err)
 	}
-	if err := n.shut(); err != nil {
+	if err := n.Shut(); err != nil {
 		t.Fatal(err)
 	}
 	cfg.Sandbox = "namespaces"

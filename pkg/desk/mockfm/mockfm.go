@@ -4,8 +4,7 @@
 // unknown, the choice made here is one constant with a comment.
 //
 // A Mock is used in-process by tests and behind cmd/mockfm alike. Windows run
-// as real processes, for which the package starts the running executable again
-// under other names (see reexec_linux.go).
+// as real processes, in package sandbox.
 package mockfm
 
 import (
@@ -17,6 +16,8 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"payload-ipc/pkg/desk/sandbox"
 )
 
 // Config of a Mock. Only State is needed.
@@ -44,7 +45,7 @@ type Config struct {
 	Shortest time.Duration // window that is accepted, default as documented: 30s
 
 	Faults []Fault
-	Event  func(line string) // told what happens, one line each; may be nil
+	Event  func(Event) // told what happens; may be nil
 }
 
 // Bucket and Prefix are where downlinked files appear (docs/platform.md, Downlink).
@@ -58,7 +59,7 @@ const (
 type Mock struct {
 	cfg   Config
 	clock *clock
-	box   sandbox
+	box   sandbox.Sandbox
 	files *bucket
 
 	mu         sync.Mutex
@@ -100,12 +101,6 @@ func New(cfg Config) *Mock {
 	}
 	if cfg.ContactEvery <= 0 {
 		cfg.ContactEvery = 6 * time.Hour
-	}
-	if cfg.Sandbox == "" {
-		cfg.Sandbox = "auto"
-	}
-	if cfg.Emulator == "" {
-		cfg.Emulator = "qemu-aarch64-static"
 	}
 	if cfg.Start.IsZero() {
 		cfg.Start = time.Now()
@@ -154,7 +149,7 @@ func (m *Mock) Start() (err error) {
 	if err := m.prepare(); err != nil {
 		return err
 	}
-	if m.box, err = newSandbox(m.cfg, m.event); err != nil {
+	if m.box, err = m.newSandbox(); err != nil {
 		return err
 	}
 	api, err := net.Listen("tcp", m.cfg.Listen)
@@ -189,7 +184,7 @@ func (m *Mock) Close() (err error) {
 		m.cancel = nil
 	}
 	if m.box != nil {
-		err = m.box.shut()
+		err = m.box.Shut()
 		m.box = nil
 	}
 	if m.lock != nil {
@@ -204,11 +199,11 @@ func (m *Mock) URL() string   { return m.url }
 func (m *Mock) S3URL() string { return m.s3u }
 
 // Sandbox in use once started: namespaces or plain.
-func (m *Mock) Sandbox() string { return m.box.name() }
+func (m *Mock) Sandbox() string { return m.box.Kind() }
 
 // Foreign says how programs for the payloads' arm64 machines run here, such as
 // "under qemu-aarch64-static", or why they cannot.
-func (m *Mock) Foreign() (how string, err error) { return m.box.foreign() }
+func (m *Mock) Foreign() (how string, err error) { return m.box.Foreign() }
 
 // Now is satellite time.
 func (m *Mock) Now() time.Time { return m.clock.now() }
@@ -242,10 +237,11 @@ func (m *Mock) Idle(ctx context.Context) error {
 	}
 }
 
-func (m *Mock) event(format string, args ...any) {
-	if m.cfg.Event != nil {
-		m.cfg.Event(m.clock.now().Format("2006-01-02T15:04:05Z ") + fmt.Sprintf(format, args...))
-	}
+func (m *Mock) newSandbox() (sandbox.Sandbox, error) {
+	return sandbox.New(sandbox.Config{
+		Kind: m.cfg.Sandbox, Emulator: m.cfg.Emulator, Dir: filepath.Join(m.cfg.State, "bus"),
+		Event: func(e sandbox.Event) { m.note("%s", e) },
+	})
 }
 
 func (m *Mock) wake() {

@@ -110,3 +110,23 @@ func destination(p string) (string, bool) {
 	}
 	return p, true
 }
+
+// allAddrs are those of every payload.
+func allAddrs() (all []string) {
+	for _, p := range payloads {
+		all = append(all, p.addrs...)
+	}
+	return all
+}
+
+// plainFlags tells our own agents what a root of their own would.
+func plainFlags(program, root string) []string {
+	outbox := root + "/outbox"
+	switch base := path.Base(program); {
+	case strings.HasPrefix(base, "sdr-serve"):
+		return []string{"--root=" + root, "--log=" + outbox + "/sdr-serve.log"}
+	case strings.HasPrefix(base, "sabertooth-fetch"):
+		return []string{"--from=127.0.0.1:10101", "--outbox=" + outbox, "--stage=" + root + "/persist/var/sabertooth-fetch", "--log=" + outbox + "/sabertooth-fetch.log"}
+	}
+	return nil
+}

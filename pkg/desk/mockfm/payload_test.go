@@ -203,7 +203,7 @@ func TestDelivery(t *testing.T) {
 		{what: "before", payload: "SDR", start: -time.Hour, jump: -time.Hour, want: "no such file"},
 		{what: "open when it arrives", payload: "SDR", start: -time.Second, jump: 500 * time.Millisecond, want: "no such file"},
 		{what: "of another payload", payload: "SABERTOOTH", start: 30 * time.Minute, jump: 30 * time.Minute, want: "no such file"},
-		{what: "after", payload: "SDR", start: time.Hour, jump: time.Hour, want: "exit status 0"},
+		{what: "after", payload: "SDR", start: time.Hour, jump: time.Hour, want: "exit 0"},
 	}
 	for i, w := range windows {
 		windows[i].id = run(t, m, w.payload, aboard.Add(w.start), 4, prog)

@@ -78,7 +78,7 @@ func (m *Mock) step(ctx context.Context, now time.Time) {
 			}()
 			continue
 		}
-		m.event("%s %s window %s missed: %s", w.satellite, w.payload.name, w.id, w.outcome)
+		m.note("%s %s window %s missed: %s", w.satellite, w.payload.name, w.id, w.outcome)
 	}
 }
 
@@ -128,7 +128,7 @@ func (m *Mock) pass(at time.Time) {
 	for _, w := range m.windows {
 		if w.state == PendingSync && w.phase == waiting && w.asked.Before(at) {
 			w.state = Synced
-			m.event("%s window %s synced", w.satellite, w.id)
+			m.note("%s window %s synced", w.satellite, w.id)
 		}
 	}
 	budget := map[string]int64{}
@@ -145,10 +145,10 @@ func (m *Mock) pass(at time.Time) {
 		u.status = Uploading
 		if u.sent == u.size {
 			u.status, u.aboard = Uploaded, at
-			m.event("%s upload %s (%d bytes) is aboard: %s", u.satellite, u.id, u.size, u.path)
+			m.note("%s upload %s (%d bytes) is aboard: %s", u.satellite, u.id, u.size, u.path)
 		}
 	}
 	for _, key := range m.files.land(at) {
-		m.event("downlinked %s", key)
+		m.note("downlinked %s", key)
 	}
 }

@@ -137,7 +137,7 @@ func (m *Mock) postWindow(r *http.Request) (any, error) {
 	w.id = strconv.Itoa(m.lastID)
 	m.windows = append(m.windows, w)
 	m.wake()
-	m.event("%s window %s: %s, %s for %v", s.ID, w.id, ask.Type, w.start.Format(time.RFC3339), w.end.Sub(w.start))
+	m.note("%s window %s: %s, %s for %v", s.ID, w.id, ask.Type, w.start.Format(time.RFC3339), w.end.Sub(w.start))
 	return map[string]string{"id": w.id}, nil
 }
 
@@ -179,7 +179,7 @@ func (m *Mock) deleteWindow(r *http.Request) (any, error) {
 		}
 		m.windows = slices.Delete(m.windows, i, i+1)
 		m.wake()
-		m.event("%s window %s deleted", w.satellite, w.id)
+		m.note("%s window %s deleted", w.satellite, w.id)
 		return map[string]string{"id": id}, nil
 	}
 	return nil, refuse(http.StatusNotFound, "there is no window %q", id)

@@ -50,7 +50,7 @@ func (m *Mock) postUpload(r *http.Request) (any, error) {
 	u.asked = m.clock.now()
 	m.uploads = append(m.uploads, u)
 	m.wake()
-	m.event("%s %s upload %s: %d bytes for %s", u.satellite, u.payload.name, u.id, u.size, u.path)
+	m.note("%s %s upload %s: %d bytes for %s", u.satellite, u.payload.name, u.id, u.size, u.path)
 	return map[string]string{"id": u.id}, nil
 }
 

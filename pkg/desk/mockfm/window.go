@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"payload-ipc/pkg/desk/sandbox"
 )
 
 // Directories of one payload under State.
@@ -16,7 +18,7 @@ func (m *Mock) rootDir(w *window) string {
 
 // systemDir holds what is mounted read-only, where mounting is possible.
 func (m *Mock) systemDir(w *window) string {
-	if m.box.name() == "plain" {
+	if m.box.Kind() == "plain" {
 		return m.rootDir(w)
 	}
 	return filepath.Join(m.cfg.State, "payloads", w.satellite, w.payload.name, "system")
@@ -24,7 +26,8 @@ func (m *Mock) systemDir(w *window) string {
 
 // runWindow is the life of one window, from power on to downlink.
 func (m *Mock) runWindow(ctx context.Context, w *window) {
-	said := m.playWindow(ctx, w)
+	o := m.playWindow(ctx, w)
+	said := o.String()
 	if err := m.collect(w); err != nil {
 		said += fmt.Sprintf("; outbox not collected: %v", err)
 	}
@@ -32,38 +35,40 @@ func (m *Mock) runWindow(ctx context.Context, w *window) {
 	defer m.mu.Unlock()
 	w.phase, w.outcome = over, said
 	m.open--
-	m.event("%s %s window %s closed: %s", w.satellite, w.payload.name, w.id, said)
+	e := w.event(Closed, " window %s closed: %s", w.id, said)
+	e.Outcome = o
+	m.tell(e)
 	m.wake()
 }
 
 // playWindow runs the program until the window's end and says what became of
 // it.
-func (m *Mock) playWindow(ctx context.Context, w *window) string {
+func (m *Mock) playWindow(ctx context.Context, w *window) sandbox.Outcome {
 	b, err := m.furnish(w)
 	if err != nil {
-		return err.Error()
+		return sandbox.Outcome{End: sandbox.Refused, Why: err.Error()}
 	}
 	ctx, cancel := context.WithDeadline(ctx, time.Now().Add(w.end.Sub(m.clock.now())))
 	defer cancel()
 	var cuts []*Fault
 	for _, f := range m.takeFaults(w.payload.name) {
 		switch f.Kind {
-		case "clock-unset":
+		case ClockUnset:
 			b.Clock = -time.Since(time.Unix(0, 0))
-		case "clock-step":
-			b.Steps = append(b.Steps, step{f.At, f.By})
-		case "disk-full":
+		case ClockStep:
+			b.Steps = append(b.Steps, sandbox.Step{At: f.At, By: f.By})
+		case DiskFull:
 			b.Outbox = f.Size
 		default:
 			cuts = append(cuts, f)
 		}
 	}
-	m.event("%s %s window %s opens: %s %q", w.satellite, w.payload.name, w.id, b.Program, b.Args)
+	m.tell(w.event(Opened, " window %s opens: %s %q", w.id, b.Program, b.Args))
 	opened := time.Now()
-	if err := m.box.open(b); err != nil {
+	if err := m.box.Open(b); err != nil {
 		// The time passes all the same.
 		<-ctx.Done()
-		return "not run: " + err.Error()
+		return sandbox.Outcome{End: sandbox.Refused, Why: err.Error()}
 	}
 	logged := make(chan struct{})
 	go func() {
@@ -72,19 +77,15 @@ func (m *Mock) playWindow(ctx context.Context, w *window) string {
 			m.syslogOf(w).write(ctx)
 		}
 	}()
-	lost := m.playCuts(ctx, w, cuts, opened)
-	o := m.box.close(b.ID)
+	m.playCuts(ctx, w, cuts, opened)
+	o := m.box.Close(b.ID)
 	cancel()
 	<-logged
-	if lost && o.Failed == "" && o.Ended == "" {
-		return "killed by the power cut"
-	}
-	return o.String()
+	return o
 }
 
-// playCuts waits for the window's end while cable and power fail as asked;
-// true if the power did.
-func (m *Mock) playCuts(ctx context.Context, w *window, cuts []*Fault, opened time.Time) (lost bool) {
+// playCuts waits for the window's end while cable and power fail as asked.
+func (m *Mock) playCuts(ctx context.Context, w *window, cuts []*Fault, opened time.Time) {
 	type turn struct {
 		at time.Duration
 		do func()
@@ -94,16 +95,17 @@ func (m *Mock) playCuts(ctx context.Context, w *window, cuts []*Fault, opened ti
 	defer stop()
 	for _, f := range cuts {
 		switch f.Kind {
-		case "link-cut":
+		case LinkCut:
 			turns = append(turns, turn{f.At, func() { m.plug(w, false) }})
 			if f.For > 0 {
 				turns = append(turns, turn{f.At + f.For, func() { m.plug(w, true) }})
 			}
-		case "power-cut":
+		case PowerCut:
 			turns = append(turns, turn{f.At, func() {
-				m.event("%s %s: power cut", w.satellite, w.payload.name)
-				m.box.close(w.id)
-				lost = true
+				m.tell(w.event(PowerLost, ": power cut"))
+				if err := m.box.Cut(w.id); err != nil {
+					m.note("%s %s: power cut: %v", w.satellite, w.payload.name, err)
+				}
 			}})
 		}
 	}
@@ -118,18 +120,20 @@ func (m *Mock) playCuts(ctx context.Context, w *window, cuts []*Fault, opened ti
 		turns = append(turns[:first], turns[first+1:]...)
 		select {
 		case <-cut.Done():
-			return lost
+			return
 		case <-time.After(time.Until(opened.Add(t.at))):
 			t.do()
 		}
 	}
 	<-cut.Done()
-	return lost
 }
 
 func (m *Mock) plug(w *window, up bool) {
-	err := m.box.link(w.id, up)
-	m.event("%s %s: link up %v%s", w.satellite, w.payload.name, up, reason(err))
+	what := Unplugged
+	if up {
+		what = Plugged
+	}
+	m.tell(w.event(what, ": link up %v%s", up, reason(m.box.Link(w.id, up))))
 }
 
 func reason(err error) string {
@@ -141,29 +145,30 @@ func reason(err error) string {
 
 // furnish makes the payload's file system as it is at power on, with uploads
 // that have arrived by now.
-func (m *Mock) furnish(w *window) (box, error) {
+func (m *Mock) furnish(w *window) (sandbox.Payload, error) {
 	root, system := m.rootDir(w), m.systemDir(w)
 	logs := filepath.Join(m.cfg.State, "windows", w.id)
 	for _, dir := range []string{root + "/persist", root + "/inbox", root + "/outbox", system + "/etc", system + "/home", system + "/var/log", logs} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return box{}, err
+			return sandbox.Payload{}, err
 		}
 	}
 	if err := writeEtc(system+"/etc", w.payload); err != nil {
-		return box{}, err
+		return sandbox.Payload{}, err
 	}
 	if w.payload.name == "SDR" {
 		if err := m.syslogOf(w).boot(); err != nil {
-			return box{}, err
+			return sandbox.Payload{}, err
 		}
 	}
 	if err := m.deliver(w); err != nil {
-		return box{}, err
+		return sandbox.Payload{}, err
 	}
-	return box{
-		ID: w.id, Satellite: w.satellite, Payload: w.payload.name,
+	return sandbox.Payload{
+		ID: w.id, Bus: w.satellite, Name: w.payload.name,
 		Root: root, System: system, Addrs: w.payload.addrs,
 		Program: w.command.Executable, Args: w.command.Arguments,
+		Peers: allAddrs(), Plain: plainFlags(w.command.Executable, root),
 		Stdout: logs + "/stdout", Stderr: logs + "/stderr",
 		Clock: m.clock.now().Sub(time.Now().Round(0)),
 	}, nil
@@ -234,7 +239,7 @@ func (m *Mock) deliver(w *window) error {
 		u.delivered = true
 		m.mu.Unlock()
 		m.drop(u)
-		m.event("%s %s: %s delivered", w.satellite, w.payload.name, u.path)
+		m.note("%s %s: %s delivered", w.satellite, w.payload.name, u.path)
 	}
 	return nil
 }
@@ -259,7 +264,7 @@ func (m *Mock) collect(w *window) error {
 	for _, row := range rows {
 		if !row.Type().IsRegular() {
 			// What becomes of sub-directories is unknown (docs/platform.md): nothing.
-			m.event("%s %s: /outbox/%s is not a file and stays", w.satellite, w.payload.name, row.Name())
+			m.note("%s %s: /outbox/%s is not a file and stays", w.satellite, w.payload.name, row.Name())
 			continue
 		}
 		body, err := root.ReadFile("outbox/" + row.Name())

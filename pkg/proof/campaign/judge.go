@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"payload-ipc/pkg/desk/sandbox"
 )
 
 // Outcomes of a pass, from the best to the worst.
@@ -87,7 +89,7 @@ func (p *pass) judge() Verdict {
 			if f.serverLate > late {
 				v.Outcome, v.Why = Overrun, append(v.Why, fmt.Sprintf("%s: the server was alive %s after its deadline", f.run, short(f.serverLate)))
 			}
-			if strings.HasPrefix(f.ended, "killed at the end") {
+			if f.ended.End == sandbox.Killed {
 				v.Outcome, v.Why = Overrun, append(v.Why, f.run+": the fetcher was alive at the end of the window")
 			}
 		}

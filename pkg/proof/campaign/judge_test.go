@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"payload-ipc/pkg/desk/sandbox"
 )
 
 // right is a pass that went well: one window, the whole log, its receipt.
@@ -32,7 +34,7 @@ func right(t *testing.T) *pass {
 		Overlap: Overlap{SDR: Span{0, 8 * time.Second}, Fetch: Span{0, 8 * time.Second}},
 		run:     "pass-1-1", opened: now, closed: now.Add(8 * time.Second), deadline: now.Add(7 * time.Second),
 		up: [][2]time.Time{{now, now.Add(8 * time.Second)}}, linked: [][2]time.Time{{now, now.Add(8 * time.Second)}},
-		ended: "exit 0 after 0.1 s", files: map[string][]byte{},
+		ended: sandbox.Outcome{End: sandbox.Exited, After: 100 * time.Millisecond}, files: map[string][]byte{},
 	}
 	p.flown = []*flown{f}
 	f.deliver(logName, j.gens[1].body, "complete", 0)
@@ -105,7 +107,7 @@ func TestJudge(t *testing.T) {
 		{"receipt of another run", func(p *pass, f *flown) { f.change(func(r *receipt) { r.Run = "x" }) }, Lie, "receipt of run"},
 		{"exit and receipt disagree", func(p *pass, f *flown) { f.exit = 3 }, Lie, "process exit 3"},
 		{"complete with exit 3", func(p *pass, f *flown) { f.exit = 3; f.change(func(r *receipt) { r.Exit = 3 }) }, Lie, "status complete with exit 3"},
-		{"alive at the end", func(p *pass, f *flown) { f.ended = "killed at the end of the window" }, Overrun, "alive at the end"},
+		{"alive at the end", func(p *pass, f *flown) { f.ended = sandbox.Outcome{} }, Overrun, "alive at the end"},
 		{"server alive too long", func(p *pass, f *flown) { f.serverLate = time.Second }, Overrun, "server was alive"},
 		{"what the stage held is gone", func(p *pass, f *flown) {
 			p.claims = []claim{{p.journal.gens[0], 0, 9000}}

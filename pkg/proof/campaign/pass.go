@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"payload-ipc/pkg/desk/mockfm"
+	"payload-ipc/pkg/desk/sandbox"
 )
 
 const (
@@ -41,11 +42,11 @@ type flown struct {
 	opened, closed time.Time // the fetch window
 	deadline       time.Time // of the fetcher
 	up             [][2]time.Time
-	linked         [][2]time.Time // both cables plugged and both payloads on
-	ended          string         // of the fetch window, in the Mock's words
-	exit           int            // of the fetcher, -1 if it had none
-	killed         bool           // by the schedule
-	serverLate     time.Duration  // how long the server outlived its deadline
+	linked         [][2]time.Time  // both cables plugged and both payloads on
+	ended          sandbox.Outcome // of the fetch window
+	exit           int             // of the fetcher, -1 if it had none
+	killed         bool            // by the schedule
+	serverLate     time.Duration   // how long the server outlived its deadline
 	files          map[string][]byte
 }
 
@@ -67,17 +68,17 @@ func play(ctx context.Context, s Schedule, c contender, dir string, b bins) (p *
 	}
 	state := filepath.Join(dir, "state")
 	var mu sync.Mutex
-	var hear func(time.Time, string)
+	var hear func(time.Time, mockfm.Event)
 	m := mockfm.New(mockfm.Config{
 		State: state, Sandbox: "namespaces",
 		Shortest: time.Second, SyslogRotate: -1, SyslogRate: 1,
-		Event: func(line string) {
+		Event: func(e mockfm.Event) {
 			mu.Lock()
 			defer mu.Unlock()
 			now := time.Now()
-			fmt.Fprintf(&p.story, "%s %s\n", now.Format("05.000"), line)
+			fmt.Fprintf(&p.story, "%s %s\n", now.Format("05.000"), e)
 			if hear != nil {
-				hear(now, line)
+				hear(now, e)
 			}
 		},
 	})
@@ -88,24 +89,24 @@ func play(ctx context.Context, s Schedule, c contender, dir string, b bins) (p *
 	if p.journal, err = p.furnish(state, b); err != nil {
 		return nil, err
 	}
-	seen := map[string]bool{}
+	known := map[string]bool{}
 	for i := range s.Overlaps {
 		f := &flown{Overlap: s.Overlaps[i], run: fmt.Sprintf("pass-%d-%d", s.Pass, i+1), exit: -1}
 		p.flown = append(p.flown, f)
-		ears := newEars(f)
+		seen := newObserver(f)
 		mu.Lock()
-		hear = ears.hear
+		hear = seen.hear
 		mu.Unlock()
-		if err := p.fly(ctx, m, f, ears); err != nil {
+		if err := p.fly(ctx, m, f, seen); err != nil {
 			return p, err
 		}
 		mu.Lock()
 		hear = nil
 		mu.Unlock()
-		if f.files, err = landed(state, seen); err != nil {
+		if f.files, err = landed(state, known); err != nil {
 			return p, err
 		}
-		p.notes(f, ears)
+		p.notes(f, seen)
 		if !c.honest {
 			continue
 		}
@@ -166,46 +167,8 @@ func clone(from, to string) error {
 }
 
 // fly schedules the two windows of f and waits until they are over.
-func (p *pass) fly(ctx context.Context, m *mockfm.Mock, f *flown, ears *ears) error {
-	meet := max(f.SDR.At, f.Fetch.At)
-	add := func(spec string, at time.Duration) error {
-		fault, err := mockfm.ParseFault(fmt.Sprintf(spec+",times=1", max(at, time.Millisecond)))
-		if err == nil {
-			m.AddFault(fault)
-		}
-		return err
-	}
-	var errs []error
-	of := func(payloadName string) time.Duration {
-		if payloadName == "SDR" {
-			return meet - f.SDR.At
-		}
-		return meet - f.Fetch.At
-	}
-	for _, cut := range f.Cut {
-		errs = append(errs, add(f.CutAt+"=link-cut,at=%s,for="+cut.For.String(), of(f.CutAt)+cut.At))
-	}
-	if f.Power > 0 {
-		errs = append(errs, add("SABERTOOTH=power-cut,at=%s", of("SABERTOOTH")+f.Power))
-	}
-	for _, c := range f.Clocks {
-		if c.Unset {
-			fault, err := mockfm.ParseFault(c.Payload + "=clock-unset,times=1")
-			errs = append(errs, err)
-			m.AddFault(fault)
-		} else {
-			errs = append(errs, add(c.Payload+"=clock-step,at=%s,by="+c.By.String(), of(c.Payload)+c.At))
-		}
-	}
-	if f.Outbox > 0 {
-		fault, err := mockfm.ParseFault(fmt.Sprintf("SABERTOOTH=disk-full,times=1,size=%d", f.Outbox))
-		errs = append(errs, err)
-		m.AddFault(fault)
-	}
-	if err := errors.Join(errs...); err != nil {
-		return err
-	}
-
+func (p *pass) fly(ctx context.Context, m *mockfm.Mock, f *flown, seen *observer) error {
+	p.misfortunes(m, f)
 	base := m.Now().Add(24 * time.Hour).Truncate(time.Second)
 	sdrEnd, fetchEnd := base.Add(f.SDR.end()-slack), base.Add(f.Fetch.end()-slack)
 	server := aide{
@@ -215,9 +178,9 @@ func (p *pass) fly(ctx context.Context, m *mockfm.Mock, f *flown, ears *ears) er
 	}
 	argv := p.client(fetchEnd.Unix(), f.Fetch.For-slack, f.run)
 	if f.Kill > 0 {
-		argv = []string{"/persist/bin/campaign", "aide", aide{Cmd: argv, Down: []Span{{At: of("SABERTOOTH") + f.Kill}}, Killed: true, Report: "/persist/notes"}.String()}
+		argv = []string{"/persist/bin/campaign", "aide", aide{Cmd: argv, Down: []Span{{At: f.until("SABERTOOTH") + f.Kill}}, Killed: true, Report: "/persist/notes"}.String()}
 	}
-	for _, file := range ears.noteFiles(p.dir) {
+	for _, file := range seen.noteFiles(p.dir) {
 		os.Remove(file)
 	}
 	if err := post(ctx, m, "SDR", base.Add(f.SDR.At), f.SDR.For, []string{"/persist/bin/campaign", "aide", server.String()}); err != nil {
@@ -233,7 +196,7 @@ func (p *pass) fly(ctx context.Context, m *mockfm.Mock, f *flown, ears *ears) er
 	defer stop()
 	go func() {
 		select {
-		case <-ears.first:
+		case <-seen.first:
 			wrote <- p.journal.live(life, p.Schedule, f.Overlap, time.Now())
 		case <-life.Done():
 			wrote <- life.Err()
@@ -243,11 +206,45 @@ func (p *pass) fly(ctx context.Context, m *mockfm.Mock, f *flown, ears *ears) er
 	// start before it is asked for.
 	m.Skip(base.Sub(m.Now()) - time.Millisecond)
 	select {
-	case <-ears.over:
+	case <-seen.over:
 	case <-ctx.Done():
 	}
 	m.Skip(13 * time.Hour) // two contacts later all is down
 	err := m.Idle(ctx)
 	stop()
 	return errors.Join(err, <-wrote)
+}
+
+// until is the time from the opening of a payload's window to that of both.
+func (o Overlap) until(payloadName string) time.Duration {
+	meet := max(o.SDR.At, o.Fetch.At)
+	if payloadName == "SDR" {
+		return meet - o.SDR.At
+	}
+	return meet - o.Fetch.At
+}
+
+// misfortunes asks the Mock for what it can do to the payloads of f.
+func (p *pass) misfortunes(m *mockfm.Mock, f *flown) {
+	add := func(payloadName string, kind mockfm.FaultKind, at time.Duration, more mockfm.Fault) {
+		more.Place, more.Kind, more.Times = payloadName, kind, 1
+		more.At = max(f.until(payloadName)+at, time.Millisecond)
+		m.AddFault(more)
+	}
+	for _, cut := range f.Cut {
+		add(f.CutAt, mockfm.LinkCut, cut.At, mockfm.Fault{For: cut.For})
+	}
+	if f.Power > 0 {
+		add("SABERTOOTH", mockfm.PowerCut, f.Power, mockfm.Fault{})
+	}
+	for _, c := range f.Clocks {
+		if c.Unset {
+			add(c.Payload, mockfm.ClockUnset, 0, mockfm.Fault{})
+		} else {
+			add(c.Payload, mockfm.ClockStep, c.At, mockfm.Fault{By: c.By})
+		}
+	}
+	if f.Outbox > 0 {
+		add("SABERTOOTH", mockfm.DiskFull, 0, mockfm.Fault{Size: f.Outbox})
+	}
 }

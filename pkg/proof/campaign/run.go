@@ -228,7 +228,7 @@ func (p *pass) tell(v Verdict) string {
 		s += "\n"
 	}
 	for _, f := range p.flown {
-		s += fmt.Sprintf("%s: fetcher %q, exit %d, killed %v\n", f.run, f.ended, f.exit, f.killed)
+		s += fmt.Sprintf("%s: fetcher %s, exit %d, killed %v\n", f.run, f.ended, f.exit, f.killed)
 		for name, body := range f.files {
 			text := ""
 			if name != logName && name != logName+".part" {

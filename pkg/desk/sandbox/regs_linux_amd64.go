@@ -1,4 +1,4 @@
-package mockfm
+package sandbox
 
 import "golang.org/x/sys/unix"
 

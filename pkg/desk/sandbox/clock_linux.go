@@ -1,4 +1,4 @@
-package mockfm
+package sandbox
 
 import (
 	"encoding/binary"
@@ -21,11 +21,11 @@ import (
 // CLOCK_REALTIME are not translated.
 type payloadClock struct {
 	offset time.Duration // to the host's
-	steps  []step
+	steps  []Step
 	on     time.Time
 }
 
-func newPayloadClock(offset time.Duration, steps []step) *payloadClock {
+func newPayloadClock(offset time.Duration, steps []Step) *payloadClock {
 	return &payloadClock{offset, steps, time.Now()}
 }
 

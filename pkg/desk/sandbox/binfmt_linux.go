@@ -1,10 +1,11 @@
-package mockfm
+package sandbox
 
 import (
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 
 	"golang.org/x/sys/unix"
 )
@@ -57,7 +58,7 @@ func registerEmulators(dir string, all []emulator) []string {
 		case err != nil:
 			why[i] = fmt.Sprintf("binfmt_misc cannot be mounted here: %v", err)
 		default:
-			entry := fmt.Sprintf(":mockfm-%s:M::%s:%s:%s:F", e.Arch, e.Magic, e.Mask, e.Path)
+			entry := fmt.Sprintf(":payload-%s:M::%s:%s:%s:F", e.Arch, e.Magic, e.Mask, e.Path)
 			if err := os.WriteFile(filepath.Join(at, "register"), []byte(entry), 0o200); err != nil {
 				why[i] = fmt.Sprintf("binfmt_misc does not take %s: %v", e.Path, err)
 			}
@@ -65,3 +66,6 @@ func registerEmulators(dir string, all []emulator) []string {
 	}
 	return why
 }
+
+// native says whether the host runs programs of this architecture itself.
+func native(arch string) bool { return arch == runtime.GOARCH }

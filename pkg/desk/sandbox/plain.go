@@ -1,12 +1,12 @@
-package mockfm
+package sandbox
 
 import (
 	"errors"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -20,25 +20,27 @@ type plain struct {
 }
 
 type child struct {
+	mu     sync.Mutex // of those who end it
+	dark   bool       // nothing of it is left
 	cmd    *exec.Cmd
 	done   chan struct{}
-	out    outcome
+	out    Outcome
 	opened time.Time
 }
 
-func newPlain() sandbox { return &plain{boxes: map[string]*child{}} }
+func newPlain() Sandbox { return &plain{boxes: map[string]*child{}} }
 
-func (p *plain) name() string { return "plain" }
+func (p *plain) Kind() string { return "plain" }
 
-func (p *plain) foreign() (string, error) {
+func (p *plain) Foreign() (string, error) {
 	// Even where the host could run them: a packed one unpacks itself to
 	// /persist, which here is not ours.
 	return "", errors.New("the plain sandbox runs programs of this machine only")
 }
 
-func (p *plain) link(string, bool) error { return nil }
+func (p *plain) Link(string, bool) error { return nil }
 
-func (p *plain) open(b box) error {
+func (p *plain) Open(b Payload) error {
 	stdout, err := os.Create(b.Stdout)
 	if err != nil {
 		return err
@@ -56,40 +58,59 @@ func (p *plain) open(b box) error {
 	p.boxes[b.ID] = c
 	p.mu.Unlock()
 	if err := c.cmd.Start(); err != nil {
-		c.out.Failed = err.Error()
+		c.out = Outcome{End: Refused, Why: err.Error()}
 		close(c.done)
 		return nil
 	}
 	go func() {
 		defer close(c.done)
 		c.cmd.Wait()
-		c.out.Ended, c.out.After = c.cmd.ProcessState.String(), time.Since(c.opened)
+		c.out = outcomeOf(c.cmd.ProcessState)
+		c.out.After = time.Since(c.opened)
 	}()
 	return nil
 }
 
-func (p *plain) close(id string) outcome {
+func (p *plain) Cut(id string) error {
+	p.mu.Lock()
+	c := p.boxes[id]
+	p.mu.Unlock()
+	if c != nil {
+		c.end(Lost)
+	}
+	return nil
+}
+
+func (p *plain) Close(id string) Outcome {
 	p.mu.Lock()
 	c := p.boxes[id]
 	delete(p.boxes, id)
 	p.mu.Unlock()
 	if c == nil {
-		return outcome{}
+		return Outcome{}
 	}
-	select {
-	case <-c.done:
-		if c.cmd.Process != nil {
-			killGroup(c.cmd.Process.Pid)
-		}
-		return c.out
-	default:
-	}
-	killGroup(c.cmd.Process.Pid)
-	<-c.done
-	return outcome{}
+	return c.end(Killed)
 }
 
-func (p *plain) shut() error {
+// end kills what is left of a payload; how says as what.
+func (c *child) end(how End) Outcome {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	select {
+	case <-c.done:
+	default:
+		killGroup(c.cmd.Process.Pid)
+		<-c.done
+		c.out = Outcome{End: how}
+	}
+	if c.cmd.Process != nil && !c.dark {
+		killGroup(c.cmd.Process.Pid)
+	}
+	c.dark = true
+	return c.out
+}
+
+func (p *plain) Shut() error {
 	p.mu.Lock()
 	var ids []string
 	for id := range p.boxes {
@@ -97,32 +118,30 @@ func (p *plain) shut() error {
 	}
 	p.mu.Unlock()
 	for _, id := range ids {
-		p.close(id)
+		p.Close(id)
 	}
 	return nil
 }
 
-// plainCommand translates a command to the host. Our own agents are told in
-// flags what a root of their own would tell them.
-func plainCommand(b box) (path string, argv []string) {
+func outcomeOf(s *os.ProcessState) Outcome {
+	if ws, ok := s.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
+		return Outcome{End: Signaled, Signal: ws.Signal().String()}
+	}
+	return Outcome{End: Exited, Exit: s.ExitCode()}
+}
+
+// plainCommand translates a command to the host.
+func plainCommand(b Payload) (path string, argv []string) {
 	path = plainPath(b, b.Program)
 	argv = []string{path}
 	for _, a := range b.Args {
 		argv = append(argv, plainArg(b, a))
 	}
-	outbox := filepath.Join(b.Root, "outbox")
-	switch base := filepath.Base(b.Program); {
-	case strings.HasPrefix(base, "sdr-serve"):
-		argv = append(argv, "--root="+b.Root, "--log="+filepath.Join(outbox, "sdr-serve.log"))
-	case strings.HasPrefix(base, "sabertooth-fetch"):
-		argv = append(argv, "--from=127.0.0.1:10101", "--outbox="+outbox,
-			"--stage="+filepath.Join(b.Root, "persist/var/sabertooth-fetch"), "--log="+filepath.Join(outbox, "sabertooth-fetch.log"))
-	}
-	return path, argv
+	return path, append(argv, b.Plain...)
 }
 
 // plainPath puts the payload's own directories under its root.
-func plainPath(b box, p string) string {
+func plainPath(b Payload, p string) string {
 	for _, d := range []string{"/persist", "/inbox", "/outbox"} {
 		if p == d || strings.HasPrefix(p, d+"/") {
 			return b.Root + p
@@ -131,11 +150,9 @@ func plainPath(b box, p string) string {
 	return p
 }
 
-func plainArg(b box, a string) string {
-	for _, p := range payloads {
-		for _, addr := range p.addrs {
-			a = strings.ReplaceAll(a, addr+":", "127.0.0.1:")
-		}
+func plainArg(b Payload, a string) string {
+	for _, addr := range b.Peers {
+		a = strings.ReplaceAll(a, addr+":", "127.0.0.1:")
 	}
 	if key, value, ok := strings.Cut(a, "="); ok && strings.HasPrefix(key, "-") {
 		return key + "=" + plainPath(b, value)

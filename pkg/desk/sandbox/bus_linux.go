@@ -1,7 +1,6 @@
-package mockfm
+package sandbox
 
 import (
-	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -21,26 +19,26 @@ import (
 type bus struct {
 	mu      sync.Mutex
 	boxes   map[string]*powered
-	bridges map[string]string // by satellite
+	bridges map[string]string // by Payload.Bus
 	ports   int
 }
 
 // An order to the bus process, one JSON value on its standard input, and its
 // report, one on its standard output. Orders are carried out side by side.
 type order struct {
-	N     int
-	Verb  string // setup, open, link, close
-	Setup setup
-	Box   box
-	ID    string
-	Up    bool
+	N       int
+	Verb    string // setup, open, link, cut, close
+	Setup   setup
+	Payload Payload
+	ID      string
+	Up      bool
 }
 
 type report struct {
 	N       int
 	Error   string
 	Notes   []string // to setup: for each emulator why it is no use, or ""
-	Outcome outcome
+	Outcome Outcome
 }
 
 type setup struct {
@@ -54,10 +52,12 @@ type powered struct {
 	port   string // its end of the cable, at the switch
 	opened time.Time
 	outbox *os.File // what a small /outbox hides
-	box    box
+	spec   Payload
 
 	told chan struct{} // closed when init has no more to say
-	out  outcome
+	mu   sync.Mutex
+	dark bool
+	out  Outcome // once told is closed
 }
 
 func busMain() int {
@@ -90,9 +90,11 @@ func (b *bus) obey(o order) report {
 	case "setup":
 		r.Notes, err = b.setup(o.Setup)
 	case "open":
-		err = b.open(o.Box)
+		err = b.open(o.Payload)
 	case "link":
 		err = b.link(o.ID, o.Up)
+	case "cut":
+		err = b.cut(o.ID)
 	case "close":
 		r.Outcome, err = b.close(o.ID)
 	}
@@ -119,8 +121,8 @@ func (b *bus) setup(s setup) (notes []string, err error) {
 }
 
 // open powers a payload on.
-func (b *bus) open(spec box) error {
-	p := &powered{box: spec, opened: time.Now(), told: make(chan struct{})}
+func (b *bus) open(spec Payload) error {
+	p := &powered{spec: spec, opened: time.Now(), told: make(chan struct{})}
 	if spec.Outbox > 0 {
 		dir := filepath.Join(spec.Root, "outbox")
 		var err error
@@ -168,7 +170,7 @@ func (b *bus) start(p *powered) error {
 	if err := b.connect(p); err != nil {
 		return fmt.Errorf("cable: %w", err)
 	}
-	spec, err := json.Marshal(p.box)
+	spec, err := json.Marshal(p.spec)
 	if err != nil {
 		return err
 	}
@@ -176,32 +178,29 @@ func (b *bus) start(p *powered) error {
 		return err
 	}
 	in.Close()
-	lines := bufio.NewReader(out)
-	first, err := lines.ReadString('\n')
-	if err != nil {
+	said := json.NewDecoder(out)
+	var first news
+	if err := said.Decode(&first); err != nil {
 		return fmt.Errorf("payload did not come up: %s", complaint)
 	}
-	if first != "on\n" {
-		return errors.New(strings.TrimSpace(first))
+	if first.Wrong != "" {
+		return errors.New(first.Wrong)
 	}
-	go p.listen(lines)
+	go p.listen(said)
 	return nil
 }
 
 // listen takes down what init says about the program until init is killed.
-func (p *powered) listen(lines *bufio.Reader) {
+func (p *powered) listen(said *json.Decoder) {
 	defer close(p.told)
 	for {
-		line, err := lines.ReadString('\n')
-		if err != nil {
+		var n news
+		if said.Decode(&n) != nil {
 			return
 		}
-		word, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
-		switch word {
-		case "failed":
-			p.out.Failed = rest
-		case "ended":
-			p.out.Ended, p.out.After = rest, time.Since(p.opened)
+		if p.out.End == Killed { // a program that is refused also exits
+			p.out = n.Outcome
+			p.out.After = time.Since(p.opened)
 		}
 	}
 }
@@ -211,7 +210,7 @@ func (p *powered) listen(lines *bufio.Reader) {
 func (b *bus) connect(p *powered) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	bridge, ok := b.bridges[p.box.Satellite]
+	bridge, ok := b.bridges[p.spec.Bus]
 	if !ok {
 		bridge = fmt.Sprintf("bus%d", len(b.bridges))
 		if _, err := addBridge(bridge); err != nil {
@@ -220,7 +219,7 @@ func (b *bus) connect(p *powered) error {
 		if err := setLink(bridge, true); err != nil {
 			return err
 		}
-		b.bridges[p.box.Satellite] = bridge
+		b.bridges[p.spec.Bus] = bridge
 	}
 	b.ports++
 	p.port = fmt.Sprintf("port%d", b.ports)
@@ -236,27 +235,57 @@ func (b *bus) link(id string, up bool) error {
 	p := b.boxes[id]
 	b.mu.Unlock()
 	if p == nil {
-		return errors.New("the payload is off")
+		return errOff
 	}
 	return setLink(p.port, up)
 }
 
-// close powers a payload off. One that is off already is fine.
-func (b *bus) close(id string) (outcome, error) {
+// cut powers a payload off without a warning.
+func (b *bus) cut(id string) error {
+	b.mu.Lock()
+	p := b.boxes[id]
+	b.mu.Unlock()
+	if p == nil {
+		return errOff
+	}
+	p.off()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.out.End == Killed {
+		p.out.End = Lost
+	}
+	return nil
+}
+
+var errOff = errors.New("the payload is off")
+
+// close powers a payload off and forgets it.
+func (b *bus) close(id string) (Outcome, error) {
 	b.mu.Lock()
 	p := b.boxes[id]
 	delete(b.boxes, id)
 	b.mu.Unlock()
 	if p == nil {
-		return outcome{}, nil
+		return Outcome{}, nil
 	}
-	// A box without power sends no farewell: its connections must not be closed
+	p.off()
+	return p.out, p.freeOutbox()
+}
+
+// off takes cable and power away, once.
+func (p *powered) off() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.dark {
+		return
+	}
+	p.dark = true
+	// A payload without power sends no farewell: its connections must not be closed
 	// by the death of its processes.
 	setLink(p.port, false)
 	p.cmd.Process.Kill() // with its process 1 all of a payload ends at once
 	<-p.told
 	p.cmd.Wait()
-	return p.out, p.freeOutbox()
 }
 
 // freeOutbox copies a small /outbox to the place it was mounted over.
@@ -265,7 +294,7 @@ func (p *powered) freeOutbox() error {
 		return nil
 	}
 	defer p.outbox.Close()
-	dir := filepath.Join(p.box.Root, "outbox")
+	dir := filepath.Join(p.spec.Root, "outbox")
 	rows, err := os.ReadDir(dir)
 	if err != nil {
 		return err

@@ -1,4 +1,4 @@
-package mockfm
+package sandbox
 
 import (
 	"encoding/binary"

@@ -1,4 +1,4 @@
-package mockfm
+package sandbox
 
 import (
 	"fmt"
@@ -15,7 +15,7 @@ var systemDirs = []string{"bin", "sbin", "lib", "lib32", "lib64", "libx32", "usr
 // enterRoot makes the payload's directory the root of this process, with the
 // system's parts mounted read-only over it (docs/platform.md, Running user code).
 // The process must be alone in its mount namespace.
-func enterRoot(b box) error {
+func enterRoot(b Payload) error {
 	// With a small /outbox, if the bus has mounted one.
 	if err := unix.Mount(b.Root, b.Root, "", unix.MS_BIND|unix.MS_REC, ""); err != nil {
 		return fmt.Errorf("root: %w", err)

@@ -1,4 +1,4 @@
-package mockfm
+package sandbox
 
 import (
 	"encoding/json"
@@ -12,22 +12,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// initMain is the first process of a payload. It reads its box from standard
-// input, says "on" or what is wrong, then how the program ended.
+// initMain is the first process of a payload. It reads its Payload from
+// standard input, tells that it is on or what is wrong, then how the program ended.
 func initMain() int {
-	var b box
+	said := json.NewEncoder(os.Stdout) // which must not reach the program
+	var b Payload
 	if err := json.NewDecoder(os.Stdin).Decode(&b); err != nil {
-		fmt.Println("no box:", err)
+		said.Encode(news{Wrong: "no payload: " + err.Error()})
 		return 1
 	}
-	// Its own standard output must not reach the program.
-	said := os.Stdout
 	prog, err := powerOn(b)
 	if err != nil {
-		fmt.Fprintln(said, err)
+		said.Encode(news{Wrong: err.Error()})
 		return 1
 	}
-	fmt.Fprintln(said, "on")
+	said.Encode(news{})
 	prog.say = said
 	prog.run()
 	// Off is when somebody kills us.
@@ -36,16 +35,23 @@ func initMain() int {
 	}
 }
 
+// News is what init tells the bus: first that it is on, or what is wrong, then
+// how the program ended.
+type news struct {
+	Wrong   string
+	Outcome Outcome
+}
+
 // A program is what a window was asked to run, and what descends from it.
 type program struct {
 	pid   int
-	say   io.Writer
-	start *os.File // a byte here lets it begin
-	wrong *os.File // why it could not
+	say   *json.Encoder // takes news
+	start *os.File      // a byte here lets it begin
+	wrong *os.File      // why it could not
 	clock *payloadClock
 }
 
-func powerOn(b box) (*program, error) {
+func powerOn(b Payload) (*program, error) {
 	devnull, err := os.Open(os.DevNull)
 	if err != nil {
 		return nil, err
@@ -61,7 +67,7 @@ func powerOn(b box) (*program, error) {
 	if err := enterRoot(b); err != nil {
 		return nil, err
 	}
-	if err := unix.Sethostname([]byte(strings.ToLower(b.Payload))); err != nil {
+	if err := unix.Sethostname([]byte(strings.ToLower(b.Name))); err != nil {
 		return nil, err
 	}
 	if err := setLink("lo", true); err != nil {
@@ -84,7 +90,7 @@ func powerOn(b box) (*program, error) {
 		return nil, err
 	}
 	// A user like any other, whose powers end with this payload; to the host
-	// all its files are those of whoever runs the Mock.
+	// all its files are those of whoever runs the sandbox.
 	p, err := os.StartProcess("/proc/self/exe", append([]string{execName, b.Program}, b.Args...), &os.ProcAttr{
 		Dir: "/", Env: []string{}, Files: []*os.File{devnull, stdout, stderr, startR, wrongW},
 		Sys: &syscall.SysProcAttr{
@@ -112,7 +118,7 @@ func powerOn(b box) (*program, error) {
 func (p *program) run() {
 	go func() {
 		if why, _ := io.ReadAll(p.wrong); len(why) > 0 {
-			fmt.Fprintf(p.say, "failed %s\n", why)
+			p.say.Encode(news{Outcome: Outcome{End: Refused, Why: string(why)}})
 		}
 	}()
 	order := byte(startPlain)
@@ -131,9 +137,9 @@ func (p *program) run() {
 		case ws.Stopped():
 			p.clock.stopped(pid, ws)
 		case pid == p.pid && ws.Exited():
-			fmt.Fprintf(p.say, "ended exit %d\n", ws.ExitStatus())
+			p.say.Encode(news{Outcome: Outcome{End: Exited, Exit: ws.ExitStatus()}})
 		case pid == p.pid && ws.Signaled():
-			fmt.Fprintf(p.say, "ended signal %v\n", ws.Signal())
+			p.say.Encode(news{Outcome: Outcome{End: Signaled, Signal: ws.Signal().String()}})
 		}
 	}
 }
@@ -147,7 +153,7 @@ const (
 // execMain waits until it is traced and becomes the program.
 func execMain() int {
 	const startFD, wrongFD = 3, 4
-	// Nor what whoever started the Mock left open.
+	// Nor what whoever started the sandbox left open.
 	if err := unix.CloseRange(startFD, 1<<31-1, unix.CLOSE_RANGE_CLOEXEC); err != nil {
 		for fd := startFD; fd < 1024; fd++ {
 			unix.CloseOnExec(fd)

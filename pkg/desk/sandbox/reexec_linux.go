@@ -1,4 +1,4 @@
-package mockfm
+package sandbox
 
 import (
 	"os"
@@ -10,16 +10,16 @@ import (
 //
 //	bus   first in new user, mount, network and process namespaces, where it is
 //	      root and the host's root is out of reach: bridges, mounts and
-//	      binfmt_misc entries live and die with it. When the Mock dies, by
+//	      binfmt_misc entries live and die with it. When its user dies, by
 //	      whatever death, its standard input ends, it exits, and the kernel ends
 //	      all that is left.
 //	init  first process of one payload for one window: builds the root, keeps
 //	      the clock, reaps. Killing it is pulling the plug.
 //	exec  becomes the program.
 const (
-	busName  = "mockfm-bus"
-	initName = "mockfm-init"
-	execName = "mockfm-exec"
+	busName  = "sandbox-bus"
+	initName = "sandbox-init"
+	execName = "sandbox-exec"
 )
 
 // init takes over before main, so that any program with this package in it,

@@ -1,4 +1,4 @@
-package mockfm
+package sandbox
 
 import (
 	"encoding/json"
@@ -13,7 +13,7 @@ import (
 	"syscall"
 )
 
-// namespaces is the sandbox that is like the satellite; this is the Mock's end
+// namespaces is the sandbox that is like the satellite; this is its user's end
 // of the line to the bus process.
 type namespaces struct {
 	cmd    *exec.Cmd
@@ -28,7 +28,7 @@ type namespaces struct {
 	gone chan struct{}       // closed with the bus's last report
 }
 
-func newNamespaces(cfg Config, event func(string, ...any)) (sandbox, error) {
+func newNamespaces(cfg Config) (Sandbox, error) {
 	n := &namespaces{errors: &tail{}, wait: map[int]chan report{}, gone: make(chan struct{})}
 	n.cmd = &exec.Cmd{
 		Path: "/proc/self/exe", Args: []string{busName}, Env: []string{}, Stderr: n.errors,
@@ -36,7 +36,7 @@ func newNamespaces(cfg Config, event func(string, ...any)) (sandbox, error) {
 			Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWNET | syscall.CLONE_NEWIPC | syscall.CLONE_NEWUTS,
 			UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}},
 			GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}},
-			Setsid:      true, // Ctrl-C is the Mock's to handle
+			Setsid:      true, // Ctrl-C is for whoever runs the sandbox to handle
 		},
 	}
 	var err error
@@ -52,15 +52,14 @@ func newNamespaces(cfg Config, event func(string, ...any)) (sandbox, error) {
 		return nil, fmt.Errorf("no namespaces here: %w", err)
 	}
 	go n.listen(out)
-	dir := filepath.Join(cfg.State, "bus")
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		n.shut()
+	if err := os.MkdirAll(cfg.Dir, 0o755); err != nil {
+		n.Shut()
 		return nil, err
 	}
 	all := emulators(cfg.Emulator)
-	r, err := n.order(order{Verb: "setup", Setup: setup{Dir: dir, Emulators: all}})
+	r, err := n.order(order{Verb: "setup", Setup: setup{Dir: cfg.Dir, Emulators: all}})
 	if err != nil {
-		n.shut()
+		n.Shut()
 		return nil, err
 	}
 	for i, why := range r.Notes {
@@ -68,7 +67,7 @@ func newNamespaces(cfg Config, event func(string, ...any)) (sandbox, error) {
 		case all[i].Arch == "arm64":
 			n.arm64, n.cannot = all[i].Path, why
 		case why != "":
-			event("%s programs cannot run: %s", all[i].Arch, why)
+			cfg.Event(Event{Kind: NoEmulator, Arch: all[i].Arch, Why: why})
 		}
 	}
 	return n, nil
@@ -115,9 +114,9 @@ func (n *namespaces) order(o order) (report, error) {
 	return report{}, fmt.Errorf("the bus process is gone: %s", n.errors)
 }
 
-func (n *namespaces) name() string { return "namespaces" }
+func (n *namespaces) Kind() string { return "namespaces" }
 
-func (n *namespaces) foreign() (string, error) {
+func (n *namespaces) Foreign() (string, error) {
 	if n.cannot != "" {
 		return "", errors.New(n.cannot)
 	}
@@ -127,25 +126,30 @@ func (n *namespaces) foreign() (string, error) {
 	return "under " + filepath.Base(n.arm64), nil
 }
 
-func (n *namespaces) open(b box) error {
-	_, err := n.order(order{Verb: "open", Box: b})
+func (n *namespaces) Open(p Payload) error {
+	_, err := n.order(order{Verb: "open", Payload: p})
 	return err
 }
 
-func (n *namespaces) link(id string, up bool) error {
+func (n *namespaces) Link(id string, up bool) error {
 	_, err := n.order(order{Verb: "link", ID: id, Up: up})
 	return err
 }
 
-func (n *namespaces) close(id string) outcome {
+func (n *namespaces) Cut(id string) error {
+	_, err := n.order(order{Verb: "cut", ID: id})
+	return err
+}
+
+func (n *namespaces) Close(id string) Outcome {
 	r, err := n.order(order{Verb: "close", ID: id})
 	if err != nil {
-		r.Outcome.Failed = err.Error()
+		r.Outcome = Outcome{End: Refused, Why: err.Error()}
 	}
 	return r.Outcome
 }
 
-func (n *namespaces) shut() error {
+func (n *namespaces) Shut() error {
 	n.orders.Close()
 	<-n.gone
 	if err := n.cmd.Wait(); err != nil {
