@@ -32,6 +32,11 @@ func FuzzDecide(f *testing.F) {
 			f.Add("", "", date, date, "bytes=99-", "", false)
 		}
 	}
+	// What once differed: a tag with something behind it, in a list and in
+	// If-Range, and a unit in another case beside a date that is none.
+	f.Add("", `"tag"0`, "", "0", "0", "0", true)
+	f.Add("", "", "0", "", "bytes=0-", `"tag"0`, true)
+	f.Add("", "", "", "0", "BYtes=-1", "", true)
 	f.Fuzz(func(t *testing.T, match, noneMatch, since, unmodified, ranges, ifRange string, get bool) {
 		q := &http1.Request{Method: "HEAD"}
 		if get {
