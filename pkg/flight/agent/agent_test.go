@@ -41,7 +41,11 @@ func TestMain(m *testing.M) {
 }
 
 func child(t *testing.T, mode string, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(t.Context(), os.Args[0], args...)
+	argv := append([]string{os.Args[0]}, args...)
+	if emulator := os.Getenv("EMULATOR"); emulator != "" { // this is a program for another processor
+		argv = append([]string{emulator}, argv...)
+	}
+	cmd := exec.CommandContext(t.Context(), argv[0], argv[1:]...)
 	cmd.Env = append(os.Environ(), "AGENT_TEST="+mode)
 	return cmd
 }

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -186,8 +185,7 @@ func TestUnreadable(t *testing.T) {
 	must(t, err)
 	must(t, os.WriteFile(exe, b, 0o755))
 	addr := "127.0.0.1:" + strconv.Itoa(freePort(t))
-	cmd := exec.Command(exe, "--root", root, "--listen", addr, "--log", "-")
-	cmd.Env = []string{"SDR_SERVE_TEST=1", "GORACE=atexit_sleep_ms=0"} // -race would sleep a second at exit
+	cmd := started(exe, "--root", root, "--listen", addr, "--log", "-")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 	stderr, err := cmd.StderrPipe()
 	must(t, err)

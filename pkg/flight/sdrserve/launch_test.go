@@ -31,7 +31,17 @@ func command(args ...string) *exec.Cmd {
 	if err != nil {
 		panic(err)
 	}
-	cmd := exec.Command(exe, args...)
+	return started(exe, args...)
+}
+
+// started is the program in the file exe, through the emulator where it is one
+// for another processor.
+func started(exe string, args ...string) *exec.Cmd {
+	argv := append([]string{exe}, args...)
+	if emulator := os.Getenv("EMULATOR"); emulator != "" {
+		argv = append([]string{emulator}, argv...)
+	}
+	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Env = []string{"SDR_SERVE_TEST=1", "GORACE=atexit_sleep_ms=0"} // -race would sleep a second at exit
 	return cmd
 }
