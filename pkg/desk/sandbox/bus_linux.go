@@ -108,7 +108,7 @@ func (b *bus) obey(o order) report {
 // now, so that a machine on which it cannot work is known before a window is
 // wasted.
 func (b *bus) setup(s setup) (notes []string, err error) {
-	if _, err := addBridge("probe"); err != nil {
+	if err := addBridge("probe"); err != nil {
 		return nil, fmt.Errorf("no bridge: %w", err)
 	}
 	if err := deleteLink("probe"); err != nil {
@@ -213,7 +213,7 @@ func (b *bus) connect(p *powered) error {
 	bridge, ok := b.bridges[p.spec.Bus]
 	if !ok {
 		bridge = fmt.Sprintf("bus%d", len(b.bridges))
-		if _, err := addBridge(bridge); err != nil {
+		if err := addBridge(bridge); err != nil {
 			return err
 		}
 		if err := setLink(bridge, true); err != nil {
