@@ -13,6 +13,9 @@ import (
 	"os/signal"
 	"runtime"
 	"syscall"
+	"time"
+
+	"payload-ipc/pkg/flight/window"
 )
 
 // Exit codes that mean the same in both programs (docs/contract.md).
@@ -33,8 +36,11 @@ func VersionLine(name string) string {
 	return name + " " + Version + " " + Commit + " " + runtime.GOOS + "/" + runtime.GOARCH
 }
 
-// Stdio is where a program speaks.
-type Stdio struct{ Out, Err io.Writer }
+// Stdio is where a program speaks, and since when it has been there.
+type Stdio struct {
+	Out, Err io.Writer
+	Start    time.Time // of its process; zero where a part of another process plays it
+}
 
 // Main runs run and exits with what it returns. The first SIGTERM or SIGINT
 // cancels ctx, which means that the window ends now; a second one exits at
@@ -51,5 +57,5 @@ func Main(run func(ctx context.Context, args []string, std Stdio) int) {
 			os.Exit(128 + int(s))
 		}
 	}()
-	os.Exit(run(ctx, os.Args[1:], Stdio{os.Stdout, os.Stderr}))
+	os.Exit(run(ctx, os.Args[1:], Stdio{os.Stdout, os.Stderr, window.ProcessStart()}))
 }

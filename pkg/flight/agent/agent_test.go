@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 		Main(func(ctx context.Context, args []string, std Stdio) int {
 			c := NewCommand("agent", "")
 			c.Parse(args, std, nil)
-			_, log := c.Start(ctx, std)
+			_, log := c.Start(ctx, std, 0)
 			log.Info().Msg("before the crash")
 			panic("our bug")
 		})
@@ -122,7 +122,7 @@ func TestParse(t *testing.T) {
 		cmd.Flags.Var(&size, "size", "")
 		check := cmd.Flags.Bool("check", false, "")
 		args := append([]string{"--log", log}, strings.Fields(c.args)...)
-		code, done := cmd.Parse(args, Stdio{&out, &errs}, func() error {
+		code, done := cmd.Parse(args, Stdio{Out: &out, Err: &errs}, func() error {
 			if *check {
 				return errors.New("--check: no")
 			}
@@ -152,10 +152,10 @@ func TestLog(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log")
 	os.WriteFile(path, []byte("earlier\n"), 0o644)
 	c := NewCommand("prog", "")
-	if _, done := c.Parse([]string{"--log", path, "--for", "1m"}, Stdio{&errs, &errs}, nil); done {
+	if _, done := c.Parse([]string{"--log", path, "--for", "1m"}, Stdio{Out: &errs, Err: &errs}, nil); done {
 		t.Fatal(errs.String())
 	}
-	w, log := c.Start(t.Context(), Stdio{&errs, &errs})
+	w, log := c.Start(t.Context(), Stdio{Out: &errs, Err: &errs}, 0)
 	log.Info().Str("path", "/x\n\x1b[31m").Msg("one")
 	log.Debug().Msg("hidden")
 	log.Close(time.Second)
@@ -181,6 +181,27 @@ func TestLog(t *testing.T) {
 	}
 }
 
+// After a power cut a log may end anywhere in a line, or in zeros.
+func TestLogBeginsALine(t *testing.T) {
+	for _, c := range []struct{ before, want string }{
+		{"", ""}, {"earlier\n", "earlier\n"}, {"ear", "ear\n"},
+		{"earlier\n\x00\x00\x00", "earlier\n\x00\x00\x00\n"}, {"\n", "\n"}, {"x\r", "x\r\n"},
+	} {
+		path := filepath.Join(t.TempDir(), "log")
+		os.WriteFile(path, []byte(c.before), 0o644)
+		var errs bytes.Buffer
+		cmd := NewCommand("prog", "")
+		cmd.Parse([]string{"--log", path}, Stdio{Out: &errs, Err: &errs}, nil)
+		w, log := cmd.Start(t.Context(), Stdio{Out: &errs, Err: &errs}, 0)
+		log.Info().Msg("one")
+		log.Close(time.Second)
+		w.Close()
+		if b, err := os.ReadFile(path); err != nil || string(b) != c.want+errs.String() || errs.Len() == 0 {
+			t.Errorf("%q: got %q, want %q before %q", c.before, b, c.want, errs.String())
+		}
+	}
+}
+
 func TestLogThatCannotBeWritten(t *testing.T) {
 	dir := t.TempDir()
 	fifo := filepath.Join(dir, "fifo")
@@ -190,8 +211,8 @@ func TestLogThatCannotBeWritten(t *testing.T) {
 	for _, path := range []string{dir, filepath.Join(dir, "no", "log"), "/dev/full", fifo} {
 		var errs bytes.Buffer
 		c := NewCommand("prog", "")
-		c.Parse([]string{"--log", path}, Stdio{&errs, &errs}, nil)
-		w, log := c.Start(t.Context(), Stdio{&errs, &errs})
+		c.Parse([]string{"--log", path}, Stdio{Out: &errs, Err: &errs}, nil)
+		w, log := c.Start(t.Context(), Stdio{Out: &errs, Err: &errs}, 0)
 		log.Info().Msg("one")
 		log.Info().Msg("two")
 		log.Close(time.Second)

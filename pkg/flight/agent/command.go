@@ -32,8 +32,8 @@ func NewCommand(name, usage string) *Command {
 	f.SortFlags = false
 	f.SetOutput(io.Discard)
 	f.Usage = func() {}
-	f.Var(&c.until, "until", "end of the window: Unix seconds or RFC 3339")
-	f.DurationVar(&c.duration, "for", 0, "length of the window from the start of the program")
+	f.Var(&c.until, "until", "when power may go: Unix seconds or RFC 3339")
+	f.DurationVar(&c.duration, "for", 0, "the same, from the start of the process")
 	f.StringVar(&c.logPath, "log", defaultLog(name), "append the log to this file, - for none")
 	f.StringVar(&c.logLevel, "log-level", "info", "debug, info, warn or error")
 	f.BoolVar(&c.version, "version", false, "print the version and exit")
@@ -72,10 +72,11 @@ func (c *Command) Parse(args []string, std Stdio, check func() error) (code int,
 	return ExitUsage, true
 }
 
-// Start opens the window, which ctx ends early, and the log. The caller must
-// call both Window.Close and Log.Close.
-func (c *Command) Start(ctx context.Context, std Stdio) (*window.Window, *Log) {
-	w := window.Spec{Until: c.until.Time, For: c.duration}.Open()
+// Start opens the window, which ctx ends early, and the log. The window ends
+// closing before the program must be gone, which is window.Margin before power
+// may go. The caller must call both Window.Close and Log.Close.
+func (c *Command) Start(ctx context.Context, std Stdio, closing time.Duration) (*window.Window, *Log) {
+	w := window.Spec{Until: c.until.Time, For: c.duration, Start: std.Start, Early: window.Margin + closing}.Open()
 	w.CloseWith(ctx)
 	return w, openLog(c.logPath, c.logLevel, std.Err, w)
 }

@@ -73,12 +73,33 @@ func openLog(path, level string, std io.Writer, w *window.Window) *Log {
 			l.fail(err)
 		} else {
 			l.file = f
+			if endsInside(path) {
+				f.WriteString("\n")
+			}
 			// Nothing depends on it: without it a crash is told on stderr only.
 			_ = debug.SetCrashOutput(f, debug.CrashOptions{})
 		}
 	}
 	go l.syncer()
 	return l
+}
+
+// endsInside reports whether the file at path ends within a line. After a power
+// cut a log can have the length of what was written to it and zeros in its
+// place, so the next line would stand behind them and be lost to its readers.
+func endsInside(path string) bool {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	fi, err := f.Stat()
+	if err != nil || !fi.Mode().IsRegular() || fi.Size() == 0 {
+		return false
+	}
+	var last [1]byte
+	_, err = f.ReadAt(last[:], fi.Size()-1)
+	return err != nil || last[0] != '\n'
 }
 
 // Write writes one line. It always succeeds: there is nobody to tell.

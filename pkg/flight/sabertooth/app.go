@@ -16,6 +16,7 @@ import (
 	"payload-ipc/pkg/flight/fetch"
 	"payload-ipc/pkg/flight/outbox"
 	"payload-ipc/pkg/flight/sock"
+	"payload-ipc/pkg/flight/window"
 )
 
 const name = "sabertooth-fetch"
@@ -39,7 +40,7 @@ func Run(ctx context.Context, args []string, std agent.Stdio) int {
 	c.Flags.StringVar(&from, "from", from, "candidates, tried side by side")
 	c.Flags.StringVar(&f.Outbox, "outbox", f.Outbox, "directory that is sent down")
 	c.Flags.StringVar(&f.Stage, "stage", f.Stage, "directory for what is not complete; survives windows")
-	c.Flags.DurationVar(&f.Reserve, "reserve", fetch.DefaultReserve, "before the end, stop working and publish")
+	c.Flags.DurationVar(&f.Reserve, "reserve", fetch.DefaultReserve, "before power may go, stop working and publish; at least 1s")
 	c.Flags.Var(&piece, "piece", "bytes proven at a time, at most 8MiB")
 	c.Flags.Var(&tail, "tail", "only the last bytes of each file")
 	c.Flags.Var(&most, "max-bytes", "publish no more in one run")
@@ -59,9 +60,12 @@ func Run(ctx context.Context, args []string, std agent.Stdio) int {
 		return code
 	}
 
-	w, log := c.Start(ctx, std)
+	w, log := c.Start(ctx, std, 0)
 	defer w.Close()
 	f.Window = w
+	// --reserve counts from where power may go. Whatever it is, publishing has
+	// half a second before the program must be gone.
+	f.Reserve = max(f.Reserve-window.Margin, window.Margin)
 	l := newLines(log, w, std.Err)
 	f.Events = l.event
 	log.Info().Str("from", from).Int("paths", len(f.Paths)).Str("run", agent.Safe(f.RunID)).
@@ -84,7 +88,7 @@ func Run(ctx context.Context, args []string, std agent.Stdio) int {
 		e.Int("files", r.Files).Int("parts", r.Parts).Int("failed", r.Failed).Int64("bytes", r.Bytes).
 			Int64("received", r.Received).Int64("attempts", r.Attempts).
 			Str("reason", agent.Safe(r.Reason)).Int("exit", r.Exit).Msg("done")
-		log.Close(last)
+		log.Close(last + window.Margin/2)
 	}()
 	// A disk that holds up the log does not keep the program beyond its window.
 	t := time.NewTimer(last)

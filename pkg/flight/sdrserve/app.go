@@ -12,6 +12,7 @@ import (
 	"payload-ipc/pkg/flight/agent"
 	"payload-ipc/pkg/flight/serve"
 	"payload-ipc/pkg/flight/sock"
+	"payload-ipc/pkg/flight/window"
 )
 
 const name = "sdr-serve"
@@ -33,7 +34,7 @@ func Run(ctx context.Context, args []string, std agent.Stdio) int {
 	c := agent.NewCommand(name, "[--listen ADDR] [--root DIR] [--until T] [--for D] [--allow CIDR]...")
 	c.Flags.StringVar(&listen, "listen", listen, "address and port to listen on")
 	c.Flags.StringVar(&s.Root, "root", s.Root, "directory to share")
-	c.Flags.DurationVar(&s.Drain, "drain", s.Drain, "before the end, take no new connections for so long")
+	c.Flags.DurationVar(&s.Drain, "drain", s.Drain, "before power may go, take no new connections for so long")
 	c.Flags.Var(&prefixes{list: &s.Allow}, "allow", "who may connect; each use adds one, the first replaces the default")
 	c.Flags.IntVar(&s.MaxConns, "max-conns", s.MaxConns, "connections served at a time")
 	var addr netip.AddrPort
@@ -47,13 +48,14 @@ func Run(ctx context.Context, args []string, std agent.Stdio) int {
 		return code
 	}
 
-	w, log := c.Start(ctx, std)
+	w, log := c.Start(ctx, std, closing)
 	defer w.Close()
 	s.Window = w
+	s.Drain = max(s.Drain-window.Margin-closing, 0) // --drain, too, counts from where power may go
 	exit := make(chan int, 1)
 	go func() {
 		code := work(ctx, s, addr, log)
-		log.Close(closing)
+		log.Close(closing + window.Margin/2)
 		exit <- code
 	}()
 	end, cancel := w.Context(ctx, 0)
@@ -63,8 +65,8 @@ func Run(ctx context.Context, args []string, std agent.Stdio) int {
 		return code
 	case <-end.Done():
 	}
-	// Nor may a disk that holds up the log keep the program beyond its window.
-	t := time.NewTimer(2 * closing)
+	// Nor may a log that takes nothing keep the program.
+	t := time.NewTimer(closing)
 	defer t.Stop()
 	select {
 	case code = <-exit:
@@ -74,8 +76,10 @@ func Run(ctx context.Context, args []string, std agent.Stdio) int {
 	}
 }
 
-// closing is how long a last sync of the log may be expected to take.
-const closing = 60 * time.Millisecond
+// closing is the time from the last byte served to the end of the program:
+// connections are reset, the last line is written and synced. A sync takes
+// some 200 ms on slow flash, and may take more out of window.Margin.
+const closing = 300 * time.Millisecond
 
 // work serves until the window is over.
 func work(ctx context.Context, s serve.Server, addr netip.AddrPort, log *agent.Log) int {

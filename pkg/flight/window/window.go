@@ -24,6 +24,11 @@ const (
 	// clock to be believed (docs/contract.md, "Both programs").
 	Slack = 2 * time.Minute
 
+	// Margin is how long before power may go (Until, For) the programs are
+	// gone (docs/contract.md, "Both programs"): what a stalled disk, a late
+	// timer or the kernel's end of the process may still take.
+	Margin = 500 * time.Millisecond
+
 	// lookEvery is how often the wall clock is looked at again.
 	lookEvery = time.Second
 
@@ -34,7 +39,15 @@ const (
 // A Spec says when a window ends. The zero Spec never ends by itself.
 type Spec struct {
 	Until time.Time     // by the wall clock; zero for not given
-	For   time.Duration // from Open; 0 for not given
+	For   time.Duration // from Start; 0 for not given
+
+	// Start is when For began to count; the moment of Open where it is zero or
+	// cannot be: in the future, or so long ago that For would be over. A
+	// program that runs has power.
+	Start time.Time
+
+	// Early is how long before Until and For the window ends.
+	Early time.Duration
 
 	// Wall reads the wall clock; nil for time.Now. Tests set it to unset or
 	// stepping clocks.
@@ -66,19 +79,24 @@ type Window struct {
 
 	mu       sync.Mutex
 	looked   time.Duration // when the wall clock was last looked at, after start
-	end      time.Duration // after start
+	end      time.Duration // after start: when power may go
 	believed bool          // what Until says of the end counts
 	ended    bool
 	release  func() bool // of CloseWith
 }
 
-// Open begins a window now.
+// Open begins a window.
 func (s Spec) Open() *Window {
 	if s.Wall == nil {
 		s.Wall = time.Now
 	}
-	w := &Window{spec: s, start: time.Now(), last: forever, over: make(chan struct{})}
-	w.look(0)
+	now := time.Now()
+	elapsed := now.Sub(s.Start)
+	if s.Start.IsZero() || elapsed < 0 || s.For > 0 && elapsed >= s.For {
+		elapsed = 0
+	}
+	w := &Window{spec: s, start: now.Add(-elapsed), last: forever, over: make(chan struct{})}
+	w.look(elapsed)
 	if s.For > 0 {
 		// No program starts before its window opens, so an end behind both
 		// is the work of a clock that was set back, and power would go first.
@@ -87,7 +105,7 @@ func (s Spec) Open() *Window {
 	return w
 }
 
-// look decides when the window ends, as things stand elapsed after its start.
+// look decides when power may go, as things stand elapsed after the start.
 func (w *Window) look(elapsed time.Duration) {
 	w.looked = elapsed
 	w.end = forever
@@ -126,7 +144,7 @@ func (w *Window) Left() time.Duration {
 }
 
 // Rest returns Left as if Close had not been called: after a signal, the time
-// until power goes.
+// that there is all the same.
 func (w *Window) Rest() time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -136,10 +154,10 @@ func (w *Window) Rest() time.Duration {
 func (w *Window) rest() time.Duration {
 	elapsed := time.Since(w.start)
 	// An end that was reached is final, whatever the wall clock says now.
-	if elapsed < w.end && elapsed >= w.looked+lookEvery {
+	if elapsed < w.end-w.spec.Early && elapsed >= w.looked+lookEvery {
 		w.look(elapsed)
 	}
-	return w.end - elapsed
+	return w.end - w.spec.Early - elapsed
 }
 
 // Ends reports whether the window has an end at all.

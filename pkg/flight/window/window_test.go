@@ -120,6 +120,72 @@ func TestEnd(t *testing.T) {
 	}
 }
 
+// For counts from Start, which cannot be later than now, nor so early that For
+// would be over.
+func TestStart(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		age, dur time.Duration
+		want     time.Duration // from Open to the end
+	}{
+		{"unpacked first", 700 * time.Millisecond, time.Minute, time.Minute - 700*time.Millisecond},
+		{"late", 59 * time.Second, time.Minute, time.Second},
+		{"as old as the window", time.Minute, time.Minute, time.Minute},
+		{"older", 24 * time.Hour, time.Minute, time.Minute},
+		{"in the future", -time.Second, time.Minute, time.Minute},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := Spec{For: c.dur, Start: time.Now().Add(-c.age)}.Open()
+				if got := w.Left(); got != c.want {
+					t.Errorf("left %v, want %v", got, c.want)
+				}
+			})
+		})
+	}
+	synctest.Test(t, func(t *testing.T) { // Until does not care
+		time.Sleep(30 * 365 * 24 * time.Hour)
+		w := Spec{Until: time.Now().Add(20 * time.Second), For: time.Minute, Start: time.Now().Add(-30 * time.Second)}.Open()
+		if got := w.Left(); got != 20*time.Second {
+			t.Errorf("left %v, want 20s", got)
+		}
+	})
+}
+
+// The window ends Early before power may go, by either of the two.
+func TestEarlier(t *testing.T) {
+	for _, c := range []struct{ until, dur, want time.Duration }{
+		{0, 10 * time.Second, 9 * time.Second},
+		{10 * time.Second, 0, 9 * time.Second},
+		{10 * time.Second, time.Minute, 9 * time.Second},
+		{-24 * time.Hour, time.Minute, 59 * time.Second},
+		{0, 700 * time.Millisecond, 0},
+		{0, 0, -1},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			time.Sleep(30 * 365 * 24 * time.Hour)
+			s := Spec{For: c.dur, Early: time.Second}
+			if c.until != 0 {
+				s.Until = time.Now().Add(c.until)
+			}
+			w := s.Open()
+			if c.want < 0 {
+				if w.Ends() || w.Left() < 24*time.Hour {
+					t.Errorf("without an end: left %v", w.Left())
+				}
+				return
+			}
+			begin := time.Now()
+			ctx, cancel := w.Context(t.Context(), 0)
+			defer cancel()
+			<-ctx.Done()
+			if got := time.Since(begin); got != c.want || w.Left() != 0 {
+				t.Errorf("until %v, for %v: over after %v, want %v", c.until, c.dur, got, c.want)
+			}
+		})
+	}
+}
+
 func TestEndIsFinal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(30 * 365 * 24 * time.Hour)

@@ -13,8 +13,9 @@ const MaxBootstrap = 1024
 //
 // The clock is /proc/uptime, since the wall clock of a payload that was just
 // powered on may be unset or step. No try begins in the window's last 5 s: one
-// can take 4, and the failure must be written while there is power. The agent gets what is left as a last --for, which then wins over the
-// first. A program that is aboard already is used if its hash is right, so
+// can take 4, and the failure must be written while there is power. The agent
+// counts its --for from the start of this shell, whose process it becomes. A
+// program that is aboard already is used if its hash is right, so
 // later windows fetch nothing, and a copy that a power cut tore is replaced.
 // There is no sync: the hash is proven at each start, and flash is slow.
 //
@@ -45,6 +46,5 @@ until g;do t
 [ $u -lt $((e-5)) ]||{ rm -f $n;l error "no server gave a whole $p";exit 1;}
 sleep .2||sleep 1;done
 fi
-t
-exec $p "$0" "$@" --for $((e-u))s
+exec $p "$0" "$@"
 `

@@ -28,7 +28,7 @@ type possible struct {
 // as it was at some moment.
 //
 // Able is the time in which the fetcher's process lives and is not yet due to
-// publish (deadline less reserve), the server accepts (start to drain), both
+// publish (power off less reserve), the server accepts (start to drain), both
 // payloads are on and both cables plugged. A generation g of the log, of L(t)
 // bytes at t, could be had if from the first able moment t on which it was
 // there, until it was truncated, able time adds up to L(t) / rate; no other
@@ -128,7 +128,7 @@ func (p *pass) able(strict bool) (all [][2]time.Time) {
 			}
 		}
 		begin := f.opened
-		stop := f.opened.Add(f.SDR.end() - f.Fetch.At - slack - drain)
+		stop := f.opened.Add(f.SDR.end() - f.Fetch.At - drain)
 		if strict {
 			begin = begin.Add(startCost)
 			end = end.Add(-f.ahead("SABERTOOTH", f.Fetch.For))

@@ -7,6 +7,7 @@ import (
 
 	"payload-ipc/pkg/desk/mockfm"
 	"payload-ipc/pkg/desk/sandbox"
+	"payload-ipc/pkg/flight/window"
 )
 
 // An observer notes the times of what a Mock tells while one overlap is played.
@@ -72,7 +73,7 @@ func (o *observer) noteFiles(dir string) []string {
 func (p *pass) notes(f *flown, o *observer) {
 	at := func(n note) time.Time { return o.began.Add(time.Duration(n.At - o.mono)) }
 	files := o.noteFiles(p.dir)
-	f.deadline = f.opened.Add(f.Fetch.For - slack)
+	f.deadline = f.opened.Add(f.Fetch.For)
 	sdrOpened := f.opened.Add(f.SDR.At - f.Fetch.At)
 	var up time.Time
 	for _, n := range readNotes(files[0]) {
@@ -84,14 +85,14 @@ func (p *pass) notes(f *flown, o *observer) {
 			f.up = append(f.up, [2]time.Time{up, at(n)})
 			up = time.Time{}
 		case "exit":
-			f.serverLate = at(n).Sub(sdrOpened.Add(f.SDR.For - slack))
+			f.serverLate = at(n).Sub(sdrOpened.Add(f.SDR.For - window.Margin))
 		}
 	}
 	if !up.IsZero() {
 		f.up = append(f.up, [2]time.Time{up, f.closed.Add(time.Minute)})
 		f.serverLate = 0
 		if p.honest { // its payload went dark while it still ran
-			f.serverLate = slack
+			f.serverLate = window.Margin
 		}
 	}
 	f.killed = f.ended.End == sandbox.Lost

@@ -18,9 +18,8 @@ const (
 	logPath  = "/var/log/sdr.log"
 	logName  = "sdr_syslog"
 	stageDir = "persist/var/sabertooth-fetch"
-	slack    = time.Second // between an agent's deadline and the end of its window
-	reserve  = 300 * time.Millisecond
-	drain    = 500 * time.Millisecond
+	reserve  = time.Second
+	drain    = time.Second
 )
 
 // A pass is one schedule played with one contender, and what was seen of it.
@@ -40,13 +39,13 @@ type flown struct {
 	Overlap
 	run            string
 	opened, closed time.Time // the fetch window
-	deadline       time.Time // of the fetcher
+	deadline       time.Time // when the fetcher's payload goes dark
 	up             [][2]time.Time
 	linked         [][2]time.Time  // both cables plugged and both payloads on
 	ended          sandbox.Outcome // of the fetch window
 	exit           int             // of the fetcher, -1 if it had none
 	killed         bool            // by the schedule
-	serverLate     time.Duration   // how long the server outlived its deadline
+	serverLate     time.Duration   // how long the server outlived the instant by which it must be gone
 	files          map[string][]byte
 }
 
@@ -170,13 +169,13 @@ func clone(from, to string) error {
 func (p *pass) fly(ctx context.Context, m *mockfm.Mock, f *flown, seen *observer) error {
 	p.misfortunes(m, f)
 	base := m.Now().Add(24 * time.Hour).Truncate(time.Second)
-	sdrEnd, fetchEnd := base.Add(f.SDR.end()-slack), base.Add(f.Fetch.end()-slack)
+	sdrEnd, fetchEnd := base.Add(f.SDR.end()), base.Add(f.Fetch.end())
 	server := aide{
-		Cmd:  p.server(sdrEnd.Unix(), f.SDR.For-slack),
+		Cmd:  p.server(sdrEnd.Unix(), f.SDR.For),
 		Late: f.Late, Down: f.Down, For: p.honest, To: backDoor, Listen: "0.0.0.0:10101",
 		Rate: p.Rate, Resets: f.Resets, Report: "/persist/notes",
 	}
-	argv := p.client(fetchEnd.Unix(), f.Fetch.For-slack, f.run)
+	argv := p.client(fetchEnd.Unix(), f.Fetch.For, f.run)
 	if f.Kill > 0 {
 		argv = []string{"/persist/bin/campaign", "aide", aide{Cmd: argv, Down: []Span{{At: f.until("SABERTOOTH") + f.Kill}}, Killed: true, Report: "/persist/notes"}.String()}
 	}
