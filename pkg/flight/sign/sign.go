@@ -1,0 +1,207 @@
+// Package sign is one profile of HTTP Message Signatures (RFC 9421) with
+// hmac-sha256: nobody else is served, and nobody else is believed. It keeps
+// nothing secret but the key: what is on the wire can be read there.
+//
+// The profile is fixed to the byte. A request covers its method, authority,
+// path and query, its Range where it has one, and a nonce that is new for each
+// attempt; an answer covers its status, those of the fields in answerFields
+// that it has, and the request's signature, so that it can neither be replayed
+// nor moved to another request. Both are compared as bytes: there is no parser
+// of structured fields here that could be fooled. The body is covered by way of
+// Content-Digest (RFC 9530).
+//
+// Freshness comes from the nonce and not from time, for a payload's clock may
+// be unset (docs/platform.md, "Running user code").
+package sign
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"strings"
+
+	"payload-ipc/pkg/flight/http1"
+)
+
+// A Key is shared by the two programs of one run.
+type Key [32]byte
+
+// ErrKey is what is wrong with every key that ParseKey refuses. It does not
+// repeat the key.
+var ErrKey = errors.New("want 64 hexadecimal digits, a key of 32 bytes")
+
+// ParseKey reads a key in hexadecimal, of either case.
+func ParseKey(s string) (*Key, error) {
+	k := new(Key)
+	if len(s) != 2*len(k) {
+		return nil, ErrKey
+	}
+	for i := range len(s) {
+		digit := strings.IndexByte("0123456789abcdef", s[i]|0x20)
+		if digit < 0 || s[i] < '0' {
+			return nil, ErrKey
+		}
+		k[i/2] = k[i/2]<<4 | byte(digit)
+	}
+	return k, nil
+}
+
+// A Request is what the signature of a request covers beside the nonce.
+type Request struct {
+	Method    string
+	Authority string // the Host field: address and port of the server
+	Target    string // path and query as they are on the wire
+	Range     string // the Range field; "" where there is none
+}
+
+// label is the name of the one signature of a message.
+const label = "sig="
+
+// params are the @signature-params of r (RFC 9421 section 2.3) up to the
+// nonce.
+func (r Request) params() string {
+	if r.Range != "" {
+		return `("@method" "@authority" "@path" "@query" "range");nonce="`
+	}
+	return `("@method" "@authority" "@path" "@query");nonce="`
+}
+
+// base is the signature base of r (RFC 9421 section 2.5).
+func (r Request) base(params string) string {
+	path, query, _ := strings.Cut(r.Target, "?")
+	b := `"@method": ` + r.Method + "\n" + `"@authority": ` + strings.ToLower(r.Authority) + "\n" +
+		`"@path": ` + path + "\n" + `"@query": ?` + query + "\n" // a "?" alone where there is none: section 2.2.7
+	if r.Range != "" {
+		b += `"range": ` + r.Range + "\n"
+	}
+	return b + `"@signature-params": ` + params
+}
+
+// SignRequest adds the two signature fields to h, the head of r. nonce must be
+// one that ValidNonce takes and that was not used with this key before. The
+// signature comes back, for CheckAnswer.
+func (k *Key) SignRequest(h http1.Head, r Request, nonce string) (signed http1.Head, signature string) {
+	params := r.params() + nonce + `"`
+	signature = k.signature(r.base(params))
+	return h.Field("Signature-Input", label+params).Field("Signature", signature), signature
+}
+
+// CheckRequest reports whether h, the header of r, carries r's signature under
+// this key. The signature comes back, for SignAnswer.
+func (k *Key) CheckRequest(h http1.Header, r Request) (signature string, ok bool) {
+	input, inputs := h.Get("Signature-Input")
+	signature, signatures := h.Get("Signature")
+	params, named := strings.CutPrefix(input, label)
+	nonce, covered := strings.CutPrefix(params, r.params())
+	nonce, ended := strings.CutSuffix(nonce, `"`)
+	if inputs != 1 || signatures != 1 || !named || !covered || !ended || !ValidNonce(nonce) {
+		return "", false
+	}
+	return signature, equal(signature, k.signature(r.base(params)))
+}
+
+// ValidNonce reports whether s can be a nonce: 8 to 64 letters, digits, "-",
+// "_" and ".".
+func ValidNonce(s string) bool {
+	if len(s) < 8 || len(s) > 64 {
+		return false
+	}
+	for i := range len(s) {
+		c := s[i]
+		if !(c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'z' || c == '-' || c == '_' || c == '.') {
+			return false
+		}
+	}
+	return true
+}
+
+// answerFields are the fields of an answer that its signature covers, where it
+// has them, in this order. Whoever takes one away or adds one breaks the
+// signature, for what is covered follows from what is there.
+var answerFields = [...]string{"content-length", "content-range", "content-location", "content-digest", "repr-digest", "location"}
+
+// answer is the @signature-params and the signature base of an answer to the
+// request that was signed with request. get tells a field's value and in how
+// many lines it came.
+func answer(status int, request string, get func(name string) (value string, lines int)) (params, base string, ok bool) {
+	params = `("@status"`
+	base = `"@status": ` + string(http1.AppendInt(nil, int64(status))) + "\n"
+	for _, name := range answerFields {
+		switch value, lines := get(name); lines {
+		case 0:
+		case 1:
+			params += ` "` + name + `"`
+			base += `"` + name + `": ` + value + "\n"
+		default:
+			return "", "", false
+		}
+	}
+	params += ` "signature";req)`
+	return params, base + `"signature";req: ` + request + "\n" + `"@signature-params": ` + params, true
+}
+
+// SignAnswer adds the two signature fields to h, the head of an answer to the
+// request that was signed with request. All other fields are there already.
+func (k *Key) SignAnswer(h http1.Head, status int, request string) http1.Head {
+	params, base, ok := answer(status, request, func(name string) (string, int) { return field(h, name) })
+	if !ok {
+		panic("sign: a field stands twice in an answer")
+	}
+	return h.Field("Signature-Input", label+params).Field("Signature", k.signature(base))
+}
+
+// CheckAnswer reports whether h is the header of an answer with that status
+// which was signed under this key for the request signed with request. It
+// vouches for the body only as far as a Content-Digest does.
+func (k *Key) CheckAnswer(h http1.Header, status int, request string) bool {
+	params, base, ok := answer(status, request, h.Get)
+	input, inputs := h.Get("Signature-Input")
+	signature, signatures := h.Get("Signature")
+	return ok && inputs == 1 && signatures == 1 && input == label+params && equal(signature, k.signature(base))
+}
+
+// field finds the lines of a head that is still being built.
+func field(h http1.Head, name string) (value string, lines int) {
+	for line := range strings.Lines(string(h)) {
+		n, v, ok := strings.Cut(strings.TrimRight(line, "\r\n"), ":")
+		if ok && http1.EqualFold(n, name) {
+			if lines++; lines == 1 {
+				value = strings.Trim(v, " ")
+			}
+		}
+	}
+	return value, lines
+}
+
+// signature is the Signature field over base.
+func (k *Key) signature(base string) string {
+	sum := mac(k[:], base)
+	b := base64.StdEncoding.AppendEncode([]byte(label+":"), sum[:])
+	return string(append(b, ':'))
+}
+
+// mac is HMAC-SHA-256 (RFC 2104). It stands here because crypto/hmac brings
+// kilobytes of what nothing aboard needs. The key has at most 64 bytes.
+func mac(key []byte, message string) [sha256.Size]byte {
+	var inner, outer [sha256.BlockSize]byte
+	copy(inner[:], key)
+	copy(outer[:], key)
+	for i := range inner {
+		inner[i] ^= 0x36
+		outer[i] ^= 0x5c
+	}
+	sum := sha256.Sum256(append(inner[:], message...))
+	return sha256.Sum256(append(outer[:], sum[:]...))
+}
+
+// equal compares in a time that depends on the lengths alone.
+func equal(a, b string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	var differ byte
+	for i := range len(a) {
+		differ |= a[i] ^ b[i]
+	}
+	return differ == 0
+}
