@@ -4,43 +4,38 @@ BIN    ?= bin
 CMDS   := $(patsubst cmd/%/main.go,%,$(wildcard cmd/*/main.go))
 AGENTS := $(filter sdr-serve sabertooth-fetch payload,$(CMDS))
 HOST   := $(addprefix $(BIN)/,$(CMDS))
-# FLIGHT_ARCH=arm builds for DEXTER.
+# FLIGHT_ARCH=arm builds for DEXTER, into directories of its own.
 FLIGHT_ARCH ?= arm64
+export BIN GO FLIGHT_ARCH FROM
+unexport GOROOT GOOS GOARCH # the commands that stay here run here
+OTHER  := $(if $(filter-out arm64,$(FLIGHT_ARCH)),-$(FLIGHT_ARCH))
 FLIGHT := $(addprefix $(BIN)/linux-$(FLIGHT_ARCH)/,$(AGENTS))
-UPLINK := $(addprefix $(BIN)/uplink/,$(AGENTS))
+UPLINK := $(addprefix $(BIN)/uplink$(OTHER)/,$(AGENTS))
 
-# The commit that last touched what flies, so that a change elsewhere does not
-# cost days of uplink for the same program under a new hash.
-COMMIT  = $(shell scripts/flight-commit)
+# What flies is stamped with what it is made of; what stays here, with all that flies.
+stamp   = $(or $(COMMIT),$$(scripts/flight-stamp $(FLIGHT_ARCH) $(1)))
 VERSION = $(shell sed -n 's/^## \([0-9.]*\).*/\1/p;T;q' CHANGELOG.md)
-STAMP   = -X payload-ipc/pkg/flight/agent.Version=$(VERSION) -X payload-ipc/pkg/flight/agent.Commit=$(COMMIT)
-# No inlining: 10 % off the packed size, and traces stay readable. The older
-# collector: another 1 %; these heaps are small. pkg/flight/overlay/README.md has the rest.
-FLY     = CGO_ENABLED=0 GOOS=linux GOARCH=$(FLIGHT_ARCH) GOEXPERIMENT=nogreenteagc $(GO) build -trimpath -buildvcs=false \
-          -overlay=$(BIN)/overlay.json -gcflags=all=-l -ldflags='-s -w -buildid= $(STAMP)'
+STAMP   = -X payload-ipc/pkg/flight/agent.Version=$(VERSION) -X payload-ipc/pkg/flight/agent.Commit=$$stamp
 
 all: $(HOST) payload
 payload: $(FLIGHT)
 uplink: $(UPLINK)
 
 $(HOST): $(BIN)/%: FORCE
-	$(GO) build -o $@ -ldflags='$(STAMP)' ./cmd/$*
+	stamp=$(call stamp,$(or $(filter $*,$(AGENTS)),payload)) && $(GO) build -o $@ -ldflags="$(STAMP)" ./cmd/$*
 
 # An unchanged program keeps its old file, so that it is not packed again.
-$(FLIGHT): $(BIN)/linux-$(FLIGHT_ARCH)/%: $(BIN)/overlay.json $(BIN)/pack FORCE
-	$(FLY) -o $@.new ./cmd/$*
+$(FLIGHT): $(BIN)/linux-$(FLIGHT_ARCH)/%: $(BIN)/pack FORCE
+	stamp=$(call stamp,$*) && scripts/fly $(FLIGHT_ARCH) build -ldflags="-s -w -buildid= $(STAMP)" -o $@.new ./cmd/$*
 	$(BIN)/pack strip $@.new
 	if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
 # The same program with its symbols and lines, for scripts/size and scripts/trace.
-$(addprefix $(BIN)/twin/,$(AGENTS)): $(BIN)/twin/%: $(BIN)/overlay.json FORCE
-	$(subst -s -w,-w,$(FLY)) -o $@ ./cmd/$*
+$(addprefix $(BIN)/twin$(OTHER)/,$(AGENTS)): $(BIN)/twin$(OTHER)/%: FORCE
+	stamp=$(call stamp,$*) && scripts/fly $(FLIGHT_ARCH) build -ldflags="-w -buildid= $(STAMP)" -o $@ ./cmd/$*
 
-$(BIN)/overlay.json: FORCE
-	mkdir -p $(BIN) && pkg/flight/overlay/overlay >$@
-
-$(UPLINK): $(BIN)/uplink/%: $(BIN)/linux-$(FLIGHT_ARCH)/% scripts/pack scripts/unpack.sh $(wildcard pkg/ground/pack/*.go) | $(BIN)/pack
-	PACK=$(BIN)/pack scripts/pack $< $@
+$(UPLINK): $(BIN)/uplink$(OTHER)/%: $(BIN)/linux-$(FLIGHT_ARCH)/% scripts/pack scripts/unpack.sh $(wildcard pkg/ground/pack/*.go) | $(BIN)/pack
+	scripts/pack $< $@
 
 test:
 	scripts/peers built
@@ -49,9 +44,13 @@ test:
 peers:
 	scripts/peers
 
-# make update FROM=v0.1.0: patches against what that version sent
+# make update FROM=0.1.0: patches against what that version sent
 update: uplink
-	scripts/update $(FROM)
+	scripts/update "$$FROM"
+
+# The version that CHANGELOG.md begins with, built twice, into docs/releases.tsv: docs/release.md
+release:
+	scripts/release
 
 size: uplink
 	scripts/size $(UPLINK)
@@ -75,10 +74,10 @@ fuzz:
 	scripts/fuzz
 
 # make deploy SAT_ID=FM1 [ARGS=--dry-run], the token in SPIRE_AUTH_TOKEN
-deploy: $(BIN)/ground uplink
+deploy:
 	./deploy $(ARGS) - $(SAT_ID)
 
 clean:
 	rm -rf $(BIN)
 
-.PHONY: all payload uplink update test peers size demo bench campaign soak check-evidence fuzz deploy clean FORCE
+.PHONY: all payload uplink update release test peers size demo bench campaign soak check-evidence fuzz deploy clean FORCE

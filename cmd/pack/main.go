@@ -1,6 +1,6 @@
 // Command pack rewrites flight programs; scripts/pack and the Makefile call it.
 //
-//	pack strip FILE     takes the line tables out of FILE, in place
+//	pack strip FILE     takes the line tables and the list of modules out of FILE, in place
 //	pack filter FILE    writes FILE filtered for xz to standard output
 //	pack patch OLD NEW  writes what makes NEW out of OLD to standard output
 package main

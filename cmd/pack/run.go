@@ -28,6 +28,7 @@ func run(args []string, stdout io.Writer) error {
 	switch args[0] {
 	case "strip":
 		if err = pack.Strip(files[0]); err == nil {
+			pack.ClearBuildInfo(files[0])
 			return os.WriteFile(args[1], files[0], 0o755)
 		}
 	case "filter":

@@ -18,11 +18,17 @@ var programs = []string{"sdr-serve", "sabertooth-fetch", "payload"}
 // makeUplink has the Makefile of a tree build and pack what flies into bin.
 func makeUplink(tree, bin string, env ...string) error {
 	cmd := exec.Command("make", "-sC", tree, "BIN="+bin, "uplink")
-	cmd.Env = append(append(os.Environ(), "MAKEFLAGS=COMMIT=0123456789"), env...)
+	cmd.Env = append(os.Environ(), env...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%w\n%s", err, out)
 	}
 	return nil
+}
+
+// fly runs the go command as the flight build does.
+func fly(t *testing.T, args ...string) string {
+	t.Helper()
+	return command(t, repo+"/scripts/fly", append([]string{"arm64"}, args...)...)
 }
 
 // flight is a directory with linux-arm64/NAME and uplink/NAME as they fly.
@@ -95,7 +101,7 @@ func TestReproducible(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := makeUplink(tree, filepath.Join(tree, "bin"), "GOCACHE="+t.TempDir()); err != nil {
+	if err := makeUplink(tree, filepath.Join(tree, "bin"), "GOCACHE="+t.TempDir(), "XZ_OPT=-0 --check=sha256", "XZ_DEFAULTS=--block-size=100KiB", "POSIXLY_CORRECT=1"); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range programs {
@@ -112,23 +118,9 @@ func TestReproducible(t *testing.T) {
 // A method called by a name that is known only at run time makes the linker
 // keep every method of every type.
 func TestNoMethodByName(t *testing.T) {
-	dump := func(t *testing.T, program string, flags ...string) string {
-		args := append([]string{"build", "-o", filepath.Join(t.TempDir(), "program"), "-ldflags=-dumpdep"}, flags...)
-		cmd := exec.Command("go", append(args, program)...)
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH=arm64")
-		out, err := cmd.CombinedOutput()
-		if err != nil {
-			t.Fatalf("%v\n%s", err, out)
-		}
-		return string(out)
-	}
-	overlay := filepath.Join(t.TempDir(), "overlay.json")
-	if err := os.WriteFile(overlay, []byte(command(t, repo+"/pkg/flight/overlay/overlay")), 0o644); err != nil {
-		t.Fatal(err)
-	}
 	for _, program := range programs {
 		t.Run(program, func(t *testing.T) {
-			for line := range strings.Lines(dump(t, repo+"/cmd/"+program, "-gcflags=all=-l", "-overlay="+overlay)) {
+			for line := range strings.Lines(fly(t, "build", "-o", filepath.Join(t.TempDir(), "program"), "-ldflags=-dumpdep", "./cmd/"+program)) {
 				if strings.Contains(line, "<ReflectMethod>") {
 					t.Error(line)
 				}
@@ -136,7 +128,7 @@ func TestNoMethodByName(t *testing.T) {
 		})
 	}
 	t.Run("can fail", func(t *testing.T) {
-		if !strings.Contains(dump(t, "./testdata/byname"), "<ReflectMethod>") {
+		if !strings.Contains(fly(t, "build", "-o", filepath.Join(t.TempDir(), "program"), "-ldflags=-dumpdep", "./cmd/payload/testdata/byname"), "<ReflectMethod>") {
 			t.Error("a call by name was not seen")
 		}
 	})

@@ -34,7 +34,7 @@ func TestOldKernel(t *testing.T) {
 				need(t, c.emulator)
 			}
 			bin := flightDir(t)
-			command(t, "make", "-sC", repo, "BIN="+bin, "COMMIT=0123456789", "FLIGHT_ARCH="+c.goarch, "payload")
+			command(t, "make", "-sC", repo, "BIN="+bin, "FLIGHT_ARCH="+c.goarch, "payload")
 			deliver(t, t.TempDir(), func(program string, args ...string) *exec.Cmd {
 				argv := []string{oldKernelArg}
 				if c.emulator != "" {

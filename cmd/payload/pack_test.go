@@ -206,6 +206,12 @@ var packCases = []struct {
 		s.spoil(program+".123", func(b []byte) []byte { return b[:1000] })
 		works(t, s, "", "persist/bin")
 	}},
+	{"what earlier cuts left", func(t *testing.T, s sandbox) {
+		for _, name := range []string{".hello-01234567.99", ".hello-01234567.99.x"} {
+			s.must(os.WriteFile(s.path("persist/bin/"+name), []byte("x"), 0o644))
+		}
+		works(t, s, "", "persist/bin")
+	}},
 	{"many starts at once", func(t *testing.T, s sandbox) {
 		var wg sync.WaitGroup
 		for range 6 {
