@@ -31,7 +31,7 @@ var peers = []struct {
 	}},
 	{"nginx", func(t *testing.T, root string, port int) {
 		dir := t.TempDir()
-		conf := fmt.Sprintf(`daemon off; worker_processes 1; pid %[1]s/pid; error_log %[1]s/error;
+		conf := fmt.Sprintf(`daemon off; master_process off; pid %[1]s/pid; error_log %[1]s/error;
 events {} http { access_log off; client_body_temp_path %[1]s/a; proxy_temp_path %[1]s/b; fastcgi_temp_path %[1]s/c;
 uwsgi_temp_path %[1]s/d; scgi_temp_path %[1]s/e; server { listen 127.0.0.1:%[2]d; root %[3]s; } }`, dir, port, root)
 		if os.Getuid() == 0 {
