@@ -2,21 +2,15 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"fmt"
-	"io"
 	"net/netip"
 	"net/url"
 	"os"
-	"runtime"
-	"runtime/debug"
+	"regexp"
 	"strings"
-	"sync"
 	"time"
 
-	"github.com/mattn/go-isatty"
 	"github.com/spf13/pflag"
-	"github.com/vbauerster/mpb/v8/cwriter"
 
 	"payload-ipc/pkg/ground/deploy"
 	"payload-ipc/pkg/ground/tasking"
@@ -28,7 +22,11 @@ type access struct {
 	tokenFile string
 	json      bool
 	patience  time.Duration
+	lag       time.Duration
 	atOnce    int
+
+	noToken bool   // a dry run asks nobody
+	advice  string // what a refused token may be instead
 }
 
 func (a *access) flags(fs *pflag.FlagSet, io stdio) {
@@ -40,12 +38,15 @@ func (a *access) flags(fs *pflag.FlagSet, io stdio) {
 	fs.StringVar(&a.tokenFile, "token-file", "", "read the token from this file instead of the command line")
 	fs.BoolVar(&a.json, "json", false, "print the result as JSON")
 	fs.DurationVar(&a.patience, "patience", 2*time.Minute, "how long one call is tried while the API is down or busy")
+	fs.DurationVar(&a.lag, "listing-lag", 15*time.Second, "how far the API's listings may be behind: what was lost is looked for so long, and what seems to be alone looked at again")
 	fs.IntVar(&a.atOnce, "at-once", 8, "satellites worked on at the same time")
 }
 
 // token takes the token off the arguments, and the rest are satellites.
 func (a *access) token(args []string, io stdio) (token string, rest []string, err error) {
 	switch {
+	case a.noToken:
+		return "", ids(a.withoutToken(args)), checkIDs(a.withoutToken(args))
 	case a.tokenFile != "":
 		b, err := os.ReadFile(a.tokenFile)
 		if err != nil {
@@ -68,6 +69,11 @@ func (a *access) token(args []string, io stdio) (token string, rest []string, er
 		rest = args[min(1, len(args)):]
 	default:
 		token, rest = args[0], args[1:]
+		if a.advice = "the first argument was taken for the token"; strings.TrimSpace(io.getenv("SPIRE_AUTH_TOKEN")) != "" {
+			a.advice += "; \"-\" in its place stands for SPIRE_AUTH_TOKEN, which is set"
+		} else {
+			a.advice += "; \"-\" in its place stands for SPIRE_AUTH_TOKEN"
+		}
 	}
 	for _, r := range token {
 		if r <= ' ' || r > '~' {
@@ -77,19 +83,41 @@ func (a *access) token(args []string, io stdio) (token string, rest []string, er
 	if token == "" {
 		return "", nil, wrong("the token is empty; give it as the first argument, in SPIRE_AUTH_TOKEN, or with --token-file FILE")
 	}
+	return token, ids(rest), checkIDs(rest)
+}
+
+// documented is the form of the satellites' ids that docs/platform.md shows.
+var documented = regexp.MustCompile(`^[A-Z]{1,4}[0-9]{1,4}$`)
+
+// withoutToken are the satellites of a dry run, which needs no token but may
+// have one in its usual place.
+func (a *access) withoutToken(args []string) []string {
+	if len(args) > 0 && (args[0] == "-" || len(args) > 1 && a.tokenFile == "" && !documented.MatchString(args[0])) {
+		return args[1:]
+	}
+	return args
+}
+
+// ids are the satellites, each once.
+func ids(args []string) (out []string) {
 	seen := map[string]bool{}
-	var sats []string
-	for i, s := range rest {
-		if !satelliteID(s) {
-			// It may be the token, with the arguments in the wrong order.
-			return "", nil, wrong("argument %d after the token does not look like a satellite's id (such as FM1); the order is AUTH_TOKEN SAT_ID...", i+1)
-		}
+	for _, s := range args {
 		if !seen[s] {
-			sats = append(sats, s)
+			out = append(out, s)
 		}
 		seen[s] = true
 	}
-	return token, sats, nil
+	return out
+}
+
+func checkIDs(args []string) error {
+	for i, s := range args {
+		if !satelliteID(s) {
+			// It may be the token, with the arguments in the wrong order.
+			return wrong("argument %d after the token does not look like a satellite's id (such as FM1); the order is AUTH_TOKEN SAT_ID...", i+1)
+		}
+	}
+	return nil
 }
 
 func satelliteID(s string) bool {
@@ -111,16 +139,19 @@ func (a *access) open(token string, io *stdio) (*deploy.Ground, error) {
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
 		return nil, wrong("--api: not the address of a server; give it as https://HOST, without /tasking")
 	}
-	if a.patience <= 0 || a.atOnce < 1 {
-		return nil, wrong("--patience and --at-once must be above zero")
+	if a.patience <= 0 || a.atOnce < 1 || a.lag <= 0 {
+		return nil, wrong("--patience, --listing-lag and --at-once must be above zero")
 	}
-	io.out, io.err = &discreet{w: io.out, token: token}, &discreet{w: io.err, token: token}
-	if ip, err := netip.ParseAddr(u.Hostname()); u.Scheme == "http" && u.Hostname() != "localhost" && (err != nil || !ip.IsLoopback()) {
+	if token != "" {
+		io.out, io.err = &redactingWriter{w: io.out, token: token}, &redactingWriter{w: io.err, token: token}
+	}
+	if ip, err := netip.ParseAddr(u.Hostname()); token != "" && u.Scheme == "http" && u.Hostname() != "localhost" && (err != nil || !ip.IsLoopback()) {
 		fmt.Fprintf(io.err, "warning: the token travels unencrypted to %s; use https\n", u.Host)
 	}
 	say := io.err
 	client := &tasking.Client{
-		API: strings.TrimSuffix(strings.TrimRight(a.api, "/"), "/tasking"), Token: token, Patience: a.patience,
+		API: strings.TrimSuffix(strings.TrimRight(a.api, "/"), "/tasking"), Token: token, Patience: a.patience, Lag: a.lag,
+		Notice: func(text string) { fmt.Fprintln(say, "warning:", text) },
 		OnRetry: func(err *tasking.Error, wait time.Duration) {
 			fmt.Fprintf(say, "%s; trying again in %.1f s\n", err.Brief(), wait.Seconds())
 		},
@@ -129,6 +160,15 @@ func (a *access) open(token string, io *stdio) (*deploy.Ground, error) {
 		io.tune(client)
 	}
 	return &deploy.Ground{API: client, AtOnce: a.atOnce, Hold: io.hold, Command: func(verb, args string) string { return a.again(*io, verb, args) }}, nil
+}
+
+// fail prints err as one sentence and returns its exit code. To a token that is
+// refused it adds what was taken for one.
+func (a *access) fail(io stdio, name string, err error) int {
+	if tasking.StatusOf(err) == 401 && a.advice != "" {
+		err = fmt.Errorf("%w; %s", err, a.advice)
+	}
+	return fail(io, name, err)
 }
 
 // again is a command for the user to give next: with the same API and the same
@@ -156,85 +196,4 @@ func quote(s string) string {
 		}
 	}
 	return s
-}
-
-// discreet takes the token out of what is printed, the last of several barriers.
-type discreet struct {
-	mu    sync.Mutex
-	w     io.Writer
-	token string
-}
-
-func (d *discreet) Write(p []byte) (int, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if _, err := io.WriteString(d.w, tasking.Hide(string(p), d.token)); err != nil {
-		return 0, err
-	}
-	return len(p), nil
-}
-
-// bare is the terminal behind w, which mpb must see to draw on it, and what
-// hides the token in the texts that go there.
-func bare(w io.Writer) (out io.Writer, hide func(string) string) {
-	if d, ok := w.(*discreet); ok {
-		return d.w, func(s string) string { return tasking.Hide(s, d.token) }
-	}
-	return w, func(s string) string { return s }
-}
-
-// terminal reports whether w is one, also behind discreet.
-func terminal(w any) bool {
-	if o, ok := w.(io.Writer); ok {
-		w, _ = bare(o)
-	}
-	f, ok := w.(*os.File)
-	return ok && isatty.IsTerminal(f.Fd())
-}
-
-// drawable reports whether bars can be drawn on w: a terminal that knows its
-// size. Without one, as under script(1) in a pipe, mpb draws nothing at all.
-func drawable(w any) bool {
-	if o, ok := w.(io.Writer); ok {
-		w, _ = bare(o)
-	}
-	f, ok := w.(*os.File)
-	if !ok || !isatty.IsTerminal(f.Fd()) {
-		return false
-	}
-	width, height, err := cwriter.GetSize(int(f.Fd()))
-	return err == nil && width > 0 && height > 0
-}
-
-// confirm asks on a terminal; in a pipe nobody is there to be asked.
-func confirm(ctx context.Context, io stdio, question string) bool {
-	if !terminal(io.in) || !terminal(io.err) {
-		return true
-	}
-	fmt.Fprintf(io.err, "%s [y/N] ", question)
-	answer := make(chan string, 1)
-	go func() { // ends with the process: a terminal's read cannot be called back
-		var s string
-		fmt.Fscanln(io.in, &s)
-		answer <- s
-	}()
-	select {
-	case <-ctx.Done():
-		fmt.Fprintln(io.err)
-		return false
-	case s := <-answer:
-		return strings.EqualFold(s, "y") || strings.EqualFold(s, "yes")
-	}
-}
-
-func version() string {
-	commit := "unknown"
-	if bi, ok := debug.ReadBuildInfo(); ok {
-		for _, s := range bi.Settings {
-			if s.Key == "vcs.revision" {
-				commit = s.Value[:min(12, len(s.Value))]
-			}
-		}
-	}
-	return fmt.Sprintf("ground %s %s/%s", commit, runtime.GOOS, runtime.GOARCH)
 }

@@ -67,11 +67,11 @@ func TestCalendar(t *testing.T) {
 				}
 				return
 			}
-			start := int64(s.windows[0]["start"].(float64)) - base
+			start := int64(s.windows()[0]["start"].(float64)) - base
 			if start < tt.from || start > tt.to {
 				t.Errorf("starts at %d, want %d to %d", start, tt.from, tt.to)
 			}
-			if d := s.windows[1]["start"].(float64) - s.windows[0]["start"].(float64); d != 30 {
+			if d := s.windows()[1]["start"].(float64) - s.windows()[0]["start"].(float64); d != 30 {
 				t.Errorf("the fetcher starts %v s later", d)
 			}
 		})
@@ -86,7 +86,7 @@ func TestNewVersion(t *testing.T) {
 	s.ground(t, context.Background(), "deploy", "--artifacts", dir, "-", "FM1")
 	rewrite(t, dir, "sabertooth-fetch", "#!/bin/sh\n# newer\n")
 	o := s.ground(t, context.Background(), "deploy", "--artifacts", dir, "--start", "+50h", "-", "FM1")
-	if n := s.count("POST upload"); o.code != 0 || n != 3 || strings.Count(o.out, "another deployment stays: window") != 2 {
+	if n := s.count("POST upload"); o.code != 0 || n != 3 || strings.Count(o.out, "another deployment stays: windows ") != 1 {
 		t.Errorf("exit %d, %d uploads\n%s", o.code, n, o.all())
 	}
 }

@@ -18,7 +18,7 @@ func cancel(ctx context.Context, args []string, io stdio) int {
 	fs.StringSliceVar(&sel.Runs, "run", nil, "cancel the windows of this run only")
 	fs.StringSliceVar(&sel.IDs, "window", nil, "cancel the window with this id only")
 	fs.BoolVar(&dryRun, "dry-run", false, "say what would be cancelled, and stop")
-	fs.BoolVar(&yes, "yes", false, "do not ask before cancelling")
+	fs.BoolVar(&yes, "yes", false, "do not ask before cancelling; needed where no terminal is")
 	a.flags(fs, io)
 	if code, done := parse(fs, args, io, "cancel [flags] AUTH_TOKEN [SAT_ID...]"); done {
 		return code
@@ -28,47 +28,65 @@ func cancel(ctx context.Context, args []string, io stdio) int {
 		err = wrong("nothing is named; give a satellite, --run ID or --window ID")
 	}
 	if err != nil {
-		return fail(io, "cancel", err)
+		return a.fail(io, "cancel", err)
 	}
 	g, err := a.open(token, &io)
 	if err != nil {
-		return fail(io, "cancel", err)
+		return a.fail(io, "cancel", err)
 	}
 	if sats, err = known(ctx, g, sats); err != nil {
-		return fail(io, "cancel", err)
+		return a.fail(io, "cancel", err)
+	}
+	if !dryRun {
+		unlock, err := lock(ctx, io, g, sats)
+		if err != nil {
+			return a.fail(io, "cancel", err)
+		}
+		defer unlock()
 	}
 	chosen, err := g.Choose(ctx, sats, sel)
 	if err != nil {
-		return fail(io, "cancel", err)
+		return a.fail(io, "cancel", err)
 	}
-	// Where nobody is asked, each window is named once, when it is cancelled.
-	show := dryRun || !yes && terminal(io.in) && terminal(io.err)
-	n := 0
+	asked := terminal(io.in) && terminal(io.err)
+	n := a.showChosen(io, chosen, dryRun || !yes)
+	switch {
+	case n == 0 || dryRun:
+	case !yes && !asked:
+		return a.fail(io, "cancel", wrong("no terminal is here to ask on; give --yes to cancel %d window(s), or --dry-run to look", n))
+	case !yes && !confirm(ctx, io, fmt.Sprintf("Cancel %d window(s)?", n)):
+		fmt.Fprintln(io.err, "nothing was cancelled")
+		return deploy.Failed
+	default:
+		tell, end := progressPrinter(io, a.json)
+		g.Tell = tell
+		g.Cancel(ctx, chosen)
+		end()
+	}
+	return a.reportCancelled(io, chosen, n)
+}
+
+// showChosen names the windows, once: where nobody is asked, it is said when
+// they are cancelled.
+func (a *access) showChosen(io stdio, chosen []deploy.Cancelled, show bool) (n int) {
 	for _, c := range chosen {
 		n += len(c.Windows)
 		if a.json {
 			continue
 		}
 		for _, w := range c.Windows {
-			if !show {
-				break
+			if show {
+				fmt.Fprintf(io.out, "%s: window %s, %s at %s, %s\n", c.Satellite, w.ID, w.Type, plan.Stamp(w.Start), w.State)
 			}
-			fmt.Fprintf(io.out, "%s: window %s, %s at %s, %s\n", c.Satellite, w.ID, w.Type, plan.Stamp(w.Start), w.State)
 		}
 		for _, p := range c.Partners {
 			fmt.Fprintf(io.err, "warning: %s: window %s belongs to the same run and stays scheduled alone\n", c.Satellite, p)
 		}
 	}
-	if n > 0 && !dryRun {
-		if !yes && !confirm(ctx, io, fmt.Sprintf("Cancel %d window(s)?", n)) {
-			fmt.Fprintln(io.err, "nothing was cancelled")
-			return deploy.Failed
-		}
-		tell, end := teller(io, a.json)
-		g.Tell = tell
-		g.Cancel(ctx, chosen)
-		end()
-	}
+	return n
+}
+
+func (a *access) reportCancelled(io stdio, chosen []deploy.Cancelled, n int) int {
 	code := deploy.Done
 	type result struct {
 		deploy.Cancelled

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -16,12 +15,13 @@ import (
 )
 
 func runDeploy(ctx context.Context, name string, args []string, io stdio) int {
-	w := &wish{}
+	w := &deployFlags{}
 	fs := pflag.NewFlagSet(name, pflag.ContinueOnError)
 	w.flags(fs, io)
 	if code, done := parse(fs, args, io, name+" [flags] AUTH_TOKEN SAT_ID..."); done {
 		return code
 	}
+	w.noToken = w.dryRun
 	token, sats, err := w.token(fs.Args(), io)
 	if err == nil && len(sats) == 0 {
 		err = wrong("the satellite is missing; the order is AUTH_TOKEN SAT_ID...")
@@ -33,38 +33,62 @@ func runDeploy(ctx context.Context, name string, args []string, io stdio) int {
 		err = w.read(time.Now())
 	}
 	if err != nil {
-		return fail(io, name, err)
+		return w.fail(io, name, err)
 	}
 	g, err := w.open(token, &io)
 	if err != nil {
-		return fail(io, name, err)
+		return w.fail(io, name, err)
 	}
 	arts, warnings, err := deploy.Artifacts(w.artifacts, w.spec.HandOver)
 	if err != nil {
-		return fail(io, name, err)
+		return w.fail(io, name, err)
 	}
 	w.spec.Artifacts = arts
 	for _, s := range warnings {
 		fmt.Fprintln(io.err, "warning:", s)
 	}
+	if name == "deploy" && !w.dryRun {
+		unlock, err := lock(ctx, io, g, sats)
+		if err != nil {
+			return w.fail(io, name, err)
+		}
+		defer unlock()
+	}
 
+	g.Tell = func(e deploy.Event) { fmt.Fprintf(io.err, "%s: %s\n", e.Satellite, e.Text) }
 	results, err := w.draft(ctx, g, sats)
 	if err != nil {
-		return fail(io, name, err)
+		return w.fail(io, name, err)
 	}
 	if !w.json {
 		showPlans(io, name, results)
 	}
 	if err := w.draw(results); err != nil {
-		return fail(io, name, err)
+		return w.fail(io, name, err)
 	}
 	if name == "plan" || w.dryRun {
 		w.report(io, name, results)
 		return deploy.Exit(results)
 	}
+	return w.apply(ctx, io, name, g, results)
+}
+
+// lock keeps a second deployment on this computer waiting, and says so.
+func lock(ctx context.Context, io stdio, g *deploy.Ground, sats []string) (unlock func(), err error) {
+	unlock, err = g.Lock(ctx, sats, func(sat string) {
+		fmt.Fprintf(io.err, "another ground command on this computer is at work on %s; waiting for its end\n", sat)
+	})
+	if err != nil && !errors.Is(err, deploy.ErrInterrupted) {
+		fmt.Fprintf(io.err, "warning: %v; start no second one beside this\n", err)
+		return func() {}, nil
+	}
+	return unlock, err
+}
+
+func (w *deployFlags) apply(ctx context.Context, io stdio, name string, g *deploy.Ground, results []deploy.Result) int {
 	n := 0
 	for _, r := range results {
-		if r.Err == nil && (!r.Plan.Scheduled() || len(r.Plan.Missing()) > 0) {
+		if r.Err == nil && len(r.Plan.Actions()) > 0 {
 			n++
 		}
 	}
@@ -72,25 +96,17 @@ func runDeploy(ctx context.Context, name string, args []string, io stdio) int {
 		fmt.Fprintln(io.err, "nothing was done")
 		return deploy.Failed
 	}
-	if n > 0 {
-		tell, end := teller(io, w.json)
-		g.Tell = tell
-		g.CarryAll(ctx, results)
-		end()
-	} else {
-		for i := range results {
-			if results[i].Err == nil {
-				results[i].Did = "already scheduled"
-			}
-		}
-	}
+	tell, end := progressPrinter(io, w.json)
+	g.Tell = tell
+	g.ApplyAll(ctx, results)
+	end()
 	w.report(io, name, results)
 	return deploy.Exit(results)
 }
 
-func (w *wish) draft(ctx context.Context, g *deploy.Ground, sats []string) ([]deploy.Result, error) {
+func (w *deployFlags) draft(ctx context.Context, g *deploy.Ground, sats []string) ([]deploy.Result, error) {
 	if w.dryRun {
-		return g.PaperAll(w.spec, sats, time.Now()), nil
+		return deploy.DryRunAll(w.spec, sats, time.Now()), nil
 	}
 	fleet, err := g.Look(ctx, !w.spec.SkipUpload)
 	if err != nil {
@@ -107,7 +123,7 @@ func (w *wish) draft(ctx context.Context, g *deploy.Ground, sats []string) ([]de
 }
 
 // draw writes the picture.
-func (w *wish) draw(results []deploy.Result) error {
+func (w *deployFlags) draw(results []deploy.Result) error {
 	if w.svg == "" || results[0].Plan == nil {
 		return nil
 	}
@@ -124,11 +140,11 @@ func showPlans(io stdio, name string, results []deploy.Result) {
 		case r.Err != nil:
 			fmt.Fprintf(io.err, "ground %s: %s: %v\n", name, r.Satellite, r.Err)
 		case len(results) <= 3:
-			r.Plan.Draw(io.out)
+			r.Plan.Draw(io.out, columns(io.out))
 			fmt.Fprintln(io.out)
 		default:
 			fmt.Fprintf(io.out, "%-10s %s  overlap %d s  %d to be sent\n", r.Satellite,
-				plan.Stamp(r.Plan.Windows[0].Start), r.Plan.Overlap, len(r.Plan.Missing()))
+				plan.Stamp(r.Plan.First().Windows[0].Start), r.Plan.First().Overlap, len(r.Plan.Missing()))
 			for _, s := range r.Plan.Warnings {
 				fmt.Fprintf(io.out, "%-10s warning: %s\n", "", s)
 			}
@@ -137,39 +153,26 @@ func showPlans(io stdio, name string, results []deploy.Result) {
 }
 
 type jsonResult struct {
-	Satellite string     `json:"satellite"`
-	Exit      int        `json:"exit"`
-	Result    string     `json:"result"`
-	Error     string     `json:"error,omitempty"`
-	LeftOver  []string   `json:"left_behind,omitempty"`
-	Plan      *plan.Plan `json:"plan,omitempty"`
+	Satellite string      `json:"satellite"`
+	Exit      int         `json:"exit"`
+	Result    deploy.Did  `json:"result"`
+	Error     string      `json:"error,omitempty"`
+	LeftOver  []string    `json:"left_behind"`
+	Passes    []plan.Pass `json:"passes"`
+	Warnings  []string    `json:"warnings"`
+	Plan      *plan.Plan  `json:"plan,omitempty"`
 }
 
 // report ends the run: a table for a fleet, a sentence for one.
-func (w *wish) report(io stdio, name string, results []deploy.Result) {
-	if w.json {
-		out := struct {
-			Exit       int          `json:"exit"`
-			Satellites []jsonResult `json:"satellites"`
-		}{Exit: deploy.Exit(results)}
-		for _, r := range results {
-			j := jsonResult{Satellite: r.Satellite, Exit: deploy.ExitOf(r.Err), Result: r.Did, Plan: r.Plan}
-			if r.Err != nil {
-				j.Result, j.Error = "failed", r.Err.Error()
-				var o *deploy.Orphaned
-				if errors.As(r.Err, &o) {
-					j.LeftOver = o.Left
-				}
-			}
-			out.Satellites = append(out.Satellites, j)
-		}
-		printJSON(io, out)
+func (w *deployFlags) report(io stdio, name string, results []deploy.Result) {
+	switch {
+	case w.json:
+		w.reportJSON(io, results)
 		return
-	}
-	if name == "plan" || w.dryRun {
-		if w.dryRun {
-			fmt.Fprintln(io.out, "Dry run: nothing was sent.")
-		}
+	case w.dryRun:
+		fmt.Fprintln(io.out, "Dry run: nothing was sent.")
+		return
+	case name == "plan":
 		return
 	}
 	if len(results) > 1 {
@@ -185,30 +188,55 @@ func (w *wish) report(io stdio, name string, results []deploy.Result) {
 			}
 			continue
 		}
-		p := r.Plan
-		if len(results) > 1 {
-			fmt.Fprintf(io.out, "%-10s %-17s %-29s %s %s\n", r.Satellite, r.Did, plan.Stamp(p.Windows[0].Start), p.Windows[0].ID, p.Windows[1].ID)
-			continue
-		}
-		verb := "are scheduled"
-		if r.Did == "already scheduled" {
-			verb = "were scheduled already, nothing to do"
-		}
-		fmt.Fprintf(io.out, "Both windows on %s %s: %s and %s, run %s.\nFollow them with: %s\n",
-			r.Satellite, verb, p.Windows[0].ID, p.Windows[1].ID, p.Run, w.again(io, "status --watch", r.Satellite))
+		w.reportOne(io, r, len(results) > 1)
 	}
 	for _, r := range results {
-		if r.Plan == nil {
-			continue
-		}
-		for _, late := range r.Plan.Late {
+		for _, late := range r.Warnings {
 			fmt.Fprintf(io.err, "warning: %s: %s\n", r.Satellite, late)
 		}
 	}
 }
 
-func printJSON(io stdio, v any) {
-	e := json.NewEncoder(io.out)
-	e.SetIndent("", "  ")
-	e.Encode(v)
+func (w *deployFlags) reportOne(io stdio, r deploy.Result, row bool) {
+	verb := "are scheduled"
+	if r.Did == deploy.AlreadyScheduled {
+		verb = "were scheduled already, nothing to do"
+		if len(r.Sent) > 0 {
+			verb = "were scheduled already; what they lacked was sent"
+		}
+	}
+	for _, p := range r.Passes {
+		if row {
+			fmt.Fprintf(io.out, "%-10s %-17s %-29s %s %s\n", r.Satellite, r.Did, plan.Stamp(p.Windows[0].Start), p.Windows[0].ID, p.Windows[1].ID)
+			continue
+		}
+		fmt.Fprintf(io.out, "Both windows on %s %s: %s and %s, run %s.\n", r.Satellite, verb, p.Windows[0].ID, p.Windows[1].ID, p.Run)
+	}
+	if !row {
+		fmt.Fprintf(io.out, "Follow them with: %s\n", w.again(io, "status --watch", r.Satellite))
+	}
+}
+
+func (w *deployFlags) reportJSON(io stdio, results []deploy.Result) {
+	out := struct {
+		Exit       int          `json:"exit"`
+		Satellites []jsonResult `json:"satellites"`
+	}{deploy.Exit(results), []jsonResult{}}
+	for _, r := range results {
+		j := jsonResult{Satellite: r.Satellite, Exit: deploy.ExitOf(r.Err), Result: r.Did, Plan: r.Plan,
+			LeftOver: some(r.LeftBehind()), Passes: some(r.Passes), Warnings: some(r.Warnings)}
+		if r.Err != nil {
+			j.Error = r.Err.Error()
+		}
+		out.Satellites = append(out.Satellites, j)
+	}
+	printJSON(io, out)
+}
+
+// some is l, or an empty list where there is none: JSON has no null for it.
+func some[T any](l []T) []T {
+	if l == nil {
+		return []T{}
+	}
+	return l
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"payload-ipc/pkg/desk/mockfm"
 )
 
 var (
@@ -95,8 +97,8 @@ func TestEveryCallFails(t *testing.T) {
 					if got := s.scheduled(); o.code != 0 || len(got) != 2 {
 						t.Errorf("second run: exit %d, scheduled %v\n%s", o.code, got, o.all())
 					}
-					if len(s.uploads) != 2 {
-						t.Errorf("%d uploads, want 2", len(s.uploads))
+					if len(s.uploads()) != 2 {
+						t.Errorf("%d uploads, want 2", len(s.uploads()))
 					}
 					before := s.count("POST window") + s.count("POST upload")
 					o = s.ground(t, context.Background(), "deploy", "--artifacts", dir, "-", "FM1")
@@ -184,7 +186,7 @@ func TestUnknownStates(t *testing.T) {
 func TestScheduledTwice(t *testing.T) {
 	for skip := range 2 {
 		s := newScript(t)
-		s.faults = []*fault{{call: "POST window", kind: "twice", skip: skip, times: 1}}
+		s.mock.AddFault(mockfm.Fault{Place: "window", Kind: mockfm.Twice, Skip: skip, Times: 1})
 		o := s.ground(t, context.Background(), "deploy", "--artifacts", artifacts(t), "-", "FM1")
 		if got := s.scheduled(); o.code != 0 || len(got) != 2 || !strings.Contains(o.out, "which is there twice") {
 			t.Errorf("exit %d, scheduled %v\n%s", o.code, got, o.all())

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"payload-ipc/pkg/flight/agent"
 	"payload-ipc/pkg/ground/deploy"
 	"payload-ipc/pkg/ground/tasking"
 )
@@ -35,7 +37,7 @@ const usage = `ground: two programs on one satellite, from the ground
   ground review     [flags] s3://BUCKET/PREFIX     what came down, and whether it is whole
 
 AUTH_TOKEN may be "-" (taken from SPIRE_AUTH_TOKEN), or be left out with --token-file.
-ground VERB --help lists the flags. Exit: 0 done, 1 failed and taken back, 2 usage,
+ground VERB --help lists the flags. Exit: 0 done, 1 failed and rolled back, 2 usage,
 3 the API refuses, 4 no time fits; of review: 0 delivered, 3 partial, 4 missing.
 `
 
@@ -60,7 +62,7 @@ func run(ctx context.Context, args []string, io stdio) int {
 		fmt.Fprint(io.out, usage)
 		return deploy.Done
 	case "version", "--version":
-		fmt.Fprintln(io.out, version())
+		fmt.Fprintln(io.out, agent.VersionLine("ground"))
 		return deploy.Done
 	}
 	v, ok := verbs[args[0]]
@@ -93,8 +95,12 @@ func fail(io stdio, name string, err error) int {
 func parse(fs *pflag.FlagSet, args []string, io stdio, what string) (code int, done bool) {
 	fs.SortFlags = false
 	fs.Usage = func() {}
+	showVersion := fs.Bool("version", false, "print name, version and commit")
 	err := fs.Parse(args)
 	switch {
+	case err == nil && *showVersion:
+		fmt.Fprintln(io.out, agent.VersionLine("ground"))
+		return deploy.Done, true
 	case errors.Is(err, pflag.ErrHelp):
 		fmt.Fprintf(io.out, "usage: ground %s\n\n%s", what, fs.FlagUsages())
 		return deploy.Done, true
@@ -103,6 +109,12 @@ func parse(fs *pflag.FlagSet, args []string, io stdio, what string) (code int, d
 		return deploy.Usage, true
 	}
 	return 0, false
+}
+
+func printJSON(io stdio, v any) {
+	e := json.NewEncoder(io.out)
+	e.SetIndent("", "  ")
+	e.Encode(v)
 }
 
 // flagFault says what is wrong with a flag without repeating what follows a

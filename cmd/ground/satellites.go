@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -23,15 +24,15 @@ func satellites(ctx context.Context, args []string, io stdio) int {
 		err = wrong("satellites takes the token alone; leave the rest out")
 	}
 	if err != nil {
-		return fail(io, "satellites", err)
+		return a.fail(io, "satellites", err)
 	}
 	g, err := a.open(token, &io)
 	if err != nil {
-		return fail(io, "satellites", err)
+		return a.fail(io, "satellites", err)
 	}
 	fleet, err := g.Look(ctx, false)
 	if err != nil {
-		return fail(io, "satellites", err)
+		return a.fail(io, "satellites", err)
 	}
 	if a.json {
 		out := []any{}
@@ -48,9 +49,11 @@ func satellites(ctx context.Context, args []string, io stdio) int {
 	fmt.Fprintf(io.out, "%-12s %-8s %-6s %s\n", "SATELLITE", "NORAD", "PAIR", "WINDOWS")
 	for _, id := range fleet.Order {
 		s := fleet.Satellites[id]
-		pair := "no"
-		if all := strings.Join(s.Windows, " ") + " "; strings.Contains(all, plan.SDRWindow+" ") && strings.Contains(all, plan.SabertoothWindow+" ") {
-			pair = "yes"
+		pair := "yes"
+		for _, w := range (plan.Spec{}).WindowTypes() {
+			if !slices.Contains(s.Windows, w) {
+				pair = "no"
+			}
 		}
 		fmt.Fprintf(io.out, "%-12s %-8s %-6s %s\n", s.ID, s.NORAD, pair, strings.Join(s.Windows, " "))
 	}

@@ -3,48 +3,42 @@ package main
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"payload-ipc/pkg/desk/mockfm"
 	"payload-ipc/pkg/ground/tasking"
 )
 
 const token = "tok/en+1=secret"
 
-// script is a Tasking API that does what the documentation says, except where
-// a fault is planned. Every call that reaches it is recorded.
+// script is the satellite on the desk behind a bad line: a proxy that loses,
+// repeats and garbles what it carries. Every call that reaches it is recorded.
 type script struct {
 	*httptest.Server
-	sats  []string
+	mock  *mockfm.Mock
 	state string // of listed windows and uploads; "" for the documented ones
 	free  func(typ string, start, end int64) [][2]int64
 
 	// How patient the client is; generous unless a test is about it, since the
 	// machine may be busy.
-	try, patience time.Duration
+	try, patience, lag time.Duration
 
-	mu      sync.Mutex
-	faults  []*fault
-	calls   []string
-	ids     int
-	windows []map[string]any
-	uploads []map[string]any
-	bodies  []string // of uploads, as sha256
-	onCall  func(call string, effect bool)
+	mu     sync.Mutex
+	faults []*fault
+	calls  []string
+	onCall func(call string, effect bool)
 }
 
 // fault is what happens to calls of one kind, skip of them later, times often.
@@ -69,14 +63,22 @@ type tb interface {
 }
 
 func openScript(sats ...string) *script {
-	if len(sats) == 0 {
-		sats = []string{"FM1"}
+	state, err := os.MkdirTemp("", "script")
+	if err != nil {
+		panic(err)
 	}
-	s := &script{sats: sats, try: 10 * time.Second, patience: 30 * time.Second}
+	s := &script{try: 10 * time.Second, patience: 30 * time.Second, lag: 300 * time.Millisecond,
+		mock: mockfm.New(mockfm.Config{Token: token, Satellites: sats, State: state})}
 	s.Server = httptest.NewUnstartedServer(http.HandlerFunc(s.serve))
 	s.Config.ErrorLog = nil
 	s.Start()
 	return s
+}
+
+// Close ends it.
+func (s *script) Close() {
+	s.Server.Close()
+	os.RemoveAll(s.mock.State())
 }
 
 // recover ends all faults.
@@ -84,7 +86,7 @@ func (s *script) recover() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults, s.onCall = nil, nil
-	s.try, s.patience = 10*time.Second, 30*time.Second
+	s.try, s.patience, s.lag = 10*time.Second, 30*time.Second, 300*time.Millisecond
 }
 
 func (s *script) hit(call string) (kind string) {
@@ -152,19 +154,10 @@ func (s *script) serve(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, `{"error":"because of %s and %s", "pad":"%s"}`, r.Header.Get("Authorization"), "\x1b[31mred", strings.Repeat("y", pad))
 		return
 	}
-	s.mu.Lock()
-	status, answer := s.effect(r, call, body)
-	if kind == "twice" { // a proxy repeated it
-		again := maps.Clone(s.windows[len(s.windows)-1])
-		s.ids++
-		again["id"] = fmt.Sprintf("30205%02d", s.ids)
-		s.windows = append(s.windows, again)
-	}
-	s.mu.Unlock()
+	status, text := s.effect(r, call, body)
 	if on != nil {
 		on(call, true)
 	}
-	text, _ := json.Marshal(answer)
 	// A fault after the effect.
 	switch kind {
 	case "lost-after":
@@ -197,93 +190,49 @@ func (s *script) serve(w http.ResponseWriter, r *http.Request) {
 	w.Write(text)
 }
 
-// effect is the API itself. The lock is held.
-func (s *script) effect(r *http.Request, call string, body []byte) (int, any) {
-	data := func(v any) (int, any) { return 200, map[string]any{"data": v} }
-	refuse := func(status int, why string) (int, any) { return status, map[string]any{"error": why} }
-	q := r.URL.Query()
-	num := func(v any) int64 { f, _ := v.(float64); return int64(f) }
-	switch call {
-	case "GET satellites":
-		var l []any
-		for _, id := range s.sats {
-			l = append(l, map[string]any{"id": id, "norad_id": "1", "supported_windows": []string{"PAYLOAD_SDR", "PAYLOAD_SABERTOOTH"}})
-		}
-		return data(l)
-	case "GET availability":
+// effect is what the satellite on the desk answers.
+func (s *script) effect(r *http.Request, call string, body []byte) (int, []byte) {
+	if call == "GET availability" && s.free != nil {
+		q := r.URL.Query()
 		a, _ := strconv.ParseInt(q.Get("start"), 10, 64)
 		d, _ := strconv.ParseInt(q.Get("duration"), 10, 64)
-		free := [][2]int64{{a, a + d}}
-		if s.free != nil {
-			free = s.free(q.Get("window_type"), a, a+d)
-		}
 		l := []any{}
-		for _, f := range free {
+		for _, f := range s.free(q.Get("window_type"), a, a+d) {
 			l = append(l, map[string]int64{"start": f[0], "end": f[1]})
 		}
-		return data(map[string]any{"available": l})
-	case "GET uploads":
-		return data(slices.Clone(s.uploads))
-	case "POST upload":
-		r.Body = io.NopCloser(bytes.NewReader(body))
-		f, _, err := r.FormFile("file")
-		if err != nil {
-			return refuse(400, err.Error())
-		}
-		content, _ := io.ReadAll(f)
-		s.ids++
-		id := fmt.Sprintf("u%d", s.ids)
-		s.uploads = append(s.uploads, map[string]any{"id": id, "satellite_id": q.Get("satellite_id"), "payload": "PAYLOAD_" + q.Get("payload"),
-			"destination_path": q.Get("destination_path"), "executable": q.Get("executable") == "true", "status": s.or("PENDING")})
-		s.bodies = append(s.bodies, fmt.Sprintf("%x", sha256.Sum256(content)))
-		return data(map[string]any{"id": id})
-	case "POST window":
-		var m map[string]any
-		if err := json.Unmarshal(body, &m); err != nil {
-			return refuse(400, err.Error())
-		}
-		for _, w := range s.windows {
-			if w["satellite_id"] == m["satellite_id"] && w["type"] == m["type"] && num(w["start"]) < num(m["start"])+num(m["duration"]) && num(m["start"]) < num(w["start"])+num(w["duration"]) {
-				return refuse(409, "the time is taken")
-			}
-		}
-		s.ids++
-		m["id"], m["state"] = fmt.Sprintf("30205%02d", s.ids), s.or("PENDING_SYNC")
-		s.windows = append(s.windows, m)
-		return data(map[string]any{"id": m["id"]})
-	case "GET windows":
-		l := []any{}
-		for _, w := range s.windows {
-			if w["satellite_id"] == q.Get("satellite_id") {
-				l = append(l, w)
-			}
-		}
-		return data(l)
-	case "DELETE window":
-		for i, w := range s.windows {
-			if w["id"] == q.Get("id") {
-				s.windows = slices.Delete(s.windows, i, i+1)
-				return data(map[string]any{})
-			}
-		}
-		return refuse(404, "no such window")
+		text, _ := json.Marshal(map[string]any{"data": map[string]any{"available": l}})
+		return 200, text
 	}
-	return refuse(404, "no such call")
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	w := httptest.NewRecorder()
+	s.mock.Handler().ServeHTTP(w, r)
+	text := w.Body.Bytes()
+	if s.state != "" {
+		text = regexp.MustCompile(`"(state|status)":"\w+"`).ReplaceAll(text, []byte(`"$1":"`+s.state+`"`))
+	}
+	return w.Code, text
 }
 
-func (s *script) or(state string) string {
-	if s.state != "" {
-		return s.state
+// list asks the satellite itself.
+func (s *script) list(what string) (rows []map[string]any) {
+	r := httptest.NewRequest("GET", "/tasking/"+what, nil)
+	r.Header.Set("Authorization", "Bearer "+token)
+	w := httptest.NewRecorder()
+	s.mock.Handler().ServeHTTP(w, r)
+	var answer struct{ Data []map[string]any }
+	if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil {
+		panic(err)
 	}
-	return state
+	return answer.Data
 }
+
+func (s *script) windows() []map[string]any { return s.list("windows?satellite_id=FM1") }
+func (s *script) uploads() []map[string]any { return s.list("uploads") }
 
 // scheduled are the ids of the windows that exist.
 func (s *script) scheduled() []string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	out := []string{}
-	for _, w := range s.windows {
+	for _, w := range s.windows() {
 		out = append(out, w["id"].(string))
 	}
 	return out
@@ -334,7 +283,7 @@ func (s *script) held(t tb, ctx, hold context.Context, args ...string) outcome {
 	code := run(ctx, args, stdio{in: strings.NewReader(""), out: &out, err: &errs, hold: hold, self: "ground",
 		getenv: func(k string) string { return env[k] },
 		tune: func(c *tasking.Client) {
-			c.Try, c.Patience, c.MinWait, c.MaxWait = s.try, s.patience, 2*time.Millisecond, 20*time.Millisecond
+			c.Try, c.Patience, c.MinWait, c.MaxWait, c.Lag = s.try, s.patience, 2*time.Millisecond, 20*time.Millisecond, s.lag
 		}})
 	o := outcome{code, out.String(), errs.String()}
 	s.discreet(t, o)

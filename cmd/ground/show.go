@@ -3,24 +3,22 @@ package main
 import (
 	"fmt"
 	"sync"
-
-	"github.com/vbauerster/mpb/v8"
-	"github.com/vbauerster/mpb/v8/decor"
+	"time"
 
 	"payload-ipc/pkg/ground/deploy"
 	"payload-ipc/pkg/ground/plan"
 )
 
-// teller prints what happens: on a terminal a bar for each upload and lines
-// above them, in a pipe lines only. end must be called before anything else is
-// printed. With quiet, for JSON, it goes to stderr all the same.
-func teller(io stdio, quiet bool) (tell func(deploy.Event), end func()) {
+// progressPrinter prints what happens: on a terminal a bar for each upload and
+// lines above them, in a pipe lines only. end must be called before anything
+// else is printed. With quiet, for JSON, it goes to stderr all the same.
+func progressPrinter(io stdio, quiet bool) (tell func(deploy.Event), end func()) {
 	out := io.out
 	if quiet {
 		out = io.err
 	}
+	var mu sync.Mutex
 	if !drawable(out) {
-		var mu sync.Mutex
 		return func(e deploy.Event) {
 			if e.Total == 0 {
 				mu.Lock()
@@ -29,34 +27,36 @@ func teller(io stdio, quiet bool) (tell func(deploy.Event), end func()) {
 			}
 		}, func() {}
 	}
-	screen, hide := bare(out)
-	bars := mpb.New(mpb.WithOutput(screen), mpb.WithWidth(40))
-	var mu sync.Mutex
-	known := map[string]*mpb.Bar{}
+	s := &screen{w: out}
+	var bars []row
+	known := map[string]int{}
+	var last time.Time
 	return func(e deploy.Event) {
-			if e.Total == 0 {
-				fmt.Fprintf(bars, "%s: %s\n", e.Satellite, hide(e.Text))
-				return
-			}
 			mu.Lock()
 			defer mu.Unlock()
-			key := e.Satellite + " " + e.What
-			b := known[key]
-			if b == nil {
-				b = bars.AddBar(e.Total,
-					mpb.PrependDecorators(decor.Name(key+" ", decor.WCSyncSpaceR)),
-					mpb.AppendDecorators(decor.Any(func(s decor.Statistics) string {
-						return fmt.Sprintf(" %s of %s bytes", plan.Grouped(s.Current), plan.Grouped(s.Total))
-					})))
-				known[key] = b
+			if e.Total == 0 {
+				s.print(e.Satellite + ": " + e.Text)
+				return
 			}
-			b.SetCurrent(e.Moved)
+			name := e.Satellite + " " + e.What
+			i, ok := known[name]
+			if !ok {
+				i, known[name] = len(bars), len(bars)
+				bars = append(bars, row{})
+			}
+			bars[i] = row{[]string{name}, []string{
+				fmt.Sprintf("%s of %s bytes", plan.Grouped(e.Moved), plan.Grouped(e.Total)),
+				fmt.Sprintf("%s of %s", plan.Bytes(e.Moved), plan.Bytes(e.Total)),
+			}, e.Moved, e.Total}
+			if e.Moved == e.Total || time.Since(last) > 100*time.Millisecond {
+				last = time.Now()
+				s.draw(layout(bars, columns(out), 40))
+			}
 		}, func() {
-			for _, b := range known {
-				if !b.Completed() {
-					b.Abort(false)
-				}
+			mu.Lock()
+			defer mu.Unlock()
+			if len(bars) > 0 {
+				s.draw(layout(bars, columns(out), 40))
 			}
-			bars.Wait()
 		}
 }

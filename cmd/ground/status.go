@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -13,11 +14,11 @@ import (
 
 func status(ctx context.Context, args []string, io stdio) int {
 	var a access
-	var watch bool
+	var follow bool
 	var every time.Duration
 	var rate, artifacts string
 	fs := pflag.NewFlagSet("status", pflag.ContinueOnError)
-	fs.BoolVar(&watch, "watch", false, "follow until all is up and over")
+	fs.BoolVar(&follow, "watch", false, "follow until all is up and over")
 	fs.DurationVar(&every, "every", 30*time.Second, "how often --watch asks")
 	fs.StringVar(&rate, "uplink-rate", "125KB", "bytes that go up a day, for the expected day")
 	fs.StringVar(&artifacts, "artifacts", "bin/uplink", "directory of the packed programs, for their sizes")
@@ -35,22 +36,36 @@ func status(ctx context.Context, args []string, io stdio) int {
 		err = wrong("--every: %v is too often; give 1s or more", every)
 	}
 	if err != nil {
-		return fail(io, "status", err)
+		return a.fail(io, "status", err)
 	}
 	g, err := a.open(token, &io)
 	if err != nil {
-		return fail(io, "status", err)
+		return a.fail(io, "status", err)
 	}
 	if sats, err = known(ctx, g, sats); err != nil {
-		return fail(io, "status", err)
+		return a.fail(io, "status", err)
 	}
-	ask := func() ([]deploy.Status, error) { return g.Status(ctx, sats, sizesOf(artifacts), perDay) }
-	if watch {
-		return follow(ctx, io, ask, every, a.json)
+	ask := func(ctx context.Context) ([]deploy.Status, error) {
+		return g.Status(ctx, sats, sizesOf(artifacts), perDay)
 	}
-	all, err := ask()
+	if follow {
+		w := &watch{io: io, ask: ask, every: every}
+		switch {
+		case a.json:
+			w.show = documents{io}
+		case drawable(io.out):
+			w.show = newBars(io)
+		default:
+			w.show = &lines{io, map[string]string{}}
+		}
+		// An API that is away is told of once, and asked again with the next turn.
+		g.API.OnRetry, g.API.Patience = nil, min(g.API.Patience, max(every, 5*time.Second))
+		g.API.Notice = w.show.say
+		return w.follow(ctx)
+	}
+	all, err := ask(ctx)
 	if err != nil {
-		return fail(io, "status", err)
+		return a.fail(io, "status", err)
 	}
 	code := deploy.Done
 	for _, s := range all {
@@ -86,19 +101,30 @@ func sizesOf(dir string) map[string]int64 {
 }
 
 func showStatus(io stdio, s deploy.Status) {
-	fmt.Fprintf(io.out, "%s at %s\n", s.Satellite, plan.Stamp(s.Now))
+	wide := columns(io.out)
+	say := func(format string, a ...any) {
+		text := strings.TrimRight(fmt.Sprintf(format, a...), " ")
+		if wide > 0 {
+			text = strings.Join(plan.Fold(text, wide, 10), "\n")
+		}
+		fmt.Fprintln(io.out, text)
+	}
+	say("%s at %s", s.Satellite, plan.Stamp(s.Now))
 	if len(s.Uploads)+len(s.Windows) == 0 {
-		fmt.Fprintln(io.out, "  nothing uploaded, nothing scheduled")
+		say("  nothing uploaded, nothing scheduled")
 	}
 	for _, u := range s.Uploads {
-		fmt.Fprintf(io.out, "  upload  %-10s %-44s %-10s %s\n", u.Payload, u.Destination, u.Status, expectation(u))
+		say("  upload  %-10s %-44s %-10s %s", u.Payload, u.Destination, u.Status, expectation(u))
 	}
 	for _, w := range s.Windows {
-		fmt.Fprintf(io.out, "  window  %-10s %-19s %s + %d s  %-12s %s\n", w.ID, w.Type, plan.Stamp(w.Start),
+		say("  window  %-10s %-19s %s + %d s  %-12s %s", w.ID, w.Type, plan.Stamp(w.Start),
 			int64(w.End.Sub(w.Start)/time.Second), w.State, when(w, s.Now))
 		if w.Run != "" {
-			fmt.Fprintf(io.out, "          %-10s run %s\n", "", w.Run)
+			say("          %-10s run %s", "", w.Run)
 		}
+	}
+	for _, x := range s.Warnings {
+		say("  warning: %s", x)
 	}
 }
 
@@ -109,15 +135,16 @@ func expectation(u deploy.UploadStatus) string {
 	case u.Expected.IsZero():
 		return "size not known here, so no expected day"
 	}
-	return "expected by " + u.Expected.Format("Mon 2 Jan 2006")
+	return "expected by " + plan.Date(u.Expected)
 }
 
 func when(w deploy.WindowStatus, now time.Time) string {
-	switch {
-	case w.Start.After(now):
+	switch p := w.Phase(now); p {
+	case deploy.Waits:
 		return "in " + plan.Span(w.Start.Sub(now))
-	case w.End.After(now):
+	case deploy.Open:
 		return "open, " + plan.Span(w.End.Sub(now)) + " left"
+	default:
+		return string(p)
 	}
-	return "over"
 }

@@ -80,6 +80,7 @@ func TestFleet(t *testing.T) {
 	}
 	m := mockfm.New(mockfm.Config{Token: token, Satellites: sats, State: t.TempDir()})
 	s := newScript(t)
+	s.lag = 10 * time.Second
 	var mu sync.Mutex
 	var busy, most int
 	count := func(n int) {
@@ -114,14 +115,14 @@ func TestFleet(t *testing.T) {
 	for _, c := range m.Calls() {
 		posts[c.Method+" "+c.Name]++
 	}
-	if posts["POST window"] != 400 || posts["POST upload"] != 400 || posts["GET uploads"] != 1 {
+	if posts["POST window"] != 400 || posts["POST upload"] != 400 || posts["GET uploads"] != 2 {
 		t.Errorf("calls %v", posts)
 	}
 	o = s.ground(t, context.Background(), args...)
 	if n := strings.Count(o.out, " already scheduled "); o.code != 3 || n != 200 {
 		t.Errorf("second run: exit %d, %d already scheduled", o.code, n)
 	}
-	o = s.ground(t, context.Background(), append([]string{"cancel", "-"}, sats...)...)
+	o = s.ground(t, context.Background(), append([]string{"cancel", "--yes", "-"}, sats...)...)
 	if n := strings.Count(o.out, "cancelled window"); o.code != 0 || n != 400 {
 		t.Errorf("cancel: exit %d, %d cancelled\n%s", o.code, n, o.err)
 	}

@@ -19,14 +19,14 @@ import (
 	"payload-ipc/pkg/desk/mockfm"
 )
 
-// A screen is what a person sees who runs one command on a terminal of 130
+// A display is what a person sees who runs one command on a terminal of 130
 // columns: lines, after every movement of the cursor.
-type screen struct {
+type display struct {
 	mu  sync.Mutex
 	raw []byte
 }
 
-func (s *screen) Write(b []byte) (int, error) {
+func (s *display) Write(b []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.raw = append(s.raw, b...)
@@ -37,7 +37,7 @@ var control = regexp.MustCompile(`^\x1b\[(\d*)([A-Za-z])`)
 
 // lines plays what was written. A control sequence that it does not know ends the
 // test: it would be one that nobody looked at.
-func (s *screen) lines(t *testing.T) []string {
+func (s *display) lines(t *testing.T) []string {
 	t.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -76,7 +76,7 @@ func (s *screen) lines(t *testing.T) []string {
 
 // onTerminal starts ground on a new terminal. typed is what the user types;
 // wait returns its exit code.
-func onTerminal(t *testing.T, env []string, typed string, args ...string) (s *screen, wait func() int) {
+func onTerminal(t *testing.T, env []string, typed string, args ...string) (s *display, wait func() int) {
 	t.Helper()
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
@@ -108,7 +108,7 @@ func onTerminal(t *testing.T, env []string, typed string, args ...string) (s *sc
 	if _, err := master.WriteString(typed); err != nil {
 		t.Fatal(err)
 	}
-	s = &screen{}
+	s = &display{}
 	drawn := make(chan struct{})
 	go func() {
 		defer close(drawn)
@@ -131,7 +131,7 @@ func onTerminal(t *testing.T, env []string, typed string, args ...string) (s *sc
 }
 
 // until waits for a screen with a line that has all words.
-func (s *screen) until(t *testing.T, words ...string) {
+func (s *display) until(t *testing.T, words ...string) {
 	t.Helper()
 	for range 200 {
 		if slices.ContainsFunc(s.lines(t), func(l string) bool { return has(l, words...) }) {
@@ -147,7 +147,7 @@ func has(line string, words ...string) bool {
 }
 
 // once wants exactly one line with all words.
-func (s *screen) once(t *testing.T, words ...string) {
+func (s *display) once(t *testing.T, words ...string) {
 	t.Helper()
 	n := 0
 	for _, l := range s.lines(t) {

@@ -3,99 +3,246 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
-
-	"github.com/vbauerster/mpb/v8"
-	"github.com/vbauerster/mpb/v8/decor"
 
 	"payload-ipc/pkg/ground/deploy"
 	"payload-ipc/pkg/ground/plan"
+	"payload-ipc/pkg/ground/tasking"
 )
 
-// follow asks again and again until everything is up and over: bars on a
-// terminal, a line for each change in a pipe, with json a document per change.
-func follow(ctx context.Context, io stdio, ask func() ([]deploy.Status, error), every time.Duration, json bool) int {
-	show, end := lines(io), func() {}
-	if drawable(io.out) && !json {
-		show, end = bars(io)
+// A watch follows satellites until everything is up and over. It is meant for
+// days: an API that is away is told of, and asked again.
+type watch struct {
+	io    stdio
+	ask   func(context.Context) ([]deploy.Status, error)
+	every time.Duration
+	show  view
+
+	seen    map[string]*watched
+	order   []string
+	away    time.Time // since when the API does not answer
+	started time.Time // by the API's clock
+}
+
+// watched is one item and what was last said of it.
+type watched struct {
+	satellite string
+	window    deploy.WindowStatus
+	upload    deploy.UploadStatus
+	isWindow  bool
+	listed    bool
+	ours      bool // counts for the exit code
+	cancelled bool
+}
+
+// view shows what a watch finds.
+type view interface {
+	update(all []deploy.Status) // something may be new
+	tick()                      // a second has passed
+	say(text string)            // one line
+	end()
+}
+
+// follow ends with the exit code of what it watched: 1 if a window of ours or
+// an upload failed, or the user stopped it, 5 if windows were cancelled.
+func (w *watch) follow(ctx context.Context) int {
+	defer w.show.end()
+	w.seen = map[string]*watched{}
+	type answer struct {
+		all []deploy.Status
+		err error
 	}
-	if json {
-		show = func(all []deploy.Status) { printJSON(io, all) }
+	answers := make(chan answer, 1)
+	poll := func() {
+		all, err := w.ask(ctx)
+		answers <- answer{all, err}
 	}
-	defer end()
+	go poll()
+	second := time.NewTicker(time.Second)
+	defer second.Stop()
+	again := time.NewTimer(time.Hour)
+	defer again.Stop()
 	for {
-		all, err := ask()
-		if err != nil && ctx.Err() == nil {
-			end()
-			return fail(io, "status", err)
-		}
-		over := err == nil
-		for _, s := range all {
-			if s.Err != nil && ctx.Err() == nil {
-				end()
-				return fail(io, "status", fmt.Errorf("%s: %w", s.Satellite, s.Err))
-			}
-			over = over && through(s)
-		}
-		if ctx.Err() != nil {
-			return deploy.Done
-		}
-		show(all)
-		if over {
-			return deploy.Done
-		}
 		select {
 		case <-ctx.Done():
-			return deploy.Done // stopping to watch is no failure
-		case <-time.After(every):
+			w.show.end()
+			fmt.Fprintln(w.io.err, "ground status: interrupted; it goes on without being watched")
+			return deploy.Failed
+		case <-second.C:
+			w.show.tick()
+		case <-again.C:
+			go poll()
+		case a := <-answers:
+			if ctx.Err() != nil {
+				continue
+			}
+			if code, ended := w.take(a.all, a.err); ended {
+				return code
+			}
+			again.Reset(w.every)
 		}
 	}
+}
+
+// take judges one answer; ended if there is nothing more to wait for.
+func (w *watch) take(all []deploy.Status, err error) (code int, ended bool) {
+	for _, s := range all {
+		if err == nil && s.Err != nil {
+			err = fmt.Errorf("%s: %w", s.Satellite, s.Err)
+		}
+	}
+	if err != nil {
+		if tasking.Refused(err) {
+			w.show.end()
+			return fail(w.io, "status", err), true
+		}
+		if w.away.IsZero() {
+			w.away = time.Now()
+			w.show.say(fmt.Sprintf("the API does not answer: %v; asking again every %s", err, plan.Span(max(w.every, time.Second))))
+		}
+		return 0, false
+	}
+	if !w.away.IsZero() {
+		w.show.say("the API answers again, after " + plan.Span(time.Since(w.away)))
+		w.away = time.Time{}
+	}
+	gone := w.note(all)
+	w.show.update(all)
+	for _, g := range gone {
+		w.show.say(g)
+	}
+	if !slices.ContainsFunc(all, func(s deploy.Status) bool { return !through(s) }) {
+		w.show.end()
+		return w.outcome(all), true
+	}
+	return 0, false
+}
+
+// note remembers what is listed, and says what no longer is.
+func (w *watch) note(all []deploy.Status) (gone []string) {
+	for _, it := range w.seen {
+		it.listed = false
+	}
+	first := w.started.IsZero()
+	now := map[string]time.Time{}
+	for _, s := range all {
+		now[s.Satellite] = s.Now
+		if first {
+			w.started = s.Now
+		}
+		put := func(key string, it watched, over bool) {
+			old := w.seen[key]
+			if old == nil {
+				it.ours = it.ours && !(first && over)
+				old = &it
+				w.seen[key] = old
+				w.order = append(w.order, key)
+			}
+			old.window, old.upload, old.listed, old.cancelled = it.window, it.upload, true, false
+		}
+		for _, u := range s.Uploads {
+			put(s.Satellite+" u"+u.ID, watched{satellite: s.Satellite, upload: u, ours: true}, u.Through())
+		}
+		for _, x := range s.Windows {
+			put(s.Satellite+" w"+x.ID, watched{satellite: s.Satellite, window: x, isWindow: true, ours: x.Ours}, !x.End.After(s.Now))
+		}
+	}
+	for _, key := range w.order {
+		it := w.seen[key]
+		if it.listed || it.cancelled || !it.isWindow || it.window.Over(now[it.satellite]) {
+			continue
+		}
+		it.cancelled = true
+		gone = append(gone, fmt.Sprintf("%s %s window %s %s is no longer listed: cancelled before its end (%s)", now[it.satellite].Format(time.RFC3339),
+			it.satellite, it.window.ID, it.window.Type, plan.Stamp(it.window.End)))
+	}
+	return gone
+}
+
+// outcome says what became of it, and what comes next.
+func (w *watch) outcome(all []deploy.Status) int {
+	var failed, cancelled []string
+	done := 0
+	for _, key := range w.order {
+		it := w.seen[key]
+		now := w.started
+		for _, s := range all {
+			if s.Satellite == it.satellite {
+				now = s.Now
+			}
+		}
+		switch {
+		case !it.ours:
+		case it.cancelled:
+			cancelled = append(cancelled, it.window.ID)
+		case it.isWindow && it.window.Failed(now):
+			failed = append(failed, fmt.Sprintf("window %s (%s at %s): %s, state %s", it.window.ID, it.window.Type, plan.Stamp(it.window.Start), it.window.Phase(now), it.window.State))
+		case !it.isWindow && !tasking.Live(it.upload.Status):
+			failed = append(failed, fmt.Sprintf("upload %s of %s: %s", it.upload.ID, it.upload.Destination, it.upload.Status))
+		case it.isWindow:
+			done++
+		}
+	}
+	for _, f := range failed {
+		fmt.Fprintf(w.io.err, "ground status: %s\n", f)
+	}
+	if len(cancelled) > 0 {
+		fmt.Fprintf(w.io.err, "ground status: cancelled: window %s\n", plan.List(cancelled))
+	}
+	switch {
+	case len(failed) > 0:
+		return deploy.Failed
+	case len(cancelled) > 0 && done == 0:
+		return deploy.WasCancelled
+	}
+	return deploy.Done
 }
 
 func through(s deploy.Status) bool {
-	for _, u := range s.Uploads {
-		if !u.Through() {
-			return false
-		}
-	}
-	for _, w := range s.Windows {
-		if !w.Over(s.Now) {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(s.Uploads, func(u deploy.UploadStatus) bool { return !u.Through() }) &&
+		!slices.ContainsFunc(s.Windows, func(x deploy.WindowStatus) bool { return !x.Over(s.Now) })
 }
 
+// documents prints each answer as JSON.
+type documents struct{ io stdio }
+
+func (d documents) update(all []deploy.Status) { printJSON(d.io, all) }
+func (d documents) say(text string)            { fmt.Fprintln(d.io.err, text) }
+func (documents) tick()                        {}
+func (documents) end()                         {}
+
 // lines prints each item when it changes, and only then.
-func lines(io stdio) func([]deploy.Status) {
-	last := map[string]string{}
-	return func(all []deploy.Status) {
-		for _, s := range all {
-			say := func(key, now, extra string) {
-				if last[key] != now {
-					line := fmt.Sprintf("%s %s %s %s %s", s.Now.Format(time.RFC3339), s.Satellite, key, now, extra)
-					fmt.Fprintln(io.out, strings.TrimRight(line, " "))
-					last[key] = now
-				}
+type lines struct {
+	io   stdio
+	last map[string]string
+}
+
+func (l *lines) say(text string) { fmt.Fprintln(l.io.out, text) }
+func (*lines) tick()             {}
+func (*lines) end()              {}
+
+func (l *lines) update(all []deploy.Status) {
+	for _, s := range all {
+		say := func(key, now, extra string) {
+			if l.last[s.Satellite+key] != now {
+				line := fmt.Sprintf("%s %s %s %s %s", s.Now.Format(time.RFC3339), s.Satellite, key, now, extra)
+				fmt.Fprintln(l.io.out, strings.TrimRight(line, " "))
+				l.last[s.Satellite+key] = now
 			}
-			for _, u := range s.Uploads {
-				say("upload "+u.Payload+" "+u.Destination, u.Status, expectation(u))
-			}
-			for _, w := range s.Windows {
-				phase := "waits"
-				if !w.Start.After(s.Now) {
-					phase = "open"
-				}
-				if !w.End.After(s.Now) {
-					phase = "over"
-				}
-				say("window "+w.ID+" "+w.Type, w.State+" "+phase, "("+plan.Stamp(w.Start)+")")
-			}
-			if len(s.Uploads)+len(s.Windows) == 0 {
-				say("satellite", "has nothing uploaded or scheduled", "")
-			}
+		}
+		for _, u := range s.Uploads {
+			say("upload "+u.Payload+" "+u.Destination, u.Status, expectation(u))
+		}
+		for _, w := range s.Windows {
+			say("window "+w.ID+" "+w.Type, w.State+" "+string(w.Phase(s.Now)), "("+plan.Stamp(w.Start)+")")
+		}
+		for _, x := range s.Warnings {
+			say("warning:", x, "")
+		}
+		if len(s.Uploads)+len(s.Windows) == 0 {
+			say("satellite", "has nothing uploaded or scheduled", "")
 		}
 	}
 }
@@ -103,61 +250,73 @@ func lines(io stdio) func([]deploy.Status) {
 // steps of an upload on its bar; states that nobody documented stay in between.
 var steps = map[string]int64{"PENDING": 0, "UPLOADING": 1, "UPLOADED": 2}
 
-// bars draws an upload by its state and a window by its time.
-func bars(io stdio) (show func([]deploy.Status), end func()) {
-	screen, hide := bare(io.out)
-	p := mpb.New(mpb.WithOutput(screen), mpb.WithWidth(30))
-	type item struct {
-		bar  *mpb.Bar
-		text atomic.Pointer[string] // read while it is drawn
-	}
-	items := map[string]*item{}
-	set := func(key, name string, done, total int64, text string) {
-		name, text = hide(name), hide(text)
-		it := items[key]
-		if it == nil {
-			it = &item{}
-			it.text.Store(&text)
-			it.bar = p.AddBar(0,
-				mpb.PrependDecorators(decor.Name(name, decor.WCSyncSpaceR)),
-				mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return " " + *it.text.Load() })))
-			items[key] = it
-		}
-		it.text.Store(&text)
-		it.bar.SetTotal(total, false)
-		it.bar.SetCurrent(done)
-		if done >= total {
-			it.bar.SetTotal(total, true)
-		}
-	}
-	show = func(all []deploy.Status) {
-		for _, s := range all {
-			for _, u := range s.Uploads {
-				done, known := steps[u.Status]
-				if !known {
-					done = 1
-				}
-				set("u"+u.ID, s.Satellite+" "+u.Destination, done, 2, u.Status+" "+expectation(u))
-			}
-			for _, w := range s.Windows {
-				total := int64(w.End.Sub(w.Start) / time.Second)
-				done := min(total, max(0, int64(s.Now.Sub(w.Start)/time.Second)))
-				set("w"+w.ID, s.Satellite+" "+w.Type+" "+w.ID, done, total, w.State+" "+when(w, s.Now))
+// bars draws an upload by its state and a window by its time, which goes on
+// between two answers.
+type bars struct {
+	io     stdio
+	screen *screen
+	all    []deploy.Status
+	asked  time.Time // by this computer's clock
+	warned map[string]bool
+	ended  bool
+}
+
+func newBars(io stdio) *bars {
+	return &bars{io: io, screen: &screen{w: io.out}, warned: map[string]bool{}}
+}
+
+func (b *bars) update(all []deploy.Status) {
+	b.all, b.asked = all, time.Now()
+	for _, s := range all {
+		for _, x := range s.Warnings {
+			if !b.warned[s.Satellite+x] {
+				b.warned[s.Satellite+x] = true
+				b.say(s.Satellite + " warning: " + x)
 			}
 		}
 	}
-	ended := false
-	end = func() {
-		if ended {
-			return
-		}
-		ended = true
-		for _, it := range items {
-			if !it.bar.Completed() {
-				it.bar.Abort(false)
+	b.tick()
+}
+
+func (b *bars) say(text string) {
+	b.screen.print(strings.Join(plan.Fold(text, columns(b.io.out)-1, 2), "\n"))
+}
+
+func (b *bars) end() {
+	if !b.ended {
+		b.ended = true
+		b.tick()
+	}
+}
+
+func (b *bars) tick() {
+	since := time.Since(b.asked)
+	var going, over []row // what is over comes last, and is left out first
+	for _, s := range b.all {
+		now := s.Now.Add(since)
+		for _, u := range s.Uploads {
+			done, known := steps[u.Status]
+			if !known {
+				done = 1
+			}
+			name := u.Destination[strings.LastIndexByte(u.Destination, '/')+1:]
+			r := row{[]string{s.Satellite + " " + u.Destination, s.Satellite + " " + name}, []string{strings.TrimSpace(u.Status + " " + expectation(u))}, done, 2}
+			if u.Through() {
+				over = append(over, r)
+			} else {
+				going = append(going, r)
 			}
 		}
-		p.Wait()
+		for _, w := range s.Windows {
+			total := int64(w.End.Sub(w.Start) / time.Second)
+			r := row{[]string{s.Satellite + " " + w.Type + " " + w.ID}, []string{w.State + " " + when(w, now)},
+				min(total, max(0, int64(now.Sub(w.Start)/time.Second))), total}
+			if w.Over(now) {
+				over = append(over, r)
+			} else {
+				going = append(going, r)
+			}
+		}
 	}
-	return show, end
+	b.screen.draw(layout(append(going, over...), columns(b.io.out), 30))
 }

@@ -2,6 +2,7 @@ package mockfm
 
 import (
 	"bytes"
+	"context"
 	"crypto/subtle"
 	"encoding/json"
 	"errors"
@@ -71,8 +72,9 @@ func (m *Mock) Handler() http.Handler {
 		}
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// The ground takes "now" from here.
+		// The ground takes "now" from here, however far it is from its own.
 		w.Header().Set("Date", m.clock.now().Format(http.TimeFormat))
+		w.Header().Set(simulatedClock, "1")
 		mux.ServeHTTP(w, r)
 	})
 }
@@ -99,6 +101,9 @@ func (m *Mock) serveCall(w http.ResponseWriter, r *http.Request, name string, an
 	fault := m.takeFault(name)
 	if fault.before(w, r, &call) {
 		return
+	}
+	if fault != nil {
+		r = r.WithContext(context.WithValue(r.Context(), faultKey{}, fault))
 	}
 	status, body := m.answer(r, answer)
 	if fault.after(w, r, &call, status, body) {

@@ -18,7 +18,7 @@ type Fault struct {
 	Status     int           // of kind Status
 	Skip       int           // so many occasions go well first
 	Times      int           // then so many go wrong, 0: all
-	Delay      time.Duration // of kind Slow
+	Delay      time.Duration // of kinds Slow, Lag and Cached
 	RetryAfter time.Duration // header, with a status
 	At, For    time.Duration // from the window's opening; For 0: until its end
 	By         time.Duration // of kind ClockStep
@@ -41,6 +41,9 @@ const (
 	Types        FaultKind = "types"
 	UnknownState FaultKind = "unknown-state"
 	Slow         FaultKind = "slow"
+	Lag          FaultKind = "lag"
+	Twice        FaultKind = "twice"
+	Cached       FaultKind = "cached"
 
 	ClockUnset FaultKind = "clock-unset"
 	ClockStep  FaultKind = "clock-step"
@@ -60,6 +63,9 @@ const FaultHelp = `PLACE=KIND[,KEY=VALUE]...
     types          JSON of the wrong types, with status 200 and no effect
     unknown-state  every status and state reads ON_HOLD
     slow           the answer takes delay=D (default 5s)
+    lag            (uploads windows) the listing is as it was delay=D ago
+    twice          (window) it takes effect twice, as if something on the way repeated it
+    cached         the answer's Date is delay=D old, Age says so, and nothing tells of a simulation
     skip=N lets N calls go well first, times=N is how many then go wrong (default 1, 0 all)
   PLACE is a payload (SDR SABERTOOTH IPI DEXTER):
     clock-unset    the clock starts at 1970
@@ -73,7 +79,7 @@ const FaultHelp = `PLACE=KIND[,KEY=VALUE]...
 
 var (
 	callNames    = []string{"satellites", "availability", "upload", "uploads", "window", "windows", "delete", "any"}
-	callKinds    = []FaultKind{LostBefore, LostAfter, Half, HTML, Big, Types, UnknownState, Slow}
+	callKinds    = []FaultKind{LostBefore, LostAfter, Half, HTML, Big, Types, UnknownState, Slow, Lag, Twice, Cached}
 	payloadKinds = []FaultKind{ClockUnset, ClockStep, LinkCut, PowerCut, DiskFull}
 )
 
@@ -211,6 +217,11 @@ func (f *Fault) before(w http.ResponseWriter, r *http.Request, call *Call) bool 
 		return answer(http.StatusOK, "application/json", `{"data":"`+strings.Repeat("x", 5_000_000)+`"}`)
 	case Types:
 		return answer(http.StatusOK, "application/json", `{"data":{"id":[7],"available":"yes","uploads":17}}`)
+	case Cached:
+		h := w.Header()
+		h.Set("Date", time.Now().Add(-f.Delay).UTC().Format(http.TimeFormat))
+		h.Set("Age", strconv.Itoa(int(f.Delay/time.Second)))
+		h.Del(simulatedClock)
 	case Slow:
 		select {
 		case <-time.After(f.Delay):

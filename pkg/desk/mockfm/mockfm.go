@@ -66,6 +66,7 @@ type Mock struct {
 	satellites []*satellite
 	uploads    []*upload
 	windows    []*window
+	deleted    []*window // for listings that lag
 	calls      []Call
 	faults     []*Fault
 	lastID     int
@@ -204,6 +205,9 @@ func (m *Mock) Sandbox() string { return m.box.Kind() }
 // Foreign says how programs for the payloads' arm64 machines run here, such as
 // "under qemu-aarch64-static", or why they cannot.
 func (m *Mock) Foreign() (how string, err error) { return m.box.Foreign() }
+
+// State is the directory that everything is in.
+func (m *Mock) State() string { return m.cfg.State }
 
 // Now is satellite time.
 func (m *Mock) Now() time.Time { return m.clock.now() }

@@ -49,6 +49,7 @@ const (
 )
 
 type upload struct {
+	listing
 	id, satellite string
 	payload       *payload
 	path          string // destination, absolute and clean
@@ -69,6 +70,7 @@ const (
 )
 
 type window struct {
+	listing
 	id, satellite string
 	payload       *payload
 	start, end    time.Time

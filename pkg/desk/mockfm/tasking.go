@@ -135,7 +135,11 @@ func (m *Mock) postWindow(r *http.Request) (any, error) {
 	}
 	m.lastID++
 	w.id = strconv.Itoa(m.lastID)
+	w.made = time.Now()
 	m.windows = append(m.windows, w)
+	if faultOf(r, Twice) != nil {
+		m.windows = append(m.windows, m.repeated(w))
+	}
 	m.wake()
 	m.note("%s window %s: %s, %s for %v", s.ID, w.id, ask.Type, w.start.Format(time.RFC3339), w.end.Sub(w.start))
 	return map[string]string{"id": w.id}, nil
@@ -158,8 +162,8 @@ func (m *Mock) getWindows(r *http.Request) (any, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	rows := []row{}
-	for _, w := range m.windows {
-		if w.satellite == s.ID {
+	for _, w := range append(slices.Clone(m.windows), m.deleted...) {
+		if w.satellite == s.ID && w.shown(r) {
 			rows = append(rows, row{w.id, windowPrefix + w.payload.name, w.satellite, w.state, w.start.Unix(), int64(w.end.Sub(w.start) / time.Second), w.parameters})
 		}
 	}
@@ -178,6 +182,8 @@ func (m *Mock) deleteWindow(r *http.Request) (any, error) {
 			return nil, refuse(http.StatusConflict, "window %s is %s", id, w.phase)
 		}
 		m.windows = slices.Delete(m.windows, i, i+1)
+		w.deleted = time.Now()
+		m.deleted = append(m.deleted, w)
 		m.wake()
 		m.note("%s window %s deleted", w.satellite, w.id)
 		return map[string]string{"id": id}, nil

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"time"
 )
 
 // maxUpload is the largest file the uplink takes (docs/platform.md).
@@ -48,6 +49,7 @@ func (m *Mock) postUpload(r *http.Request) (any, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	u.asked = m.clock.now()
+	u.made = time.Now()
 	m.uploads = append(m.uploads, u)
 	m.wake()
 	m.note("%s %s upload %s: %d bytes for %s", u.satellite, u.payload.name, u.id, u.size, u.path)
@@ -83,7 +85,7 @@ func formFile(r *http.Request) ([]byte, error) {
 	}
 }
 
-func (m *Mock) getUploads(*http.Request) (any, error) {
+func (m *Mock) getUploads(r *http.Request) (any, error) {
 	type row struct {
 		Satellite  string `json:"satellite_id"`
 		Payload    string `json:"payload"`
@@ -96,6 +98,9 @@ func (m *Mock) getUploads(*http.Request) (any, error) {
 	defer m.mu.Unlock()
 	rows := []row{}
 	for _, u := range m.uploads {
+		if !u.shown(r) {
+			continue
+		}
 		rows = append(rows, row{u.satellite, u.payload.name, u.path, u.executable, u.status, u.id})
 	}
 	return rows, nil

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"time"
 
 	"payload-ipc/pkg/ground/plan"
 	"payload-ipc/pkg/ground/tasking"
@@ -15,11 +17,13 @@ type Selection struct {
 	IDs, Runs []string
 }
 
+func (s Selection) empty() bool { return len(s.IDs)+len(s.Runs) == 0 }
+
 // Cancelled is what came of it on one satellite.
 type Cancelled struct {
 	Satellite string         `json:"satellite"`
-	Windows   []WindowStatus `json:"windows"` // chosen
-	Partners  []string       `json:"left_alone,omitempty"`
+	Windows   []WindowStatus `json:"windows"`    // chosen
+	Partners  []string       `json:"left_alone"` // of the same run, and not chosen
 	Err       error          `json:"-"`
 }
 
@@ -27,65 +31,34 @@ type Cancelled struct {
 // be anybody's, all others are ours, and none that is over.
 func (g *Ground) Choose(ctx context.Context, satellites []string, sel Selection) ([]Cancelled, error) {
 	all := g.look(ctx, satellites, nil, nil, 1)
-	wanted := map[string]bool{}
-	for _, id := range append(append([]string{}, sel.IDs...), sel.Runs...) {
-		wanted[id] = false
-	}
+	found := map[string]bool{}
 	out := make([]Cancelled, len(all))
 	for i, s := range all {
-		c := Cancelled{Satellite: s.Satellite, Windows: []WindowStatus{}, Err: s.Err}
+		c := Cancelled{Satellite: s.Satellite, Windows: []WindowStatus{}, Partners: []string{}, Err: s.Err}
 		chosen := map[string]bool{}
 		for _, w := range s.Windows {
-			_, byID := wanted[w.ID]
-			byRun := false
-			if run := runOf(w, s.Satellite); run != "" {
-				_, byRun = wanted[run]
-				if byRun {
-					wanted[run] = true
-				}
+			byID, byRun := slices.Contains(sel.IDs, w.ID), w.Run != "" && slices.Contains(sel.Runs, w.Run)
+			found[w.ID] = found[w.ID] || byID
+			found[w.Run] = found[w.Run] || byRun
+			if (byID || byRun || sel.empty() && w.Ours) && !w.Over(s.Now) {
+				c.Windows = append(c.Windows, w)
+				chosen[w.ID] = true
 			}
-			if byID {
-				wanted[w.ID] = true
-			}
-			if !byID && !byRun && (len(wanted) > 0 || !w.Ours) || w.Over(s.Now) {
-				continue
-			}
-			c.Windows = append(c.Windows, w)
-			chosen[w.ID] = true
 		}
-		for _, w := range c.Windows {
-			for _, o := range s.Windows {
-				if w.Run != "" && o.Run == w.Run && !chosen[o.ID] && !o.Over(s.Now) {
-					c.Partners = append(c.Partners, o.ID)
-				}
+		for _, o := range s.Windows {
+			half := slices.ContainsFunc(c.Windows, func(w WindowStatus) bool { return w.Run != "" && w.Run == o.Run })
+			if half && !chosen[o.ID] && !o.Over(s.Now) {
+				c.Partners = append(c.Partners, o.ID)
 			}
 		}
 		out[i] = c
 	}
-	for name, found := range wanted {
-		if !found && allAsked(all) {
-			return nil, &Unknown{fmt.Sprintf("no window or run %s on %s; ground status lists what there is", name, list(satellites))}
+	for _, name := range slices.Concat(sel.IDs, sel.Runs) {
+		if !found[name] && !slices.ContainsFunc(all, func(s Status) bool { return s.Err != nil }) {
+			return nil, &Unknown{fmt.Sprintf("no window or run %s on %s; ground status lists what there is", name, plan.List(satellites))}
 		}
 	}
 	return out, nil
-}
-
-// runOf is the run of w; an SDR window without its partner has the name that
-// its start gives it.
-func runOf(w WindowStatus, satellite string) string {
-	if w.Run == "" && w.Ours && w.Type == plan.SDRWindow {
-		return plan.RunID(satellite, w.Start)
-	}
-	return w.Run
-}
-
-func allAsked(all []Status) bool {
-	for _, s := range all {
-		if s.Err != nil {
-			return false
-		}
-	}
-	return true
 }
 
 // Cancel deletes the chosen windows and looks whether they are gone, since how
@@ -97,37 +70,61 @@ func (g *Ground) Cancel(ctx context.Context, chosen []Cancelled) {
 	}
 	g.each(names, func(i int, sat string) {
 		c := &chosen[i]
-		if c.Err != nil || len(c.Windows) == 0 {
-			return
-		}
-		var errs []error
-		for _, w := range c.Windows {
-			if err := g.API.DeleteWindow(ctx, w.ID); err != nil {
-				errs = append(errs, err)
-			}
-		}
-		have, err := g.API.Windows(ctx, sat)
-		if err != nil {
-			c.Err = errors.Join(append(errs, err)...)
-			return
-		}
-		var left []string
-		for _, h := range have {
-			for _, w := range c.Windows {
-				if h.ID == w.ID && tasking.Live(h.State) {
-					left = append(left, fmt.Sprintf("%s (%s)", h.ID, h.State))
-				}
-			}
-		}
-		if len(left) > 0 {
-			c.Err = fmt.Errorf("still scheduled on %s: window %s; try again, or ask the operator", sat, list(left))
-			if len(errs) > 0 {
-				c.Err = fmt.Errorf("%w: %w", c.Err, errs[0])
-			}
-			return
-		}
-		for _, w := range c.Windows {
-			g.tell(sat, "cancelled window %s, %s at %s", w.ID, w.Type, plan.Stamp(w.Start))
+		if c.Err == nil && len(c.Windows) > 0 {
+			c.Err = g.cancel(ctx, c)
 		}
 	})
+}
+
+func (g *Ground) cancel(ctx context.Context, c *Cancelled) error {
+	var errs []error
+	for _, w := range c.Windows {
+		if ctx.Err() != nil {
+			errs = append(errs, ErrInterrupted)
+			break
+		}
+		if err := g.API.DeleteWindow(ctx, w.ID); err != nil {
+			errs = append(errs, interrupted(ctx, err))
+		}
+	}
+	left, err := g.gone(ctx, c)
+	if err != nil {
+		return errors.Join(append(errs, err)...)
+	}
+	for _, w := range c.Windows {
+		if !slices.ContainsFunc(left, func(l tasking.Window) bool { return l.ID == w.ID }) {
+			g.tell(c.Satellite, "cancelled window %s, %s at %s", w.ID, w.Type, plan.Stamp(w.Start))
+		}
+	}
+	if len(left) == 0 {
+		return nil
+	}
+	var words []string
+	for _, l := range left {
+		words = append(words, fmt.Sprintf("%s (%s)", l.ID, l.State))
+	}
+	err = fmt.Errorf("still scheduled on %s: window %s; try again, or ask the operator", c.Satellite, plan.List(words))
+	if len(errs) > 0 {
+		err = fmt.Errorf("%w: %w", err, errs[0])
+	}
+	return err
+}
+
+// gone looks until none of the chosen windows is listed, or the listing had the
+// time to catch up, and returns those that still are.
+func (g *Ground) gone(ctx context.Context, c *Cancelled) ([]tasking.Window, error) {
+	hold := g.hold(ctx)
+	until := time.Now().Add(g.API.ListingLag())
+	for {
+		have, err := g.API.Windows(hold, c.Satellite)
+		if err != nil {
+			return nil, err
+		}
+		left := slices.DeleteFunc(have, func(h tasking.Window) bool {
+			return !tasking.Live(h.State) || !slices.ContainsFunc(c.Windows, func(w WindowStatus) bool { return w.ID == h.ID })
+		})
+		if len(left) == 0 || !time.Now().Before(until) || tasking.Pause(ctx, g.API.ListingLag()/15) != nil {
+			return left, nil
+		}
+	}
 }

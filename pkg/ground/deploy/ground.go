@@ -8,7 +8,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -23,6 +22,8 @@ const (
 	Usage   = 2
 	Refused = 3 // by the API: token, unknown satellite, no such window
 	NoSlot  = 4 // no time at which both windows fit
+
+	WasCancelled = 5 // status --watch: the windows were taken back meanwhile
 )
 
 // Worse orders exit codes, so that a fleet has the one of its worst satellite: a
@@ -44,7 +45,7 @@ func ExitOf(err error) int {
 	switch {
 	case err == nil:
 		return Done
-	case errors.As(err, &orphan):
+	case errors.As(err, &orphan), errors.Is(err, ErrInterrupted):
 		return Failed
 	case errors.As(err, &noSlot):
 		return NoSlot
@@ -83,7 +84,7 @@ type Ground struct {
 	Command func(verb, args string) string
 
 	// Hold ends when the user insists on leaving at once: until then a POST on
-	// its way is waited for, and windows are taken back. Nil: never.
+	// its way is waited for, and windows are rolled back. Nil: never.
 	Hold context.Context
 }
 
@@ -107,6 +108,12 @@ func (g *Ground) hold(ctx context.Context) context.Context {
 	return context.WithoutCancel(ctx)
 }
 
+// cancelCommand removes windows of satellite by hand. It asks nobody, since it
+// names what it means.
+func (g *Ground) cancelCommand(satellite, what string) string {
+	return g.command("cancel", satellite+" "+what+" --yes")
+}
+
 // each runs f for every satellite, AtOnce at a time, and waits for all. An
 // error of one does not stop the others.
 func (g *Ground) each(satellites []string, f func(i int, satellite string)) {
@@ -123,74 +130,4 @@ func (g *Ground) each(satellites []string, f func(i int, satellite string)) {
 		})
 	}
 	group.Wait()
-}
-
-// Fleet is what the API says about all satellites at once.
-type Fleet struct {
-	Satellites map[string]tasking.Satellite
-	Order      []string // as the API lists them
-
-	mu      sync.Mutex
-	uploads []tasking.Upload
-}
-
-// Look asks for the satellites and, unless they do not matter, the uploads.
-func (g *Ground) Look(ctx context.Context, uploads bool) (*Fleet, error) {
-	sats, err := g.API.Satellites(ctx)
-	if err != nil {
-		return nil, err
-	}
-	f := &Fleet{Satellites: map[string]tasking.Satellite{}}
-	for _, s := range sats {
-		if _, twice := f.Satellites[s.ID]; !twice {
-			f.Order = append(f.Order, s.ID)
-		}
-		f.Satellites[s.ID] = s
-	}
-	if uploads {
-		if f.uploads, err = g.API.Uploads(ctx); err != nil {
-			switch tasking.StatusOf(err) {
-			case 404, 405, 501:
-				return nil, fmt.Errorf("%w; an API without uploads, as a MockFM's, needs --skip-upload", err)
-			}
-			return nil, err
-		}
-	}
-	return f, nil
-}
-
-// status is what the API says about the uploads to one satellite, by payload
-// and destination. Of several to the same place the furthest counts.
-func (f *Fleet) status(satellite string) map[string]string {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	out := map[string]string{}
-	for _, u := range f.uploads {
-		key := u.Payload + " " + u.Destination
-		if u.Satellite == satellite && tasking.Live(u.Status) && out[key] != "UPLOADED" {
-			out[key] = u.Status
-			if u.Status == "" {
-				out[key] = "listed"
-			}
-		}
-	}
-	return out
-}
-
-// check says why satellite cannot take a pair.
-func (f *Fleet) check(satellite string) error {
-	s, ok := f.Satellites[satellite]
-	if !ok {
-		return &Unknown{fmt.Sprintf("satellite %s is unknown to this token; ground satellites lists those that it may use", satellite)}
-	}
-	for _, need := range []string{plan.SDRWindow, plan.SabertoothWindow} {
-		found := len(s.Windows) == 0 // not told
-		for _, w := range s.Windows {
-			found = found || w == need
-		}
-		if !found {
-			return &Unknown{fmt.Sprintf("satellite %s takes no %s window; ground satellites lists what each takes", satellite, need)}
-		}
-	}
-	return nil
 }

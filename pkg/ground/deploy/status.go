@@ -2,7 +2,6 @@ package deploy
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"payload-ipc/pkg/ground/plan"
@@ -15,6 +14,7 @@ type Status struct {
 	Now       time.Time      `json:"now"`
 	Uploads   []UploadStatus `json:"uploads"`
 	Windows   []WindowStatus `json:"windows"`
+	Warnings  []string       `json:"warnings"`
 	Err       error          `json:"-"`
 }
 
@@ -30,7 +30,9 @@ type UploadStatus struct {
 }
 
 // Through reports whether nothing more happens to it.
-func (u UploadStatus) Through() bool { return u.Status == "UPLOADED" || !tasking.Live(u.Status) }
+func (u UploadStatus) Through() bool {
+	return !plan.Waiting(tasking.Upload{Status: u.Status})
+}
 
 // WindowStatus is one window, of anybody.
 type WindowStatus struct {
@@ -44,15 +46,48 @@ type WindowStatus struct {
 	Command string    `json:"command"`
 }
 
+// Phase of a window, as its times and its state tell it.
+type Phase string
+
+const (
+	Waits    Phase = "waits"
+	Open     Phase = "open"
+	Over     Phase = "over"
+	Unsynced Phase = "over, and never reached the satellite"
+	Dead     Phase = "failed"
+)
+
+// Phase is where the window is at now. One that was never SYNCED before it
+// ended did not run; a state that nobody documented is not judged.
+func (w WindowStatus) Phase(now time.Time) Phase {
+	switch {
+	case !tasking.Live(w.State):
+		return Dead
+	case now.Before(w.Start):
+		return Waits
+	case now.Before(w.End):
+		return Open
+	case w.State == "PENDING_SYNC":
+		return Unsynced
+	}
+	return Over
+}
+
 // Over reports whether nothing more happens to it.
 func (w WindowStatus) Over(now time.Time) bool { return !w.End.After(now) || !tasking.Live(w.State) }
+
+// Failed reports whether it did not do its work, as far as the API can tell.
+func (w WindowStatus) Failed(now time.Time) bool {
+	p := w.Phase(now)
+	return p == Dead || p == Unsynced
+}
 
 // Status asks for all satellites. sizes gives the bytes of uploads that are
 // known here, by destination; rate is in bytes a day. Uploads that the API does
 // not know (a MockFM) are none.
 func (g *Ground) Status(ctx context.Context, satellites []string, sizes map[string]int64, rate int64) ([]Status, error) {
 	ups, err := g.API.Uploads(ctx)
-	if s := tasking.StatusOf(err); err != nil && s != 404 && s != 405 && s != 501 {
+	if err != nil && !noUploads(err) {
 		return nil, err
 	}
 	return g.look(ctx, satellites, ups, sizes, rate), nil
@@ -61,48 +96,82 @@ func (g *Ground) Status(ctx context.Context, satellites []string, sizes map[stri
 func (g *Ground) look(ctx context.Context, satellites []string, ups []tasking.Upload, sizes map[string]int64, rate int64) []Status {
 	out := make([]Status, len(satellites))
 	g.each(satellites, func(i int, sat string) {
-		s := Status{Satellite: sat, Uploads: []UploadStatus{}, Windows: []WindowStatus{}}
 		windows, err := g.API.Windows(ctx, sat)
-		s.Err, s.Now = err, g.API.Now().UTC()
-		wait, known := 0.0, true
-		for _, u := range ups {
-			if u.Satellite != sat {
-				continue
-			}
-			us := UploadStatus{ID: u.ID, Payload: u.Payload, Destination: u.Destination, Status: u.Status, Bytes: sizes[u.Destination]}
-			if !us.Through() {
-				known = known && us.Bytes > 0
-				wait += float64(us.Bytes) / float64(max(1, rate))
-				if known {
-					us.Expected = s.Now.Add(time.Duration(min(wait, 36500) * float64(plan.Day))).Truncate(time.Second)
-				}
-			}
-			s.Uploads = append(s.Uploads, us)
-		}
-		for _, w := range windows {
-			s.Windows = append(s.Windows, WindowStatus{
-				ID: w.ID, Type: w.Type, State: w.State, Start: w.Start, End: w.End(),
-				Run: plan.RunOf(w.Args), Ours: plan.Ours(w.Executable, w.Args),
-				Command: strings.TrimSpace(plan.Command(plan.Window{Executable: w.Executable, Args: w.Args})),
-			})
-		}
-		nameRuns(s.Windows)
+		s := Status{Satellite: sat, Now: g.API.Now().UTC(), Uploads: []UploadStatus{}, Windows: []WindowStatus{}, Warnings: []string{}, Err: err}
+		s.uploads(ups, sizes, rate)
+		s.windows(windows)
+		s.warn(windows, rate)
 		out[i] = s
 	})
 	return out
 }
 
-// nameRuns gives an SDR's window, whose arguments name no run, the run of the
-// fetcher's window that it is open together with.
-func nameRuns(ws []WindowStatus) {
-	for i := range ws {
-		if !ws[i].Ours || ws[i].Run != "" || ws[i].Type != plan.SDRWindow {
+func (s *Status) uploads(ups []tasking.Upload, sizes map[string]int64, rate int64) {
+	q := plan.NewQueue(s.Now, rate, plan.ContactEvery)
+	for _, u := range ups {
+		if u.Satellite != s.Satellite {
 			continue
 		}
-		for _, f := range ws {
-			if f.Type == plan.SabertoothWindow && f.Run != "" && f.Start.Before(ws[i].End) && ws[i].Start.Before(f.End) {
-				ws[i].Run = f.Run
+		us := UploadStatus{ID: u.ID, Payload: u.Payload, Destination: u.Destination, Status: u.Status, Bytes: sizes[u.Destination]}
+		if plan.Waiting(u) {
+			_, us.Expected = q.Add(us.Bytes)
+		}
+		s.Uploads = append(s.Uploads, us)
+	}
+}
+
+func (s *Status) windows(windows []tasking.Window) {
+	runs := map[string]string{}
+	pairs, halves := plan.SortPairs(windows)
+	for _, p := range pairs {
+		runs[p.Serve.ID], runs[p.Fetch.ID] = p.Run(s.Satellite), p.Run(s.Satellite)
+	}
+	for _, w := range halves {
+		runs[w.ID] = plan.RunOfHalf(s.Satellite, w)
+	}
+	for _, w := range windows {
+		run := runs[w.ID]
+		if run == "" {
+			run = plan.RunOf(w.Args)
+		}
+		s.Windows = append(s.Windows, WindowStatus{
+			ID: w.ID, Type: w.Type, State: w.State, Start: w.Start, End: w.End(),
+			Run: run, Ours: plan.RoleOf(w) != plan.Foreign,
+			Command: plan.Command(plan.Window{Executable: w.Executable, Args: w.Args}),
+		})
+	}
+}
+
+// warn compares each window with the upload that it needs, and finds what was
+// sent more than once.
+func (s *Status) warn(windows []tasking.Window, rate int64) {
+	expected := map[string]time.Time{} // the earliest upload to a place counts
+	aboard := map[string]bool{}
+	count := map[string]int{}
+	for _, u := range s.Uploads {
+		if !tasking.Live(u.Status) {
+			continue
+		}
+		if count[u.Payload+u.Destination]++; count[u.Payload+u.Destination] == 2 {
+			cost := ""
+			if u.Bytes > 0 {
+				cost = ": the second costs " + plan.Upload{Artifact: plan.Artifact{Size: u.Bytes}}.Cost(rate) + ", for nothing"
 			}
+			s.Warnings = append(s.Warnings, u.Destination+" was sent more than once"+cost)
+		}
+		if u.Through() {
+			aboard[u.Destination] = true
+		} else if _, ok := expected[u.Destination]; !ok {
+			expected[u.Destination] = u.Expected
+		}
+	}
+	for _, w := range windows {
+		need := plan.Needs(w)
+		if need == "" || aboard[need] || !w.End().After(s.Now) || !tasking.Live(w.State) {
+			continue
+		}
+		if at := expected[need]; at.After(w.Start) {
+			s.Warnings = append(s.Warnings, plan.Late(w.ID, w.Type, w.Start, need, at))
 		}
 	}
 }

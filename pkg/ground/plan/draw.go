@@ -7,33 +7,113 @@ import (
 	"time"
 )
 
-// Draw writes the plan for a person who has never seen one. ASCII only, at most
-// 100 columns except for the commands themselves.
-func (p *Plan) Draw(w io.Writer) {
-	fmt.Fprintf(w, "Plan for %s, run %s\n", p.Satellite, p.Run)
-	fmt.Fprintf(w, "  Brings %s from the SDR, through the SABERTOOTH, down to your bucket as %s.\n", p.Spec.Path, p.Spec.Name)
-	p.drawUploads(w)
-	p.drawWindows(w)
-	p.drawDays(w)
-	p.drawPass(w)
-	fmt.Fprintf(w, "\n  Both programs run together for %d s.\n", p.Overlap)
+const (
+	pipeWidth = 98 // columns where nobody knows how many there are
+	chartMin  = 20
+	chartMax  = 80
+	label     = 12 // columns before a time line
+)
+
+// sheet is a page of a fixed width, ASCII except for what the user named.
+type sheet struct {
+	w     io.Writer
+	width int
+	fold  bool
+}
+
+// Draw writes the plan for a person who has never seen one. Lines are folded to
+// width columns; 0 is a pipe, whose lines are left whole.
+func (p *Plan) Draw(w io.Writer, width int) {
+	s := &sheet{w: w, width: width, fold: width > 0}
+	if width <= 0 {
+		s.width = pipeWidth
+	}
+	spec := p.Spec
+	s.line(0, "Plan for %s, run %s", p.Satellite, p.First().Run)
+	s.line(2, "Brings %s from the %s, through the %s, down to your bucket.", spec.wishes(), spec.from().Name, spec.to().Name)
+	p.drawUploads(s)
+	p.drawWindows(s)
+	p.drawDays(s)
+	p.drawPass(s, p.First())
+	s.blank()
+	s.line(2, "The windows overlap for %d s.", p.First().Overlap)
 	if !p.Scheduled() {
-		fmt.Fprintf(w, "  Earliest possible start: %s, because of %s.\n", Stamp(p.Earliest), p.Held)
+		s.line(2, "Earliest possible start: %s, limited by %s.", Stamp(p.Earliest), p.Limit)
 	}
 	if !p.Asked && !p.Scheduled() { // a pair that is there needs no free time
-		fmt.Fprintln(w, "  Nobody was asked: availability, and what is aboard already, are unknown.")
+		s.line(2, "Dry run: availability not checked, and what is aboard already is unknown.")
 	}
-	fmt.Fprintln(w, "  The file and its receipt come down at a contact after the windows, up to 5 h later.")
+	what := "The file and its receipt come"
+	if len(spec.Files) > 1 || strings.HasSuffix(spec.Files[0].Path, "/") {
+		what = "The files and their receipts come"
+	}
+	s.line(2, "%s down at a contact after the windows, up to 5 h later.", what)
 	for _, n := range p.Notes {
-		fmt.Fprintln(w, "  Note:", n)
+		s.line(2, "Note: %s", n)
 	}
-	for _, s := range p.Warnings {
-		fmt.Fprintln(w, "  Warning:", s)
+	for _, w := range p.Warnings {
+		s.line(2, "Warning: %s", w)
 	}
 }
 
-func (p *Plan) drawUploads(w io.Writer) {
-	fmt.Fprintf(w, "\n  1. Programs to the satellite\n")
+// wishes are the files, each with its name in the bucket.
+func (s Spec) wishes() string {
+	var out []string
+	for _, f := range s.Files {
+		if f.Name == "" {
+			out = append(out, f.Path)
+			continue
+		}
+		out = append(out, f.Path+" as "+f.Name)
+	}
+	return List(out)
+}
+
+func (s *sheet) blank() { fmt.Fprintln(s.w) }
+
+// line writes one line, folded between words, further ones indented by 4 more.
+func (s *sheet) line(indent int, format string, a ...any) {
+	text := fmt.Sprintf(format, a...)
+	if !s.fold {
+		fmt.Fprintf(s.w, "%*s%s\n", indent, "", text)
+		return
+	}
+	for _, l := range Fold(text, s.width-indent, 4) {
+		fmt.Fprintf(s.w, "%*s%s\n", indent, "", l)
+	}
+}
+
+// Fold cuts text between its words into lines of at most width columns, all but
+// the first indented; a longer word is cut.
+func Fold(text string, width, indent int) (out []string) {
+	width = max(width, indent+8)
+	rest := []rune(strings.TrimRight(text, " "))
+	for pad := ""; ; pad = strings.Repeat(" ", indent) {
+		room := width - len(pad)
+		if len(rest) <= room {
+			return append(out, pad+string(rest))
+		}
+		line, next := string(rest[:room]), rest[room:]
+		if i := strings.LastIndexByte(string(rest[:room+1]), ' '); i >= 0 && strings.TrimSpace(string(rest[:room+1])[:i]) != "" {
+			line = string(rest[:room+1])[:i]
+			next = rest[len([]rune(line)):]
+		}
+		out = append(out, pad+strings.TrimRight(line, " "))
+		rest = []rune(strings.TrimLeft(string(next), " "))
+	}
+}
+
+// under80 is indent, or less where lines are short.
+func (s *sheet) under80(indent int) int {
+	if s.fold && s.width < chartMax {
+		return 9
+	}
+	return indent
+}
+
+func (p *Plan) drawUploads(s *sheet) {
+	s.blank()
+	s.line(2, "1. Programs to the satellite")
 	for _, u := range p.Uploads {
 		state := "to be sent"
 		switch {
@@ -44,28 +124,35 @@ func (p *Plan) drawUploads(w io.Writer) {
 		case u.Status != "":
 			state = "on its way (" + u.Status + ")"
 		}
-		fmt.Fprintf(w, "     %-17s %9s bytes  to %-10s %s\n", u.Program, Grouped(u.Size), u.Payload, u.Destination)
+		s.line(5, "%-17s %9s bytes  to %-10s %s", u.Program, Grouped(u.Size), u.Payload, u.Destination)
 		if u.Base != "" {
-			fmt.Fprintf(w, "     %-17s update of %s\n", "", u.Base)
+			s.line(s.under80(23), "update of %s", u.Base)
 		}
-		fmt.Fprintf(w, "     %-17s %s", "", state)
 		if u.Days > 0 {
-			fmt.Fprintf(w, ", %.1f days of uplink, expected by %s", u.Days, u.Expected.Format("Mon 2 Jan 2006"))
+			state += fmt.Sprintf(", %.1f days of uplink, expected by %s", u.Days, Date(u.Expected))
 		}
-		fmt.Fprintln(w)
+		s.line(s.under80(23), "%s", state)
 	}
 }
 
-func (p *Plan) drawWindows(w io.Writer) {
-	fmt.Fprintf(w, "\n  2. Two windows (times in UTC)\n")
-	for _, x := range p.Windows {
-		state := "to be scheduled"
-		if x.ID != "" {
-			state = "scheduled already, id " + x.ID
+func (p *Plan) drawWindows(s *sheet) {
+	s.blank()
+	s.line(2, "2. Windows")
+	for _, pass := range p.Passes {
+		if len(p.Passes) > 1 {
+			s.line(5, "run %s", pass.Run)
 		}
-		fmt.Fprintf(w, "     %-18s %s to %s, %d s, %s\n", x.Type, x.Start.Format("Mon 2 Jan 2006 15:04:05"),
-			x.End().Format("15:04:05"), x.Seconds, state)
-		fmt.Fprintf(w, "     %-18s runs %s\n", "", Command(x))
+		for _, x := range pass.Windows {
+			state := "to be scheduled"
+			if x.ID != "" {
+				state = "scheduled already, id " + x.ID
+			}
+			s.line(5, "%-18s %s to %s UTC, %d s, %s", x.Type, x.Start.Format("Mon 2 Jan 2006 15:04:05"),
+				x.End().Format("15:04:05"), x.Seconds, state)
+			if pass.Run == p.First().Run {
+				s.line(s.under80(24), "runs %s", Command(x))
+			}
+		}
 	}
 }
 
@@ -73,106 +160,126 @@ func (p *Plan) drawWindows(w io.Writer) {
 func Command(x Window) string {
 	argv := append([]string{x.Executable}, x.Args...)
 	for i, a := range argv {
-		if strings.ContainsAny(a, "\n") {
-			argv[i] = fmt.Sprintf("'%d bytes of hand-over script'", len(a))
+		switch {
+		case strings.ContainsAny(a, "\n"):
+			argv[i] = fmt.Sprintf("'%s bytes of hand-over script'", Grouped(int64(len(a))))
+		case strings.ContainsAny(a, " '\"\\$`"):
+			argv[i] = "'" + strings.ReplaceAll(a, "'", `'\''`) + "'"
 		}
 	}
-	return strings.Join(argv, " ")
+	return strings.TrimSpace(strings.Join(argv, " "))
 }
 
-const columns = 80 // of a time line
+// chart is a time line: its columns stand for the time between from and to.
+type chart struct {
+	from    time.Time
+	span    int64 // seconds
+	columns int
+}
 
-// drawDays is the time line from now to the windows.
-func (p *Plan) drawDays(w io.Writer) {
-	start := p.Windows[0].Start
-	end := p.Windows[1].End()
-	if e := p.Windows[0].End(); e.After(end) {
-		end = e
+func (s *sheet) chart(from, to time.Time) chart {
+	return chart{from, max(1, int64(to.Sub(from)/time.Second)), min(chartMax, max(chartMin, s.width-label-7))}
+}
+
+// at is the column of t; half rounds to the nearest.
+func (c chart) at(t time.Time, half bool) int {
+	n := int64(t.Sub(c.from)/time.Second) * int64(c.columns)
+	if half {
+		n += c.span / 2
 	}
-	span := end.Sub(p.Now)
-	if span <= 0 {
+	return min(c.columns-1, max(0, int(n/c.span)))
+}
+
+func (c chart) empty() []byte { return []byte(strings.Repeat(" ", c.columns)) }
+
+func fill(line []byte, from, to int, b byte) {
+	for i := max(0, from); i <= to && i < len(line); i++ {
+		line[i] = b
+	}
+}
+
+func (s *sheet) row(name string, line []byte) {
+	fmt.Fprintf(s.w, "     %-*s|%s|\n", label-1, name, line)
+}
+
+// under writes what stands below a time line.
+func (s *sheet) under(text string) {
+	fmt.Fprintf(s.w, "     %-*s%s\n", label, "", strings.TrimRight(text, " "))
+}
+
+// drawDays is the time line from now to the last window.
+func (p *Plan) drawDays(s *sheet) {
+	start := p.First().Windows[0].Start
+	end := p.First().End()
+	for _, pass := range p.Passes {
+		end = later(end, pass.End())
+	}
+	if !end.After(p.Now) {
 		return
 	}
-	at := func(t time.Time) int {
-		return min(columns-1, max(0, int(int64(columns)*int64(t.Sub(p.Now)/time.Second)/max(1, int64(span/time.Second)))))
-	}
-	fmt.Fprintf(w, "\n  From now to the windows (%s)\n", Span(start.Sub(p.Now)))
+	c := s.chart(p.Now, end)
+	s.blank()
+	s.line(2, "From now to the windows (%s)", Span(start.Sub(p.Now)))
 	from := p.Now
 	for _, u := range p.Uploads {
 		if u.Days > 0 {
-			line := blank()
-			fill(line, at(from), at(u.Expected), '=')
-			fmt.Fprintf(w, "     %-11s|%s|\n", "up "+short(u.Program), line)
+			line := c.empty()
+			fill(line, c.at(from, false), c.at(u.Expected, false), '=')
+			s.row("up "+short(u.Program), line)
 			from = u.Expected
 		}
 	}
-	line := blank()
-	fill(line, at(start), columns-1, '#')
-	fmt.Fprintf(w, "     %-11s|%s|\n", "windows", line)
-	left, right := p.Now.Format("2 Jan 15:04"), start.Format("2 Jan 15:04")
-	fmt.Fprintf(w, "     %-12s%s%*s\n", "", left, columns-len(left), right)
+	line := c.empty()
+	for _, pass := range p.Passes {
+		fill(line, c.at(pass.Windows[0].Start, false), c.at(pass.End(), false), '#')
+	}
+	s.row("windows", line)
+	left, right := p.Now.Format("2 Jan 15:04")+" UTC", end.Format("2 Jan 15:04")+" UTC"
+	if len(left)+len(right) >= c.columns {
+		s.under(left)
+		left = ""
+	}
+	s.under(fmt.Sprintf("%s%*s", left, c.columns-len(left), right))
 }
 
-// drawPass is the time line of the windows themselves.
-func (p *Plan) drawPass(w io.Writer) {
-	a, b := p.Windows[0], p.Windows[1]
+// drawPass is the time line of the windows of one pass.
+func (p *Plan) drawPass(s *sheet, pass Pass) {
+	a, b := pass.Windows[0], pass.Windows[1]
 	zero := a.Start
-	first, last := a.Opens(), a.Closes()
-	if b.Opens().Before(first) {
-		first = b.Opens()
+	c := s.chart(pass.Opens(), pass.Closes())
+	s.blank()
+	s.line(2, "The windows, in seconds after %s UTC", zero.Format("15:04:05"))
+	for _, x := range pass.Windows {
+		line := c.empty()
+		fill(line, c.at(x.Opens(), true), c.at(x.Closes(), true), '-')
+		fill(line, c.at(x.Start, true), c.at(x.End(), true)-1, '#')
+		s.row(strings.TrimPrefix(x.Type, windowPrefix), line)
 	}
-	if b.Closes().After(last) {
-		last = b.Closes()
-	}
-	span := int64(last.Sub(first) / time.Second)
-	at := func(t time.Time) int {
-		return min(columns-1, max(0, int((int64(t.Sub(first)/time.Second)*columns+span/2)/span)))
-	}
-	fmt.Fprintf(w, "\n  The windows, in seconds after %s UTC\n", zero.Format("15:04:05"))
-	for i, x := range p.Windows {
-		line := blank()
-		fill(line, at(x.Opens()), at(x.Closes()), '-')
-		fill(line, at(x.Start), at(x.End())-1, '#')
-		fmt.Fprintf(w, "     %-11s|%s|\n", [2]string{SDR, Sabertooth}[i], line)
-	}
-	from, to := a.Start, a.End()
-	if b.Start.After(from) {
-		from = b.Start
-	}
-	if b.End().Before(to) {
-		to = b.End()
-	}
-	line := blank()
-	fill(line, at(from), at(to)-1, '*')
-	fmt.Fprintf(w, "     %-11s|%s|\n", "together", line)
-	scale := blank()
+	line := c.empty()
+	fill(line, c.at(later(a.Start, b.Start), true), c.at(earlier(a.End(), b.End()), true)-1, '*')
+	s.row("overlap", line)
+	scale := c.empty()
 	used := -1
-	for _, t := range []time.Time{first, a.Start, b.Start, a.End(), b.End(), last} {
+	for _, t := range []time.Time{pass.Opens(), a.Start, b.Start, a.End(), b.End(), pass.Closes()} {
 		label := fmt.Sprint(int64(t.Sub(zero) / time.Second))
-		c := min(at(t), columns-len(label))
-		if c > used {
-			copy(scale[c:], label)
-			used = c + len(label)
+		at := min(c.at(t, true), c.columns-len(label))
+		if at > used {
+			copy(scale[at:], label)
+			used = at + len(label)
 		}
 	}
-	fmt.Fprintf(w, "     %-12s%s\n", "", strings.TrimRight(string(scale), " "))
-	fmt.Fprintf(w, "     %-12s# program runs   - buffer before and after   * both run\n", "")
+	s.under(string(scale))
+	for _, l := range Fold("# program runs   - buffer before and after   * overlap", c.columns, 0) {
+		s.under(l)
+	}
 }
 
 func short(program string) string {
 	switch program {
-	case "sdr-serve":
+	case Server:
 		return "serve"
-	case "sabertooth-fetch":
+	case Fetcher:
 		return "fetch"
 	}
 	return program
-}
-
-func blank() []byte { return []byte(strings.Repeat(" ", columns)) }
-
-func fill(line []byte, from, to int, c byte) {
-	for i := max(0, from); i <= to && i < len(line); i++ {
-		line[i] = c
-	}
 }

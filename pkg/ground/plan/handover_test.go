@@ -99,7 +99,7 @@ func TestBootstrap(t *testing.T) {
 					os.MkdirAll(filepath.Dir(dest), 0o755)
 					os.WriteFile(dest, []byte(tt.aboard), 0o755)
 				}
-				w := s.Pair("FM1", time.Now())[1]
+				w := s.Pass("FM1", time.Now()).Windows[1]
 				script := strings.NewReplacer("/persist/", root+"/persist/", "/outbox/", root+"/outbox/").Replace(w.Args[1])
 				if shell == "busybox" { // its own applets, but GNU wget, as on the payload
 					for _, a := range []string{"sha256sum", "sleep", "date", "mkdir", "mv", "rm", "chmod"} {

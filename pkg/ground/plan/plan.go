@@ -1,14 +1,24 @@
 package plan
 
 import (
-	"errors"
+	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
+
+	"payload-ipc/pkg/ground/tasking"
 )
 
 // Day is the unit of the uplink.
 const Day = 24 * time.Hour
+
+// Facts are what is known of one satellite when a plan is made.
+type Facts struct {
+	Satellite string
+	Now       time.Time // by the API's clock
+	Asked     bool      // false: a dry run, and the lists below are unknown
+	Uploads   []tasking.Upload
+	Windows   []tasking.Window
+}
 
 // Upload is one artifact on its way up.
 type Upload struct {
@@ -20,172 +30,83 @@ type Upload struct {
 }
 
 // Aboard reports whether the payload has it, or gets it before its next window.
-func (u Upload) Aboard() bool { return u.Status == "UPLOADED" }
+func (u Upload) Aboard() bool { return u.Status == uploaded }
 
-// Plan is what will be done for one satellite.
+// Cost is what sending it takes, for people.
+func (u Upload) Cost(rate int64) string {
+	return fmt.Sprintf("%s bytes, %.1f days of uplink", Grouped(u.Size), float64(u.Size)/float64(max(1, rate)))
+}
+
+// Limit is what makes a plan's earliest start no earlier.
+type Limit struct {
+	By LimitKind
+	Of string // the lead, or the window type
+}
+
+// LimitKind is one of the things that a start has to wait for.
+type LimitKind int
+
+const (
+	ByBuffer LimitKind = iota
+	ByLead
+	ByUplink
+)
+
+func (l Limit) String() string {
+	switch l.By {
+	case ByLead:
+		return "the lead of " + l.Of
+	case ByUplink:
+		return "the uplink"
+	}
+	return "the buffer before " + l.Of
+}
+
+// MarshalText writes the words.
+func (l Limit) MarshalText() ([]byte, error) { return []byte(l.String()), nil }
+
+// Plan is what will be done for one satellite. It does not change any more.
 type Plan struct {
 	Satellite string    `json:"satellite"`
-	Run       string    `json:"run"`
 	Now       time.Time `json:"now"`
 	Rate      int64     `json:"uplink_rate"` // bytes a day
 	Uploads   []Upload  `json:"uploads"`
-	Windows   [2]Window `json:"windows"`
-	Overlap   int64     `json:"overlap"` // seconds
+	Passes    []Pass    `json:"passes"`
 	Earliest  time.Time `json:"earliest"`
-	Held      string    `json:"held_by"` // what makes Earliest no earlier
+	Limit     Limit     `json:"limited_by"`
 	Asked     bool      `json:"availability_asked"`
-	Warnings  []string  `json:"warnings,omitempty"`
-	Notes     []string  `json:"notes,omitempty"`
-	Late      []string  `json:"late_warnings,omitempty"` // found while it was carried out
-
-	// Remove are our own windows that are alone and cannot be completed.
-	Remove []string `json:"remove,omitempty"`
+	Remove    []string  `json:"remove"` // halves of ours that cannot be completed
+	Warnings  []string  `json:"warnings"`
+	Notes     []string  `json:"notes"`
 
 	Spec Spec `json:"-"`
 }
 
-// New is s for satellite, seen at now. status tells, by destination, what the
-// API says of the uploads that it knows; nil means that nobody was asked. The
-// plan has no start yet: see Set.
-func New(s Spec, satellite string, now time.Time, status map[string]string) *Plan {
-	now = now.UTC()
-	p := &Plan{Satellite: satellite, Now: now, Rate: s.UplinkRate, Spec: s, Overlap: int64(s.Overlap() / time.Second)}
-	wait := 0.0
-	for _, a := range s.Artifacts {
-		u := Upload{Artifact: a, Destination: a.Destination()}
-		if s.SkipUpload {
-			u.Status = "UPLOADED"
-		} else {
-			u.Status = status[u.Payload+" "+u.Destination]
-		}
-		if !u.Aboard() {
-			u.Days = float64(a.Size) / float64(s.UplinkRate)
-			wait += u.Days
-			u.Expected = now.Add(days(wait) + s.contact())
-		}
-		p.Uploads = append(p.Uploads, u)
+// MarshalJSON adds the first pass by itself.
+func (p *Plan) MarshalJSON() ([]byte, error) {
+	type plain Plan
+	out := struct {
+		*plain
+		*Pass
+	}{plain: (*plain)(p)}
+	if len(p.Passes) > 0 {
+		out.Pass = &p.Passes[0]
 	}
-	p.hold()
-	p.judge()
-	return p
+	return json.Marshal(out)
 }
 
-// contact is how long after its last byte could have gone up a file waits for
-// the contact that takes it: 6 h at most (docs/platform.md). In a rehearsal, which
-// an uplink faster than any satellite's gives away, contacts may be more
-// frequent, and a shorter lead says so.
-func (s Spec) contact() time.Duration {
-	if s.UplinkRate < RehearsalRate {
-		return ContactEvery
-	}
-	return min(ContactEvery, s.Lead)
-}
+// First is the first pass.
+func (p *Plan) First() Pass { return p.Passes[0] }
 
-// days is n days, bounded so that an absurd rate cannot overflow.
-func days(n float64) time.Duration {
-	return time.Duration(min(n, 36500) * float64(Day)).Round(time.Second)
-}
-
-// hold finds the earliest start that lead, uplink and buffers allow.
-func (p *Plan) hold() {
-	atLeast := func(t time.Time, why string) {
-		if t.After(p.Earliest) {
-			p.Earliest, p.Held = t, why
+// Scheduled reports whether all windows exist already.
+func (p *Plan) Scheduled() bool {
+	for _, x := range p.Passes {
+		if !x.Scheduled() {
+			return false
 		}
 	}
-	for _, w := range p.Spec.Pair(p.Satellite, p.Now) {
-		// A window at now+x needs its buffer between now and then.
-		atLeast(p.Now.Add(p.Now.Sub(w.Opens())), "the buffer before "+w.Type)
-	}
-	if p.Spec.Start.IsZero() {
-		atLeast(p.Now.Add(p.Spec.Lead), "the lead of "+Span(p.Spec.Lead))
-	}
-	for _, u := range p.Uploads {
-		if !u.Aboard() {
-			atLeast(u.Expected, "the uplink")
-		}
-	}
-	p.Earliest = ceil(p.Earliest)
+	return true
 }
-
-func ceil(t time.Time) time.Time {
-	if t.Nanosecond() > 0 {
-		return t.Truncate(time.Second).Add(time.Second)
-	}
-	return t
-}
-
-// judge says what the user should know before saying yes.
-func (p *Plan) judge() {
-	s := p.Spec
-	warn := func(format string, a ...any) { p.Warnings = append(p.Warnings, fmt.Sprintf(format, a...)) }
-	note := func(format string, a ...any) { p.Notes = append(p.Notes, fmt.Sprintf(format, a...)) }
-	if o := s.Overlap(); o < WorthwhileOverlap {
-		warn("both programs run together for %v only; less than %v leaves no second for a late start", o, WorthwhileOverlap)
-	}
-	if s.FetchDelay+s.FetchDuration < s.SDRDuration {
-		note("the fetcher's window ends first; the SDR goes on serving for %v", s.SDRDuration-s.FetchDelay-s.FetchDuration)
-	}
-	for _, a := range s.SDR {
-		if !payloadNet.Contains(a) {
-			warn("%v is not in the payloads' network %v", a, payloadNet)
-		}
-	}
-	if s.HandOver {
-		note("hand-over: one program goes up, and the SABERTOOTH takes it from the SDR; the first time costs some seconds of overlap")
-	}
-	sending := false
-	for _, u := range p.Uploads {
-		sending = sending || !u.Aboard()
-	}
-	if sending && s.contact() < ContactEvery {
-		warn("with a lead of %s the uplink is expected to find a contact in that time; the documented wait is up to %s", Span(s.Lead), Span(ContactEvery))
-	}
-	if sending {
-		note("expected: at %s a day, one upload after the other, and up to %s until a contact", Bytes(p.Rate), Span(s.contact()))
-	}
-}
-
-// ErrPast is a start that is over.
-var ErrPast = errors.New("is in the past")
-
-// CheckStart judges the user's own start, if there is one: before the uplink is
-// through the windows would find no program, and be wasted.
-func (p *Plan) CheckStart() error {
-	s := p.Spec.Start
-	if s.IsZero() {
-		return nil
-	}
-	if !s.After(p.Now) {
-		return &SpecError{"start", fmt.Sprintf("%s is in the past (it is %s); give a later one", Stamp(s), Stamp(p.Now))}
-	}
-	if s.Before(p.Earliest) && p.Held == "the uplink" {
-		// Without the wait for a contact it cannot be; with it, it may.
-		if s.Before(p.Earliest.Add(-p.Spec.contact())) {
-			return &NoSlot{fmt.Sprintf("%s comes before the programs do: the uplink needs until %s at %s a day; give a later --start, or the true --uplink-rate",
-				Stamp(s), Stamp(p.Earliest), Bytes(p.Rate))}
-		}
-		p.Warnings = append(p.Warnings, fmt.Sprintf("the programs may come too late: the uplink is sure to be through by %s only", Stamp(p.Earliest)))
-	}
-	if s.Sub(p.Now) < p.Spec.Lead {
-		p.Warnings = append(p.Warnings, fmt.Sprintf("the start is sooner than the lead of %s: the windows may not reach the satellite in time", Span(p.Spec.Lead)))
-	}
-	return nil
-}
-
-// NoSlot: there is no time at which both windows fit.
-type NoSlot struct{ Why string }
-
-func (e *NoSlot) Error() string { return e.Why }
-
-// Set gives the plan its start and with it windows and run.
-func (p *Plan) Set(start time.Time) {
-	p.Windows = p.Spec.Pair(p.Satellite, start)
-	p.Run = RunID(p.Satellite, start)
-}
-
-// Scheduled reports whether both windows exist already.
-func (p *Plan) Scheduled() bool { return p.Windows[0].ID != "" && p.Windows[1].ID != "" }
 
 // Missing are the uploads that have to be sent.
 func (p *Plan) Missing() []Upload {
@@ -198,40 +119,63 @@ func (p *Plan) Missing() []Upload {
 	return out
 }
 
-// Bytes is n for people: 1,234,567 bytes become "1.2 MB".
-func Bytes(n int64) string {
-	switch {
-	case n >= 1_000_000:
-		return trim(fmt.Sprintf("%.1f", float64(n)/1e6)) + " MB"
-	case n >= 1000:
-		return trim(fmt.Sprintf("%.1f", float64(n)/1e3)) + " KB"
-	}
-	return fmt.Sprintf("%d bytes", n)
+// Action is one thing to be done. They are done in their order; what is undone
+// after a failure is undone in the reverse order.
+type Action interface{ isAction() }
+
+// Send takes an upload up. It cannot be undone.
+type Send struct{ Upload Upload }
+
+// Remove deletes a window that is alone.
+type Remove struct{ ID string }
+
+// Schedule makes one window of a pass.
+type Schedule struct {
+	Pass   int // of Plan.Passes
+	Half   int // 0: the server's
+	Window Window
 }
 
-func trim(s string) string { return strings.TrimSuffix(s, ".0") }
+func (Send) isAction()     {}
+func (Remove) isAction()   {}
+func (Schedule) isAction() {}
 
-// Grouped is n with commas.
-func Grouped(n int64) string {
-	s := fmt.Sprint(n)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
+// Actions are what p lacks.
+func (p *Plan) Actions() []Action {
+	var out []Action
+	for _, u := range p.Missing() {
+		out = append(out, Send{u})
 	}
-	return s
+	for _, id := range p.Remove {
+		out = append(out, Remove{id})
+	}
+	for i, pass := range p.Passes {
+		for half, w := range pass.Windows {
+			if w.ID == "" {
+				out = append(out, Schedule{i, half, w})
+			}
+		}
+	}
+	return out
 }
 
-// Span is d for people: "24 h", "11.9 days", "90 s".
-func Span(d time.Duration) string {
-	switch {
-	case d > 2*Day:
-		return trim(fmt.Sprintf("%.1f", d.Hours()/24)) + " days"
-	case d >= 2*time.Hour:
-		return trim(fmt.Sprintf("%.1f", d.Hours())) + " h"
-	case d >= 3*time.Minute:
-		return trim(fmt.Sprintf("%.1f", d.Minutes())) + " min"
-	}
-	return fmt.Sprintf("%d s", int64(d.Round(time.Second)/time.Second))
+// WithUploads is p where more is aboard, or on its way, than was when it was
+// made.
+func (p *Plan) WithUploads(u []Upload) *Plan {
+	q := *p
+	q.Uploads = u
+	return &q
 }
 
-// Stamp is t for people, always in UTC and said so.
-func Stamp(t time.Time) string { return t.UTC().Format("Mon 2 Jan 2006 15:04:05") + " UTC" }
+// Late says which of passes, scheduled by now, open before their program is
+// expected, given what is listed at now.
+func (p *Plan) Late(have []tasking.Upload, now time.Time, passes []Pass) []string {
+	d := &draft{facts: Facts{Satellite: p.Satellite, Now: now, Uploads: have}, Plan: Plan{
+		Satellite: p.Satellite, Now: now, Rate: p.Rate, Spec: p.Spec, Passes: passes}}
+	if d.uploads() != nil {
+		return nil
+	}
+	d.Warnings = nil // what they cost is told elsewhere
+	d.late()
+	return d.Warnings
+}

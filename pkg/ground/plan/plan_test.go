@@ -3,6 +3,7 @@ package plan
 import (
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"io"
 	"net/netip"
 	"os"
@@ -13,6 +14,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
+
+	"payload-ipc/pkg/ground/tasking"
 )
 
 var now = time.Date(2026, 11, 22, 14, 0, 0, 0, time.UTC)
@@ -22,7 +25,7 @@ func tutorial(change ...func(*Spec)) Spec {
 	s := Spec{
 		Lead: 24 * time.Hour, UplinkRate: 125_000, SDRDuration: time.Minute, FetchDelay: 30 * time.Second, FetchDuration: time.Minute,
 		SDR:  []netip.Addr{netip.MustParseAddr("10.2.1.8"), netip.MustParseAddr("10.2.1.12")},
-		Port: DefaultPort, Path: "/var/log/syslog", Name: "sdr_syslog", DownlinkBudget: 1,
+		Port: DefaultPort, Files: []File{{"/var/log/syslog", "sdr_syslog"}}, DownlinkBudget: 1,
 		Artifacts: []Artifact{
 			{Program: "sdr-serve", Payload: SDR, File: "sdr-serve", Size: 625_000, SHA256: "1a2b3c4d" + strings.Repeat("0", 56)},
 			{Program: "sabertooth-fetch", Payload: Sabertooth, File: "sabertooth-fetch", Size: 750_000, SHA256: "5e6f7a8b" + strings.Repeat("0", 56)},
@@ -39,6 +42,20 @@ func handover(s *Spec) {
 	s.Artifacts = []Artifact{{Program: "payload", Payload: SDR, File: "payload", Size: 750_000, SHA256: "c0ffee00" + strings.Repeat("0", 56)}}
 }
 
+// dryRun is the plan of s with nothing known.
+func dryRun(t interface{ Fatal(...any) }, s Spec) *Plan {
+	p, err := New(s, Facts{Satellite: "FM1", Now: now}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// listedWindow is w as the API would list it.
+func listedWindow(w Window, id string) tasking.Window {
+	return tasking.Window{ID: id, Type: w.Type, Satellite: "FM1", State: "PENDING_SYNC", Start: w.Start, Duration: w.Duration, Executable: w.Executable, Args: w.Args}
+}
+
 func TestCheck(t *testing.T) {
 	tests := []struct {
 		flag   string // "" for a good spec
@@ -53,7 +70,7 @@ func TestCheck(t *testing.T) {
 		{"", func(s *Spec) { s.SDR = []netip.Addr{netip.MustParseAddr("127.0.0.1")} }},
 		{"", func(s *Spec) { s.Port = 65535 }},
 		{"", func(s *Spec) { s.Lead = 0 }},
-		{"", func(s *Spec) { s.Path = "/proc/a=b" }},
+		{"", func(s *Spec) { s.Files[0].Path = "/proc/a=b" }},
 		{"sdr-duration", func(s *Spec) { s.SDRDuration = 29 * time.Second }},
 		{"fetch-duration", func(s *Spec) { s.FetchDuration = 29 * time.Second }},
 		{"sdr-duration", func(s *Spec) { s.SDRDuration = 25 * time.Hour }},
@@ -69,15 +86,21 @@ func TestCheck(t *testing.T) {
 		{"sdr", func(s *Spec) { s.SDR[0] = netip.MustParseAddr("fe80::1%eth0") }},
 		{"port", func(s *Spec) { s.Port = 10000 }},
 		{"port", func(s *Spec) { s.Port = 65536 }},
-		{"path", func(s *Spec) { s.Path = "var/log/syslog" }},
-		{"path", func(s *Spec) { s.Path = "/a b" }},
-		{"path", func(s *Spec) { s.Path = "/a\x00" }},
-		{"name", func(s *Spec) { s.Name = "" }},
-		{"name", func(s *Spec) { s.Name = "a/b" }},
-		{"name", func(s *Spec) { s.Name = ".hidden" }},
-		{"name", func(s *Spec) { s.Name = "a=b" }},
-		{"name", func(s *Spec) { s.Name = "--until" }},
-		{"name", func(s *Spec) { s.Name = strings.Repeat("n", 201) }},
+		{"path", func(s *Spec) { s.Files[0].Path = "var/log/syslog" }},
+		{"", func(s *Spec) { s.Files[0].Path = "/a b" }},
+		{"path", func(s *Spec) { s.Files[0].Path = "/a\nb" }},
+		{"path", func(s *Spec) { s.Files[0].Path = "" }},
+		{"path", func(s *Spec) { s.Files = nil }},
+		{"name", func(s *Spec) { s.Files = append(s.Files, File{"/x", "sdr_syslog"}) }},
+		{"name", func(s *Spec) { s.Files = append(s.Files, File{"/x", "sdr_syslog.part"}) }},
+		{"name", func(s *Spec) { s.Files[0].Name = "sabertooth-fetch.log" }},
+		{"sdr", func(s *Spec) { s.SDR[1] = s.SDR[0] }},
+		{"path", func(s *Spec) { s.Files[0].Path = "/a\x00" }},
+		{"name", func(s *Spec) { s.Files[0].Name = "a/b" }},
+		{"name", func(s *Spec) { s.Files[0].Name = ".hidden" }},
+		{"name", func(s *Spec) { s.Files[0].Name = "a=b" }},
+		{"name", func(s *Spec) { s.Files[0].Name = "--until" }},
+		{"name", func(s *Spec) { s.Files[0].Name = strings.Repeat("n", 256) }},
 		{"downlink-budget", func(s *Spec) { s.DownlinkBudget = -1 }},
 	}
 	for i, tt := range tests {
@@ -106,7 +129,7 @@ func TestArguments(t *testing.T) {
 			"/persist/bin/payload-c0ffee00 sdr-serve --until 1763900060 --for 60s",
 			"/bin/sh -c SCRIPT sabertooth-fetch --until 1763900090 --for 60s --run 20251123T121320Z-FM1 --from 10.2.1.8:10101,10.2.1.12:10101 /var/log/syslog=sdr_syslog"},
 	} {
-		pair := tt.spec.Pair("FM1", start)
+		pair := tt.spec.Pass("FM1", start).Windows
 		for i, want := range []string{tt.sdr, tt.fetch} {
 			argv := append([]string{pair[i].Executable}, pair[i].Args...)
 			if tt.spec.HandOver && i == 1 {
@@ -118,47 +141,67 @@ func TestArguments(t *testing.T) {
 			if got := strings.Join(argv, " "); got != want {
 				t.Errorf("%s:\n got %s\nwant %s", tt.name, got, want)
 			}
-			if !Ours(pair[i].Executable, pair[i].Args) {
-				t.Errorf("%s: window %d is not known as ours", tt.name, i)
+			if got := RoleOf(listedWindow(pair[i], "1")); got != [2]Role{Serve, Fetch}[i] {
+				t.Errorf("%s: window %d has the role %v", tt.name, i, got)
 			}
 		}
-		later := tt.spec.Pair("FM1", start.Add(time.Hour))
+		later := tt.spec.Pass("FM1", start.Add(time.Hour)).Windows
 		for i := range pair {
-			if slices.Equal(pair[i].Args, later[i].Args) || !slices.Equal(Wish(pair[i].Args), Wish(later[i].Args)) {
-				t.Errorf("%s: window %d: the wish has the time in it, or the arguments have not", tt.name, i)
+			if slices.Equal(pair[i].Args, later[i].Args) || !slices.Equal(ArgsWithoutTimes(pair[i].Args), ArgsWithoutTimes(later[i].Args)) {
+				t.Errorf("%s: window %d: the time is left in them, or the arguments have not", tt.name, i)
 			}
 		}
 	}
-	if Ours("/usr/bin/python3", []string{"-m", "http.server"}) || Ours("/bin/sh", []string{"-c", "reboot"}) {
-		t.Error("foreign windows are taken for ours")
+	for _, foreign := range []tasking.Window{
+		{Executable: "/usr/bin/python3", Args: []string{"-m", "http.server"}}, {Executable: "/bin/sh", Args: []string{"-c", "reboot"}}, {Executable: "/bin/sh"}, {},
+	} {
+		if RoleOf(foreign) != Foreign {
+			t.Errorf("%v is taken for ours", foreign)
+		}
 	}
 }
 
 func TestEarliest(t *testing.T) {
-	aboard := map[string]string{"SDR /persist/bin/sdr-serve-1a2b3c4d": "UPLOADED", "SABERTOOTH /persist/bin/sabertooth-fetch-5e6f7a8b": "UPLOADED"}
+	up := func(status string, dest ...string) (out []tasking.Upload) {
+		for i, d := range dest {
+			payload, path, _ := strings.Cut(d, " ")
+			out = append(out, tasking.Upload{ID: fmt.Sprint(i), Satellite: "FM1", Payload: payload, Destination: path, Status: status})
+		}
+		return out
+	}
+	const serve, fetch = "SDR /persist/bin/sdr-serve-1a2b3c4d", "SABERTOOTH /persist/bin/sabertooth-fetch-5e6f7a8b"
+	aboard := up("UPLOADED", serve, fetch)
 	for _, tt := range []struct {
-		name   string
-		spec   Spec
-		status map[string]string
-		want   time.Duration
-		held   string
+		name    string
+		spec    Spec
+		uploads []tasking.Upload
+		want    time.Duration
+		limit   Limit
 	}{
-		{"both to be sent", tutorial(), nil, 11*Day + 6*time.Hour, "the uplink"}, // 5 + 6 days, and a contact
-		{"one aboard", tutorial(), map[string]string{"SDR /persist/bin/sdr-serve-1a2b3c4d": "UPLOADED"}, 6*Day + 6*time.Hour, "the uplink"},
-		{"one on its way", tutorial(), map[string]string{"SDR /persist/bin/sdr-serve-1a2b3c4d": "UPLOADING"}, 11*Day + 6*time.Hour, "the uplink"},
-		{"both aboard", tutorial(), aboard, Day, "the lead of 24 h"},
-		{"aboard on the other payload only", tutorial(), map[string]string{"IPI /persist/bin/sdr-serve-1a2b3c4d": "UPLOADED"}, 11*Day + 6*time.Hour, "the uplink"},
-		{"nothing sent", tutorial(func(s *Spec) { s.SkipUpload = true }), nil, Day, "the lead of 24 h"},
-		{"no lead", tutorial(func(s *Spec) { s.Lead = 0 }), aboard, 150 * time.Second, "the buffer before PAYLOAD_SABERTOOTH"},
-		{"no lead, late fetcher", tutorial(func(s *Spec) { s.Lead = 0; s.SDRDuration = 5 * time.Minute; s.FetchDelay = 2 * time.Minute }), aboard, 120 * time.Second, "the buffer before PAYLOAD_SDR"},
-		{"a short lead brings no contact nearer", tutorial(func(s *Spec) { s.Lead = time.Minute }), nil, 11*Day + 6*time.Hour, "the uplink"},
-		{"but in a rehearsal", tutorial(func(s *Spec) { s.Lead, s.UplinkRate = time.Minute, 1_375_000*24 }), nil, 61 * time.Minute, "the uplink"},
-		{"hand-over", tutorial(handover), nil, 6*Day + 6*time.Hour, "the uplink"},
-		{"a rate of one byte", tutorial(func(s *Spec) { s.UplinkRate = 1 }), nil, 36500*Day + 6*time.Hour, "the uplink"},
+		{"both to be sent", tutorial(), nil, 11*Day + 6*time.Hour, Limit{By: ByUplink}}, // 5 + 6 days, and a contact
+		{"one aboard", tutorial(), up("UPLOADED", serve), 6*Day + 6*time.Hour, Limit{By: ByUplink}},
+		{"one on its way", tutorial(), up("UPLOADING", serve), 11*Day + 6*time.Hour, Limit{By: ByUplink}},
+		{"on its way twice", tutorial(), up("PENDING", serve, serve), 16*Day + 6*time.Hour, Limit{By: ByUplink}},
+		{"on its way twice, last", tutorial(), up("PENDING", serve, fetch, fetch), 11*Day + 6*time.Hour, Limit{By: ByUplink}},
+		{"another satellite's", tutorial(), []tasking.Upload{{Satellite: "FM2", Payload: "SDR", Destination: "/persist/bin/sdr-serve-1a2b3c4d", Status: "UPLOADED"}}, 11*Day + 6*time.Hour, Limit{By: ByUplink}},
+		{"failed", tutorial(), up("FAILED", serve, fetch), 11*Day + 6*time.Hour, Limit{By: ByUplink}},
+		{"both aboard", tutorial(), aboard, Day, Limit{ByLead, "24 h"}},
+		{"aboard on the other payload only", tutorial(), up("UPLOADED", "IPI /persist/bin/sdr-serve-1a2b3c4d"), 11*Day + 6*time.Hour, Limit{By: ByUplink}},
+		{"nothing sent", tutorial(func(s *Spec) { s.SkipUpload = true }), nil, Day, Limit{ByLead, "24 h"}},
+		{"no lead", tutorial(func(s *Spec) { s.Lead = 0 }), aboard, 150 * time.Second, Limit{ByBuffer, "PAYLOAD_SABERTOOTH"}},
+		{"no lead, late fetcher", tutorial(func(s *Spec) { s.Lead = 0; s.SDRDuration = 5 * time.Minute; s.FetchDelay = 2 * time.Minute }), aboard, 120 * time.Second, Limit{ByBuffer, "PAYLOAD_SDR"}},
+		{"a short lead brings no contact nearer", tutorial(func(s *Spec) { s.Lead = time.Minute }), nil, 11*Day + 6*time.Hour, Limit{By: ByUplink}},
+		{"but in a rehearsal", tutorial(func(s *Spec) { s.Lead, s.UplinkRate = time.Minute, 1_375_000*24 }), nil, 61 * time.Minute, Limit{By: ByUplink}},
+		{"hand-over", tutorial(handover), nil, 6*Day + 6*time.Hour, Limit{By: ByUplink}},
+		{"a rate of one byte", tutorial(func(s *Spec) { s.UplinkRate = 1 }), nil, 36500*Day + 6*time.Hour, Limit{By: ByUplink}},
 	} {
-		p := New(tt.spec, "FM1", now, tt.status)
-		if got := p.Earliest.Sub(now); got != tt.want || p.Held != tt.held {
-			t.Errorf("%s: got %v because of %s, want %v because of %s", tt.name, got, p.Held, tt.want, tt.held)
+		p, err := New(tt.spec, Facts{Satellite: "FM1", Now: now, Asked: true, Uploads: tt.uploads}, nil)
+		if err != nil {
+			t.Errorf("%s: %v", tt.name, err)
+			continue
+		}
+		if got := p.Earliest.Sub(now); got != tt.want || p.Limit != tt.limit {
+			t.Errorf("%s: got %v, limited by %v, want %v, limited by %v", tt.name, got, p.Limit, tt.want, tt.limit)
 		}
 	}
 }
@@ -171,21 +214,24 @@ func TestOverlap(t *testing.T) {
 		s := tutorial(func(s *Spec) {
 			s.SDRDuration, s.FetchDelay, s.FetchDuration = time.Duration(tt.sdr)*time.Second, time.Duration(tt.delay)*time.Second, time.Duration(tt.fetch)*time.Second
 		})
-		p := New(s, "FM1", now, nil)
-		if p.Overlap != int64(tt.want) {
-			t.Errorf("%+v: got %d s", tt, p.Overlap)
+		p := dryRun(t, s)
+		if p.First().Overlap != int64(tt.want) {
+			t.Errorf("%+v: got %d s", tt, p.First().Overlap)
 		}
-		if warns := strings.Contains(strings.Join(p.Warnings, " "), "run together"); warns != tt.warns {
+		if warns := strings.Contains(strings.Join(p.Warnings, " "), "overlap for"); warns != tt.warns {
 			t.Errorf("%+v: warnings %q", tt, p.Warnings)
 		}
 	}
 }
 
 func TestCheckStart(t *testing.T) {
-	aboard := map[string]string{"SDR /persist/bin/sdr-serve-1a2b3c4d": "UPLOADED", "SABERTOOTH /persist/bin/sabertooth-fetch-5e6f7a8b": "UPLOADED"}
+	aboard := []tasking.Upload{
+		{Satellite: "FM1", Payload: SDR, Destination: "/persist/bin/sdr-serve-1a2b3c4d", Status: "UPLOADED"},
+		{Satellite: "FM1", Payload: Sabertooth, Destination: "/persist/bin/sabertooth-fetch-5e6f7a8b", Status: "UPLOADED"},
+	}
 	for _, tt := range []struct {
 		in     time.Duration
-		status map[string]string
+		status []tasking.Upload
 		want   any
 		warns  bool
 	}{
@@ -197,8 +243,10 @@ func TestCheckStart(t *testing.T) {
 		{time.Hour, aboard, nil, true},
 		{25 * time.Hour, aboard, nil, false},
 	} {
-		p := New(tutorial(func(s *Spec) { s.Start = now.Add(tt.in) }), "FM1", now, tt.status)
-		err := p.CheckStart()
+		p, err := New(tutorial(func(s *Spec) { s.Start = now.Add(tt.in) }), Facts{Satellite: "FM1", Now: now, Asked: true, Uploads: tt.status}, nil)
+		if p == nil {
+			p = &Plan{}
+		}
 		var spec *SpecError
 		var slot *NoSlot
 		ok := false
@@ -225,22 +273,22 @@ func TestFit(t *testing.T) {
 			s.FetchDuration = time.Duration(rapid.IntRange(30, 90).Draw(t, "fetch")) * time.Second
 		})
 		buffered := rapid.Bool().Draw(t, "buffered")
-		free := map[string][]Interval{}
-		for _, typ := range []string{SDRWindow, SabertoothWindow} {
+		free := map[string][]tasking.Interval{}
+		for _, typ := range tutorial().WindowTypes() {
 			at := 0
 			for range rapid.IntRange(0, 4).Draw(t, "intervals") {
 				from := at + rapid.IntRange(1, 300).Draw(t, "gap")
 				at = from + rapid.IntRange(1, 900).Draw(t, "length")
-				free[typ] = append(free[typ], Interval{now.Add(time.Duration(from) * time.Second), now.Add(time.Duration(at) * time.Second)})
+				free[typ] = append(free[typ], tasking.Interval{Start: now.Add(time.Duration(from) * time.Second), End: now.Add(time.Duration(at) * time.Second)})
 			}
 		}
 		suits := func(start time.Time) bool {
-			for _, w := range s.Pair("FM1", start) {
+			for _, w := range s.Pass("FM1", start).Windows {
 				from, to := w.Start, w.End()
 				if buffered {
 					from, to = w.Opens(), w.Closes()
 				}
-				if !slices.ContainsFunc(free[w.Type], func(f Interval) bool { return !from.Before(f.Start) && !to.After(f.End) }) {
+				if !slices.ContainsFunc(free[w.Type], func(f tasking.Interval) bool { return !from.Before(f.Start) && !to.After(f.End) }) {
 					return false
 				}
 			}
@@ -253,7 +301,7 @@ func TestFit(t *testing.T) {
 				break
 			}
 		}
-		got, ok := s.Fit("FM1", now, free, buffered)
+		got, ok := s.fit("FM1", now, free, buffered)
 		if ok != !want.IsZero() || ok && !got.Equal(want) {
 			t.Errorf("got %v %v, want %v", got, ok, want)
 		}
@@ -261,15 +309,32 @@ func TestFit(t *testing.T) {
 }
 
 func TestDraw(t *testing.T) {
-	p := New(tutorial(), "FM1", now, map[string]string{"SDR /persist/bin/sdr-serve-1a2b3c4d": "UPLOADED"})
-	p.Asked = true
-	p.Set(p.Earliest)
+	always := func(_ string, from time.Time, span time.Duration) ([]tasking.Interval, error) {
+		return []tasking.Interval{{Start: from, End: from.Add(span)}}, nil
+	}
+	p, err := New(tutorial(), Facts{Satellite: "FM1", Now: now, Asked: true, Uploads: []tasking.Upload{
+		{Satellite: "FM1", Payload: SDR, Destination: "/persist/bin/sdr-serve-1a2b3c4d", Status: "UPLOADED"}}}, always)
+	if err != nil {
+		t.Fatal(err)
+	}
 	var b strings.Builder
-	p.Draw(&b)
+	p.Draw(&b, 0)
 	golden(t, "testdata/plan.txt", b.String())
 	for _, line := range strings.Split(b.String(), "\n") {
 		if len(line) > 100 && !strings.Contains(line, "runs /") {
 			t.Errorf("a line of %d columns: %s", len(line), line)
+		}
+	}
+	for _, width := range []int{40, 60, 80, 100, 300} {
+		var b strings.Builder
+		p.Draw(&b, width)
+		for _, line := range strings.Split(b.String(), "\n") {
+			if len(line) > width {
+				t.Errorf("a line of %d columns on a terminal of %d: %s", len(line), width, line)
+			}
+		}
+		if width == 60 {
+			golden(t, "testdata/plan60.txt", b.String())
 		}
 	}
 	d := xml.NewDecoder(strings.NewReader(string(p.SVG())))
@@ -311,9 +376,9 @@ func TestDrawAnything(t *testing.T) {
 			s.FetchDuration = time.Duration(rapid.IntRange(30, 86400).Draw(t, "fetch")) * time.Second
 			s.Artifacts[0].Size = rapid.Int64Range(0, 10_000_000).Draw(t, "size")
 		})
-		p := New(s, "FM1", now, nil)
-		p.Set(now.Add(time.Duration(rapid.Int64Range(-1e6, 1e9).Draw(t, "start")) * time.Second))
-		p.Draw(io.Discard)
+		p := &Plan{Satellite: "FM1", Now: now, Spec: s, Rate: s.UplinkRate, Passes: []Pass{s.Pass("FM1", now.Add(time.Duration(rapid.Int64Range(-1e6, 1e9).Draw(t, "start"))*time.Second))}}
+		p.Uploads = dryRun(t, s).Uploads
+		p.Draw(io.Discard, rapid.IntRange(0, 200).Draw(t, "width"))
 		p.SVG()
 	})
 }

@@ -1,40 +1,31 @@
 // Package plan is a deployment on paper: which bytes go up and how long that
-// takes, which two windows run what, how long they overlap, what earliest start
-// satisfies everything. It asks nobody and does nothing; pkg/ground/deploy gives it
-// the facts and carries it out.
+// takes, which windows run what, how long they overlap, what earliest start
+// satisfies everything.
+//
+// Facts go in, an immutable Plan comes out, and its Actions are what
+// pkg/ground/deploy carries out. It asks nobody but the Calendar it is given.
 package plan
 
 import (
 	"fmt"
 	"net/netip"
 	"path"
-	"strconv"
+	"slices"
 	"strings"
 	"time"
+
+	"payload-ipc/pkg/flight/outbox"
 )
 
-// Window types and payloads of a pair.
 const (
-	SDR        = "SDR"
-	Sabertooth = "SABERTOOTH"
+	// Server and Fetcher are the programs of a pair, and the names under which
+	// they, or the one that holds both, lie on a payload.
+	Server  = "sdr-serve"
+	Fetcher = "sabertooth-fetch"
+	both    = "payload"
 
-	SDRWindow        = "PAYLOAD_SDR"
-	SabertoothWindow = "PAYLOAD_SABERTOOTH"
-)
+	binDir = "/persist/bin/"
 
-// Buffer is what the satellite needs around a window of a type, and the
-// shortest window that it takes (docs/platform.md).
-type Buffer struct {
-	Before, After, Min time.Duration
-}
-
-// Buffers are the documented ones.
-var Buffers = map[string]Buffer{
-	SDRWindow:        {120 * time.Second, 210 * time.Second, 30 * time.Second},
-	SabertoothWindow: {180 * time.Second, 210 * time.Second, 30 * time.Second},
-}
-
-const (
 	// WorthwhileOverlap: below it, a plan warns. The tutorial has 30 s; a program
 	// that unpacks itself and waits for its peer needs the first few.
 	WorthwhileOverlap = 20 * time.Second
@@ -51,10 +42,10 @@ const (
 
 	// DefaultPort is sdr-serve's own; only another one is told to it.
 	DefaultPort = 10101
-)
 
-// sabertoothAddress is the fetching payload's own, so it cannot be the server's.
-var sabertoothAddress = netip.MustParseAddr("10.2.1.10")
+	// DefaultPath is what is brought where nothing is named.
+	DefaultPath = "/var/log/syslog"
+)
 
 var payloadNet = netip.MustParsePrefix("10.2.1.0/24")
 
@@ -74,7 +65,13 @@ type Artifact struct {
 // Destination holds the content's hash, so that the list of uploads says what
 // is aboard, and two versions never overwrite each other.
 func (a Artifact) Destination() string {
-	return "/persist/bin/" + a.Program + "-" + a.SHA256[:8]
+	return binDir + a.Program + "-" + a.SHA256[:8]
+}
+
+// File is one thing to be brought down.
+type File struct {
+	Path string // on the serving payload; a directory ends in a slash
+	Name string // in the outbox; empty for a directory
 }
 
 // Spec is what the user asks for. All durations are whole seconds.
@@ -86,10 +83,11 @@ type Spec struct {
 	FetchDelay    time.Duration // from the SDR's start to the fetcher's
 	FetchDuration time.Duration
 
-	SDR  []netip.Addr // where the fetcher looks for the SDR
-	Port int
-	Path string // on the SDR
-	Name string // in the outbox
+	FromPayload, ToPayload string // "": SDR, SABERTOOTH
+
+	SDR   []netip.Addr // where the fetcher looks for the server
+	Port  int
+	Files []File
 
 	DownlinkBudget int
 	ITAR           bool
@@ -114,16 +112,26 @@ func (s Spec) Overlap() time.Duration {
 // Check finds what is wrong with s before anything is asked or sent. The error
 // is a *SpecError.
 func (s Spec) Check() error {
-	bad := func(flag, format string, a ...any) error {
-		return &SpecError{flag, fmt.Sprintf(format, a...)}
+	for _, check := range []func() *SpecError{s.checkTimes, s.checkAddresses, s.checkFiles} {
+		if err := check(); err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+func bad(flag, format string, a ...any) *SpecError {
+	return &SpecError{flag, fmt.Sprintf(format, a...)}
+}
+
+func (s Spec) checkTimes() *SpecError {
 	for _, d := range []struct {
 		flag string
 		d    time.Duration
-		typ  string
-	}{{"sdr-duration", s.SDRDuration, SDRWindow}, {"fetch-duration", s.FetchDuration, SabertoothWindow}} {
-		if least := Buffers[d.typ].Min; d.d < least {
-			return bad(d.flag, "%v is shorter than a %s window may be; give %v or more", d.d, d.typ, least)
+		p    Payload
+	}{{"sdr-duration", s.SDRDuration, s.from()}, {"fetch-duration", s.FetchDuration, s.to()}} {
+		if d.d < d.p.Min {
+			return bad(d.flag, "%v is shorter than a %s window may be; give %v or more", d.d, d.p.Window(), d.p.Min)
 		}
 		if d.d > 24*time.Hour {
 			return bad(d.flag, "%v is longer than a day; give less", d.d)
@@ -140,45 +148,85 @@ func (s Spec) Check() error {
 			return bad(d.flag, "%v is not in whole seconds, as windows are; round it", d.d)
 		}
 	}
-	if s.Lead > 365*24*time.Hour {
+	switch {
+	case s.Lead > 365*24*time.Hour:
 		return bad("lead", "%v is more than a year; give less", s.Lead)
-	}
-	if s.Overlap() <= 0 {
+	case s.Overlap() <= 0:
 		return bad("fetch-delay", "with %v the SDR's window of %v ends before the fetcher's begins, and the two never meet; give less", s.FetchDelay, s.SDRDuration)
-	}
-	if s.UplinkRate < 1 {
+	case s.UplinkRate < 1:
 		return bad("uplink-rate", "nothing goes up at %d bytes a day; give a size such as 125KB", s.UplinkRate)
-	}
-	if len(s.SDR) == 0 {
-		return bad("sdr", "no address; give the SDR's, such as 10.2.1.8")
-	}
-	for _, a := range s.SDR {
-		if a == sabertoothAddress {
-			return bad("sdr", "%v is the SABERTOOTH's own address; give the SDR's, such as 10.2.1.8", a)
-		}
-		if !a.IsValid() || a.IsUnspecified() || a.IsMulticast() || a.Zone() != "" {
-			return bad("sdr", "%v is no address of a computer; give the SDR's, such as 10.2.1.8", a)
-		}
-	}
-	if s.Port < MinPort || s.Port > 65535 {
-		return bad("port", "%d is not between %d and 65535, the ports that the payloads leave open", s.Port, MinPort)
-	}
-	if !strings.HasPrefix(s.Path, "/") || !printable(s.Path) || len(s.Path) > 1024 {
-		return bad("path", "%s is not an absolute path on the SDR; give one such as /var/log/syslog", strconv.Quote(s.Path))
-	}
-	if s.Name == "" || len(s.Name) > 200 || strings.HasPrefix(s.Name, ".") || strings.HasPrefix(s.Name, "-") ||
-		strings.ContainsAny(s.Name, "/=") || path.Clean(s.Name) != s.Name || !printable(s.Name) {
-		return bad("name", "%s cannot be the name of a file in the outbox; give a plain one such as sdr_syslog", strconv.Quote(s.Name))
-	}
-	if s.DownlinkBudget < 0 {
+	case s.DownlinkBudget < 0:
 		return bad("downlink-budget", "%d is negative; give 1", s.DownlinkBudget)
 	}
 	return nil
 }
 
+func (s Spec) checkAddresses() *SpecError {
+	if len(s.SDR) == 0 {
+		return bad("sdr", "no address; give the SDR's, such as 10.2.1.8")
+	}
+	for i, a := range s.SDR {
+		for _, own := range s.to().Addrs {
+			if a == own {
+				return bad("sdr", "%v is the %s's own address; give the server's, such as 10.2.1.8", a, s.to().Name)
+			}
+		}
+		for _, b := range s.SDR[:i] {
+			if a == b {
+				return bad("sdr", "%v is there twice; give it once", a)
+			}
+		}
+		if !a.IsValid() || a.IsUnspecified() || a.IsMulticast() || a.Zone() != "" {
+			return bad("sdr", "%v is no address of a computer; give the SDR's, such as 10.2.1.8", a)
+		}
+	}
+	if len(s.SDR) > 16 {
+		return bad("sdr", "%d addresses are more than the fetcher tries; give at most 16", len(s.SDR))
+	}
+	if s.Port < MinPort || s.Port > 65535 {
+		return bad("port", "%d is not between %d and 65535, the ports that the payloads leave open", s.Port, MinPort)
+	}
+	return nil
+}
+
+// checkFiles refuses what the fetcher would refuse, days later.
+func (s Spec) checkFiles() *SpecError {
+	if len(s.Files) == 0 {
+		return bad("path", "nothing to bring; give one such as %s", DefaultPath)
+	}
+	var names []string
+	for _, f := range s.Files {
+		switch {
+		case !strings.HasPrefix(f.Path, "/"):
+			return bad("path", "%q is not an absolute path on the %s; give one such as %s", f.Path, s.from().Name, DefaultPath)
+		case !printable(f.Path):
+			return bad("path", "%q has a control character, or is not UTF-8; the listing and the logs could not show it", f.Path)
+		case len(f.Path) > 1024:
+			return bad("path", "%d bytes are more than a path may have; give at most 1,024", len(f.Path))
+		}
+		if f.Name == "" {
+			continue
+		}
+		if strings.HasPrefix(f.Name, "-") || strings.Contains(f.Name, "=") {
+			return bad("name", "%q cannot be the name of a file in the outbox; give a plain one such as sdr_syslog", f.Name)
+		}
+		names = append(names, f.Name)
+	}
+	for _, n := range names {
+		if err := outbox.CheckName(n); err != nil {
+			return bad("name", "%q cannot be the name of a file in the outbox: %v; give a plain one such as sdr_syslog", n, err)
+		}
+	}
+	if err := outbox.CheckNames(names, Fetcher+".log", Server+".log"); err != nil {
+		return bad("name", "%v; give each path another name, as PATH=NAME", err)
+	}
+	return nil
+}
+
+// printable refuses control characters and what is not UTF-8.
 func printable(s string) bool {
 	for _, r := range s {
-		if r <= ' ' || r == 0x7f || r == '�' {
+		if r < ' ' || r >= 0x7f && r < 0xa0 || r == '�' {
 			return false
 		}
 	}
@@ -196,4 +244,36 @@ func (s Spec) artifact(payload string) Artifact {
 		return s.Artifacts[0]
 	}
 	panic("plan: no artifact for " + payload)
+}
+
+// Named gives the files without a name one of their own: the serving payload's
+// and the last part of the path, or all of it where that would meet another.
+// A directory's name stands before those of its files.
+func (s Spec) Named() []File {
+	prefix := strings.ToLower(s.from().Name) + "_"
+	whole := func(p string) string { return prefix + strings.ReplaceAll(strings.Trim(p, "/"), "/", "_") }
+	count := map[string]int{}
+	last := func(f File) string {
+		if strings.HasSuffix(f.Path, "/") {
+			return whole(f.Path)
+		}
+		return prefix + path.Base(f.Path)
+	}
+	for _, f := range s.Files {
+		if f.Name != "" {
+			count[f.Name]++
+			continue
+		}
+		count[last(f)]++
+	}
+	out := slices.Clone(s.Files)
+	for i, f := range out {
+		if f.Name != "" {
+			continue
+		}
+		if out[i].Name = last(f); count[last(f)] > 1 {
+			out[i].Name = whole(f.Path)
+		}
+	}
+	return out
 }

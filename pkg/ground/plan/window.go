@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Window is one of the two. ID is empty until it is scheduled.
+// Window is one of the two of a pass. ID is empty until it is scheduled.
 type Window struct {
 	Type       string        `json:"type"`
 	Start      time.Time     `json:"start"`
@@ -28,26 +28,56 @@ func (w Window) End() time.Time { return w.Start.Add(w.Duration) }
 func (w Window) Opens() time.Time  { return w.Start.Add(-time.Duration(w.Before) * time.Second) }
 func (w Window) Closes() time.Time { return w.End().Add(time.Duration(w.After) * time.Second) }
 
-// RunID names a pair: satellites take one window of a type at a time, so start
-// and satellite are unique, and the same wish always has the same name.
-func RunID(satellite string, start time.Time) string {
-	return start.UTC().Format("20060102T150405Z") + "-" + satellite
+// Pass is one pair of overlapping windows, of which both are scheduled or none:
+// the server's and the fetcher's.
+type Pass struct {
+	Run     string    `json:"run"`
+	Windows [2]Window `json:"windows"`
+	Overlap int64     `json:"overlap"` // seconds
 }
 
-// Pair is the two windows of s for a start of the SDR's. Start is in UTC.
-func (s Spec) Pair(satellite string, start time.Time) [2]Window {
+// Scheduled reports whether both windows exist.
+func (p Pass) Scheduled() bool { return p.Windows[0].ID != "" && p.Windows[1].ID != "" }
+
+// Opens and Closes are the bounds of both windows with their buffers, End is
+// when the later one closes.
+func (p Pass) Opens() time.Time { return earlier(p.Windows[0].Opens(), p.Windows[1].Opens()) }
+func (p Pass) Closes() time.Time {
+	return later(p.Windows[0].Closes(), p.Windows[1].Closes())
+}
+func (p Pass) End() time.Time { return later(p.Windows[0].End(), p.Windows[1].End()) }
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// Pass is the two windows of s for a start of the server's.
+func (s Spec) Pass(satellite string, start time.Time) Pass {
 	start = start.UTC()
-	return [2]Window{
-		s.window(SDRWindow, start, s.SDRDuration, s.serve(start.Add(s.SDRDuration))),
-		s.window(SabertoothWindow, start.Add(s.FetchDelay), s.FetchDuration, s.fetch(satellite, start)),
+	return Pass{
+		Run: runID(satellite, start, s.from().Window(), s.to().Window()),
+		Windows: [2]Window{
+			window(s.from(), start, s.SDRDuration, s.serve(start.Add(s.SDRDuration))),
+			window(s.to(), start.Add(s.FetchDelay), s.FetchDuration, s.fetch(satellite, start)),
+		},
+		Overlap: int64(s.Overlap() / time.Second),
 	}
 }
 
-func (s Spec) window(typ string, start time.Time, d time.Duration, argv []string) Window {
-	b := Buffers[typ]
+func window(p Payload, start time.Time, d time.Duration, argv []string) Window {
 	return Window{
-		Type: typ, Start: start, Duration: d, Seconds: int64(d / time.Second),
-		Before: int64(b.Before / time.Second), After: int64(b.After / time.Second),
+		Type: p.Window(), Start: start, Duration: d, Seconds: int64(d / time.Second),
+		Before: int64(p.Before / time.Second), After: int64(p.After / time.Second),
 		Executable: argv[0], Args: argv[1:],
 	}
 }
@@ -59,9 +89,9 @@ func end(until time.Time, d time.Duration) []string {
 }
 
 func (s Spec) serve(until time.Time) []string {
-	argv := []string{s.artifact(SDR).Destination()}
+	argv := []string{s.artifact(s.from().Name).Destination()}
 	if s.HandOver {
-		argv = append(argv, "sdr-serve")
+		argv = append(argv, Server)
 	}
 	argv = append(argv, end(until, s.SDRDuration)...)
 	if s.Port != DefaultPort {
@@ -71,13 +101,20 @@ func (s Spec) serve(until time.Time) []string {
 }
 
 func (s Spec) fetch(satellite string, start time.Time) []string {
-	argv := []string{s.artifact(Sabertooth).Destination()}
+	argv := []string{s.artifact(s.to().Name).Destination()}
 	if s.HandOver {
-		argv = []string{"/bin/sh", "-c", s.bootstrap(), "sabertooth-fetch"}
+		argv = []string{"/bin/sh", "-c", s.bootstrap(), Fetcher}
 	}
 	argv = append(argv, end(start.Add(s.FetchDelay+s.FetchDuration), s.FetchDuration)...)
-	argv = append(argv, "--run", RunID(satellite, start), "--from", strings.Join(s.candidates(), ","))
-	return append(argv, s.Path+"="+s.Name)
+	argv = append(argv, "--run", runID(satellite, start, s.from().Window(), s.to().Window()),
+		"--from", strings.Join(s.candidates(), ","))
+	for _, f := range s.Files {
+		if f.Name != "" {
+			f.Path += "=" + f.Name
+		}
+		argv = append(argv, f.Path)
+	}
+	return argv
 }
 
 func (s Spec) candidates() []string {
@@ -91,9 +128,10 @@ func (s Spec) candidates() []string {
 	return out
 }
 
-// Wish is what is left of a window's arguments without the time: two windows
-// with the same executable and wish differ only in when they run.
-func Wish(args []string) []string {
+// ArgsWithoutTimes is what is left of a window's arguments without the time:
+// two windows with the same executable and the same rest differ only in when
+// they run.
+func ArgsWithoutTimes(args []string) []string {
 	var out []string
 	for i := 0; i < len(args); i++ {
 		if args[i] == "--until" || args[i] == "--run" {
@@ -103,28 +141,4 @@ func Wish(args []string) []string {
 		out = append(out, args[i])
 	}
 	return out
-}
-
-// RunOf is the run that a fetcher's arguments name, or "".
-func RunOf(args []string) string {
-	for i := 0; i+1 < len(args); i++ {
-		if args[i] == "--run" {
-			return args[i+1]
-		}
-	}
-	return ""
-}
-
-// programs are the names under which our own programs lie on a payload.
-var programs = []string{"sdr-serve-", "sabertooth-fetch-", "payload-"}
-
-// Ours reports whether a window with this command is one of ours, of any
-// version: only those are cancelled without being named one by one.
-func Ours(executable string, args []string) bool {
-	for _, p := range programs {
-		if strings.HasPrefix(executable, "/persist/bin/"+p) {
-			return true
-		}
-	}
-	return executable == "/bin/sh" && len(args) > 2 && args[0] == "-c" && args[2] == "sabertooth-fetch"
 }

@@ -2,8 +2,8 @@
 //
 // The API has no call that schedules a pair and no idempotency key, so a POST
 // whose answer is lost may or may not have happened. CreateWindow and Upload
-// therefore look before every second try, and say with Error.Lost when they
-// could not find out. Everything that the API documentation leaves open is
+// therefore look before every second try, for as long as a listing may be
+// behind, and say with Error.Lost when they could not find out. Everything that the API documentation leaves open is
 // tolerated here, or is one constant with a comment (docs/platform.md).
 package tasking
 
@@ -42,15 +42,22 @@ type Client struct {
 	MinWait  time.Duration // first wait between tries; 500 ms
 	MaxWait  time.Duration // longest wait between tries; 15 s
 
+	// Lag is how far the API's listings may be behind what it did. A call whose
+	// answer was lost stays possible until a listing has shown its effect, or
+	// this time has passed without. 15 s
+	Lag time.Duration
+
 	// OnRetry is told of every failed try that will be repeated.
 	OnRetry func(err *Error, wait time.Duration)
+
+	// Notice is told once of each thing about the API that the user should
+	// know: a clock that is not believed, an answer out of a cache.
+	Notice func(text string)
 
 	once sync.Once
 	http *http.Client
 
-	mu     sync.Mutex
-	offset time.Duration // the API's clock minus ours, from the last Date
-	dated  bool
+	clock clock
 }
 
 func or(d, fallback time.Duration) time.Duration {
@@ -63,29 +70,8 @@ func or(d, fallback time.Duration) time.Duration {
 func (c *Client) try() time.Duration      { return or(c.Try, 30*time.Second) }
 func (c *Client) patience() time.Duration { return or(c.Patience, 2*time.Minute) }
 
-// Now is the API's time, from the Date of its last answer, or the local time
-// if it has not told any: a laptop's wrong clock must not move a window.
-func (c *Client) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return time.Now().Add(c.offset)
-}
-
-func (c *Client) learn(date string) {
-	t, err := http.ParseTime(date)
-	if err != nil {
-		return
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	off := time.Until(t)
-	// Date has whole seconds: between two answers of one clock the offset seems
-	// to move by up to a second, which must not make time go back.
-	if c.dated && off < c.offset && c.offset-off < 2*time.Second {
-		return
-	}
-	c.offset, c.dated = off, true
-}
+// ListingLag is Lag, or its default.
+func (c *Client) ListingLag() time.Duration { return or(c.Lag, 15*time.Second) }
 
 func (c *Client) client() *http.Client {
 	c.once.Do(func() {
@@ -158,6 +144,9 @@ func (c *Client) send(ctx context.Context, r request) ([]byte, error) {
 	req.Header.Set("Authorization", "Bearer "+c.Token)
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", "payload-ipc-ground")
+	// A cache on the way must ask the API again (RFC 9111 section 5.2.1.4): an old
+	// listing lacks what was sent since, which would be sent once more.
+	req.Header.Set("Cache-Control", "no-cache")
 
 	resp, err := c.client().Do(req)
 	if err != nil {
@@ -167,7 +156,7 @@ func (c *Client) send(ctx context.Context, r request) ([]byte, error) {
 		return nil, fail(Error{Err: c.network(err, ctx), Lost: sent.Load()})
 	}
 	defer resp.Body.Close()
-	c.learn(resp.Header.Get("Date"))
+	c.learn(r, resp.Header)
 
 	good := resp.StatusCode/100 == 2
 	max := int64(maxError)

@@ -40,14 +40,7 @@ func (r *retry) wait(ctx context.Context, err error) bool {
 	if r.c.OnRetry != nil {
 		r.c.OnRetry(e, d)
 	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return true
-	}
+	return Pause(ctx, d) == nil
 }
 
 // idempotent repeats r until it is answered or patience ends.

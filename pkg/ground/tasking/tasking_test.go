@@ -23,7 +23,7 @@ func client(t *testing.T, h http.HandlerFunc) *Client {
 	t.Helper()
 	s := httptest.NewServer(h)
 	t.Cleanup(s.Close)
-	return &Client{API: s.URL, Token: "tok/en+1", Try: 300 * time.Millisecond, Patience: 2 * time.Second, MinWait: time.Millisecond, MaxWait: 5 * time.Millisecond}
+	return &Client{API: s.URL, Token: "tok/en+1", Try: 300 * time.Millisecond, Patience: 2 * time.Second, MinWait: time.Millisecond, MaxWait: 5 * time.Millisecond, Lag: 50 * time.Millisecond}
 }
 
 func answer(body string) http.HandlerFunc {
@@ -229,24 +229,131 @@ func TestTries(t *testing.T) {
 	}
 }
 
-// Time comes from the API where it tells it.
+// Time is Date plus Age where it can be believed, and else our own.
 func TestNow(t *testing.T) {
+	const day, own = 24 * time.Hour, 0
+	for _, tt := range []struct {
+		date   time.Duration // of the header, after our own time
+		age    string
+		header string // further one
+		want   time.Duration
+		says   string
+	}{
+		{0, "", "", own, ""},
+		{time.Minute, "", "", time.Minute, ""},
+		{-time.Hour, "", "", -time.Hour, "off this computer's; the API's counts"},
+		{23 * time.Hour, "", "", 23 * time.Hour, "the API's counts"},
+		{-2 * day, "172800", "", own, "comes out of a cache and is 48h0m0s old"},
+		{-2*day + time.Hour, "172800", "", time.Hour, "the API's counts"},
+		{-2 * day, " 172800 , 5", "", own, "out of a cache"},
+		{-2 * day, "", "", own, "more than a day off this computer's; it is not believed"},
+		{-2 * day, "-172800", "", own, "not believed"},
+		{-2 * day, "soon", "", own, "not believed"},
+		{2 * day, "", "", own, "not believed"},
+		{2000 * day, "", "", own, "not believed"},
+		{2000 * day, "", "Simulated-Clock", 2000 * day, ""},
+	} {
+		var said []string
+		c := client(t, func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("Cache-Control") != "no-cache" {
+				t.Error("a cache may answer without asking")
+			}
+			w.Header().Set("Date", time.Now().Add(tt.date).UTC().Format(http.TimeFormat))
+			if tt.age != "" {
+				w.Header().Set("Age", tt.age)
+			}
+			if tt.header != "" {
+				w.Header().Set(tt.header, "1")
+			}
+			io.WriteString(w, `{"data":[]}`)
+		})
+		c.Notice = func(text string) { said = append(said, text) }
+		if d := time.Since(c.Now()).Abs(); d > time.Second {
+			t.Errorf("before the first answer %v off", d)
+		}
+		for range 3 {
+			c.Uploads(context.Background())
+		}
+		if off := time.Until(c.Now()); (off - tt.want).Abs() > 2*time.Second {
+			t.Errorf("%+v: got %v off", tt, off)
+		}
+		if all := strings.Join(said, "\n"); !strings.Contains(all, tt.says) || tt.says == "" && all != "" || len(said) > 2 {
+			t.Errorf("%+v: said %q", tt, all)
+		}
+	}
+}
+
+// A simulated clock may jump.
+func TestNowJumps(t *testing.T) {
 	there := time.Date(2031, 5, 6, 7, 8, 9, 0, time.UTC)
 	c := client(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Date", there.Format(http.TimeFormat))
+		w.Header().Set(simulatedClock, "1")
 		io.WriteString(w, `{"data":[]}`)
 	})
-	if d := time.Since(c.Now()).Abs(); d > time.Second {
-		t.Errorf("before the first answer %v off", d)
+	for range 2 {
+		c.Satellites(context.Background())
+		if d := c.Now().Sub(there); d < 0 || d > 2*time.Second {
+			t.Errorf("got %v, want %v", c.Now(), there)
+		}
+		there = there.Add(48 * time.Hour)
 	}
-	c.Satellites(context.Background())
-	if d := c.Now().Sub(there); d < 0 || d > 2*time.Second {
-		t.Errorf("got %v, want %v", c.Now(), there)
+}
+
+// A POST is sent again only when the listing had the time to show the first,
+// and what no listing explains stays possible.
+func TestEnsure(t *testing.T) {
+	w := WindowRequest{Type: "PAYLOAD_SDR", Satellite: "FM1", Start: time.Unix(1763900000, 0), Duration: time.Minute, Executable: "/x", Args: []string{"a"}}
+	row := func(id, typ string, start int) string {
+		return fmt.Sprintf(`{"id":%q,"type":%q,"state":"SYNCED","start":%d,"duration":60,"parameters":{"user_command":{"executable":"/x","executable_arguments":["%s"]}}}`, id, typ, start, map[bool]string{true: "a", false: "b"}[id == "7"])
 	}
-	there = there.Add(48 * time.Hour) // a simulated clock that jumped
-	c.Satellites(context.Background())
-	if d := c.Now().Sub(there); d < 0 || d > 2*time.Second {
-		t.Errorf("got %v, want %v", c.Now(), there)
+	ours, other, far := row("7", "PAYLOAD_SDR", 1763900000), row("8", "PAYLOAD_SDR", 1763900100), row("9", "PAYLOAD_SDR", 1763990000)
+	lost := -1 // the connection is cut
+	for _, tt := range []struct {
+		name     string
+		posts    []int // statuses
+		listings []string
+		id       string
+		doubtful bool
+		lost     bool
+		calls    int // POSTs
+	}{
+		{"taken", []int{200}, nil, "1", false, false, 1},
+		{"lost, then listed", []int{lost}, []string{ours}, "7", true, false, 1},
+		{"lost, listed late", []int{lost}, []string{"", "", far, ours}, "7", true, false, 1},
+		{"lost, never listed, sent again", []int{lost, 200}, []string{""}, "1", true, false, 2},
+		{"lost, then a conflict with ours", []int{lost, 409}, []string{"", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", ours}, "7", true, false, 2},
+		{"lost, then a conflict that nothing explains", []int{lost, 409}, []string{""}, "", true, true, 2},
+		{"lost, then a conflict that another explains", []int{lost, 409}, []string{"", other}, "", true, false, 2},
+		{"a conflict that another explains", []int{409}, []string{other}, "", false, false, 1},
+		{"a conflict that one far away does not", []int{409}, []string{far}, "", false, true, 1},
+		{"refused", []int{422}, nil, "", false, false, 1},
+		{"busy, then taken", []int{429, 200}, nil, "1", false, false, 2},
+		{"an error that may have taken effect", []int{500, 200}, []string{""}, "1", true, false, 2},
+	} {
+		posts, lists := 0, 0
+		c := client(t, func(rw http.ResponseWriter, r *http.Request) {
+			if r.Method == "GET" {
+				l := tt.listings[min(lists, len(tt.listings)-1)]
+				lists++
+				io.WriteString(rw, `{"data":[`+l+`]}`)
+				return
+			}
+			status := tt.posts[min(posts, len(tt.posts)-1)]
+			posts++
+			if status == lost {
+				panic(http.ErrAbortHandler)
+			}
+			rw.WriteHeader(status)
+			if status == 200 {
+				io.WriteString(rw, `{"data":{"id":"1"}}`)
+			}
+		})
+		c.Lag = 150 * time.Millisecond
+		got, err := c.CreateWindow(context.Background(), context.Background(), w)
+		if got.ID != tt.id || got.Doubtful != tt.doubtful || IsLost(err) != tt.lost || (err == nil) != (tt.id != "") || posts != tt.calls {
+			t.Errorf("%s: got %+v, %v (lost %v), %d POSTs", tt.name, got, err, IsLost(err), posts)
+		}
 	}
 }
 

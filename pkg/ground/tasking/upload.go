@@ -64,10 +64,16 @@ func (c *Client) Uploads(ctx context.Context) ([]Upload, error) {
 	return out, nil
 }
 
-// Upload sends a file and returns the upload's id. moved is told how many bytes
+// Same reports whether u is an upload of the same file to the same place that
+// still counts: destinations hold the content's hash.
+func (u Upload) Same(r UploadRequest) bool {
+	return u.Satellite == r.Satellite && u.Payload == r.Payload && u.Destination == r.Destination && Live(u.Status)
+}
+
+// Upload sends a file. moved is told how many bytes
 // of the file this try has sent; it may start again at 0. Before a second try
 // the listing is asked whether the first took effect.
-func (c *Client) Upload(ctx context.Context, u UploadRequest, moved func(sent int64)) (string, error) {
+func (c *Client) Upload(ctx context.Context, u UploadRequest, moved func(sent int64)) (Created, error) {
 	q := url.Values{
 		"satellite_id":     {u.Satellite},
 		"payload":          {u.Payload},
@@ -82,7 +88,7 @@ func (c *Client) Upload(ctx context.Context, u UploadRequest, moved func(sent in
 	var frame strings.Builder
 	m := multipart.NewWriter(&frame)
 	if _, err := m.CreateFormFile("file", path.Base(u.Destination)); err != nil {
-		return "", &Error{Call: "POST /tasking/upload", Err: err, fatal: true}
+		return Created{}, &Error{Call: "POST /tasking/upload", Err: err, fatal: true}
 	}
 	head := frame.String()
 	frame.Reset()
@@ -108,17 +114,17 @@ func (c *Client) Upload(ctx context.Context, u UploadRequest, moved func(sent in
 		content := &counted{r: io.LimitReader(f, u.Size), moved: moved}
 		return &part{io.MultiReader(strings.NewReader(head), content, strings.NewReader(tail)), f}, nil
 	}
-	find := func(ctx context.Context) (string, bool, error) {
+	find := func(ctx context.Context) (sighting, error) {
 		us, err := c.Uploads(ctx)
 		if err != nil {
-			return "", false, err
+			return sighting{}, err
 		}
 		for _, have := range us {
-			if have.Satellite == u.Satellite && have.Payload == u.Payload && have.Destination == u.Destination && Live(have.Status) {
-				return have.ID, true, nil
+			if have.Same(u) {
+				return sighting{id: have.ID}, nil
 			}
 		}
-		return "", false, nil
+		return sighting{}, nil
 	}
 	return c.ensure(ctx, ctx, r, find)
 }

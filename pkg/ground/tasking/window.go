@@ -22,7 +22,7 @@ type Window struct {
 	Start      time.Time
 	Duration   time.Duration
 	Executable string
-	Args       []string // nil: the listing did not tell
+	Args       []string // empty: the listing did not tell
 }
 
 // End is when the window closes.
@@ -62,7 +62,7 @@ func (w Window) Is(r WindowRequest) bool {
 	if w.Executable != "" && w.Executable != r.Executable {
 		return false
 	}
-	if w.Executable != "" && w.Args != nil {
+	if w.Executable != "" && (len(w.Args) > 0 || len(r.Args) == 0) {
 		return slices.Equal(w.Args, r.Args)
 	}
 	return w.Start.Equal(r.Start.Truncate(time.Second)) && w.Duration == r.Duration.Truncate(time.Second)
@@ -144,11 +144,15 @@ func windows(data []byte, satellite string) ([]Window, error) {
 	return out, nil
 }
 
-// CreateWindow schedules w and returns its id. ctx stops further tries; a POST
-// that is already on its way is waited for as long as hold lives, since its
-// effect cannot be called back. Before a second try the listing is asked
-// whether the first took effect. If the error IsLost, the window may exist.
-func (c *Client) CreateWindow(ctx, hold context.Context, w WindowRequest) (string, error) {
+// nearby is how close in time a window of the same type may be for the API to
+// refuse another one: buffers are a few minutes (docs/platform.md).
+const nearby = 15 * time.Minute
+
+// CreateWindow schedules w. ctx stops further tries; a POST that is already on
+// its way is waited for as long as hold lives, since its effect cannot be
+// called back. Before a second try the listing is asked whether the first took
+// effect. If the error IsLost, the window may exist.
+func (c *Client) CreateWindow(ctx, hold context.Context, w WindowRequest) (Created, error) {
 	b := windowBody{Type: w.Type, Satellite: w.Satellite, Start: w.Start.Unix(), Duration: whole(w.Duration)}
 	b.Parameters.Command = command{w.Executable, w.Args}
 	if w.Args == nil {
@@ -157,65 +161,29 @@ func (c *Client) CreateWindow(ctx, hold context.Context, w WindowRequest) (strin
 	b.Parameters.DownlinkBudget = w.DownlinkBudget
 	body, err := json.Marshal(b)
 	if err != nil {
-		return "", &Error{Call: "POST /tasking/window", Err: err, fatal: true}
+		return Created{}, &Error{Call: "POST /tasking/window", Err: err, fatal: true}
 	}
 	r := request{
 		method: "POST", path: "window", ctype: "application/json", size: int64(len(body)),
 		body: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil },
 	}
-	find := func(ctx context.Context) (string, bool, error) {
+	find := func(ctx context.Context) (found sighting, err error) {
 		ws, err := c.Windows(ctx, w.Satellite)
 		if err != nil {
-			return "", false, err
+			return found, err
 		}
 		for _, have := range ws {
-			if have.Is(w) && Live(have.State) && have.ID != "" {
-				return have.ID, true, nil
+			switch {
+			case have.ID == "" || !Live(have.State):
+			case have.Is(w):
+				return sighting{id: have.ID}, nil
+			case have.Type == w.Type && have.Start.Before(w.Start.Add(w.Duration+nearby)) && w.Start.Before(have.End().Add(nearby)):
+				found.inTheWay = true
 			}
 		}
-		return "", false, nil
+		return found, nil
 	}
 	return c.ensure(ctx, hold, r, find)
-}
-
-// ensure sends the POST r until it has an id, and looks with find before each
-// further try.
-func (c *Client) ensure(ctx, hold context.Context, r request, find func(context.Context) (string, bool, error)) (string, error) {
-	again := c.retry()
-	for {
-		data, err := c.send(hold, r)
-		if err == nil {
-			id, bad := newID(data)
-			if bad == nil {
-				return id, nil
-			}
-			// It said yes, but not what: only the listing knows the id.
-			err = &Error{Call: r.call(), Err: bad, Lost: true}
-		}
-		e := asError(err)
-		conflict := e.Status == http.StatusConflict
-		if !e.temporary() && !e.Lost && !conflict {
-			return "", err
-		}
-		// A conflict may be with our own earlier POST, sent twice on the way.
-		if !conflict && !again.wait(ctx, err) {
-			if ctx.Err() != nil || !e.Lost {
-				return "", err
-			}
-		}
-		id, ok, ferr := find(ctx)
-		switch {
-		case ferr != nil:
-			e.Err = ferr
-			return "", err
-		case ok:
-			return id, nil
-		}
-		e.Lost = false
-		if conflict || !e.temporary() || e.tries > 0 {
-			return "", err
-		}
-	}
 }
 
 // DeleteWindow asks for the deletion of a window. A window that is not there

@@ -13,13 +13,15 @@ import (
 	"payload-ipc/pkg/ground/plan"
 )
 
-// wish is what the flags of plan and deploy say.
-type wish struct {
+// deployFlags is what the flags of plan and deploy say.
+type deployFlags struct {
 	access
 	spec      plan.Spec
 	start     string
 	rate      string
 	sdr       []string
+	paths     []string
+	names     []string
 	artifacts string
 	update    string
 	svg       string
@@ -27,7 +29,7 @@ type wish struct {
 	yes       bool
 }
 
-func (w *wish) flags(fs *pflag.FlagSet, io stdio) {
+func (w *deployFlags) flags(fs *pflag.FlagSet, io stdio) {
 	s := &w.spec
 	fs.StringVar(&w.start, "start", "", "start of the SDR's window: Unix seconds, RFC 3339, or +2h (default: the earliest that fits)")
 	fs.DurationVar(&s.Lead, "lead", 24*time.Hour, "least time from now to the start")
@@ -37,8 +39,8 @@ func (w *wish) flags(fs *pflag.FlagSet, io stdio) {
 	fs.DurationVar(&s.FetchDuration, "fetch-duration", time.Minute, "length of the fetcher's window")
 	fs.StringSliceVar(&w.sdr, "sdr", []string{"10.2.1.8", "10.2.1.12"}, "where the fetcher looks for the SDR")
 	fs.IntVar(&s.Port, "port", plan.DefaultPort, "port of the SDR's server")
-	fs.StringVar(&s.Path, "path", "/var/log/syslog", "file on the SDR to bring down")
-	fs.StringVar(&s.Name, "name", "sdr_syslog", "its name in the bucket")
+	fs.StringArrayVar(&w.paths, "path", nil, "what to bring from the SDR, as PATH or PATH=NAME; may be repeated; a directory ends in a slash (default "+plan.DefaultPath+"=sdr_syslog)")
+	fs.StringArrayVar(&w.names, "name", nil, "name in the bucket of the one --path (default: sdr_ and the last part of the path)")
 	fs.IntVar(&s.DownlinkBudget, "downlink-budget", 1, "downlink budget of each window, in the API's unit")
 	fs.BoolVar(&s.ITAR, "itar", false, "upload through ground stations in the US only")
 	fs.BoolVar(&s.SkipUpload, "skip-upload", false, "send no programs (a MockFM takes none)")
@@ -46,13 +48,13 @@ func (w *wish) flags(fs *pflag.FlagSet, io stdio) {
 	fs.StringVar(&w.artifacts, "artifacts", "bin/uplink", "directory of the packed programs")
 	fs.StringVar(&w.update, "update-from", "", "send patches against this version, which is aboard (make update FROM=VERSION builds them)")
 	fs.StringVar(&w.svg, "svg", "", "also draw the plan into this file (one satellite)")
-	fs.BoolVar(&w.dryRun, "dry-run", false, "print the plan and stop; nothing is sent, nobody is asked")
+	fs.BoolVar(&w.dryRun, "dry-run", false, "print the plan and stop: nothing is sent, the API is not asked, and no token is needed")
 	fs.BoolVar(&w.yes, "yes", false, "do not ask before scheduling")
 	w.access.flags(fs, io)
 }
 
 // read turns the flags' words into the spec, all before anything is sent.
-func (w *wish) read(now time.Time) error {
+func (w *deployFlags) read(now time.Time) error {
 	rate, err := size(w.rate)
 	if err != nil {
 		return wrong("--uplink-rate: %v", err)
@@ -66,6 +68,9 @@ func (w *wish) read(now time.Time) error {
 		}
 		w.spec.SDR = append(w.spec.SDR, ip)
 	}
+	if err := w.readFiles(); err != nil {
+		return err
+	}
 	if w.update != "" {
 		if strings.ContainsAny(w.update, "/\\ ") || strings.HasPrefix(w.update, ".") {
 			return wrong("--update-from: %q is not the name of a version; give a tag or a commit", w.update)
@@ -78,6 +83,39 @@ func (w *wish) read(now time.Time) error {
 		}
 	}
 	return w.spec.Check()
+}
+
+// readFiles reads what to bring. A NAME has no slash, so a path may have equals
+// signs in what is before its last one.
+func (w *deployFlags) readFiles() error {
+	w.spec.Files = nil
+	for _, p := range w.paths {
+		f := plan.File{Path: p}
+		if i := strings.LastIndexByte(p, '='); i > strings.LastIndexByte(p, '/') || i > 0 && p[i-1] == '/' {
+			f.Path, f.Name = p[:i], p[i+1:]
+			if f.Name == "" {
+				return wrong("--path: the name behind the equals sign of %q is empty; give PATH=NAME, or PATH alone", p)
+			}
+		}
+		w.spec.Files = append(w.spec.Files, f)
+	}
+	if len(w.paths) == 0 {
+		w.spec.Files = []plan.File{{Path: plan.DefaultPath}}
+	}
+	switch {
+	case len(w.names) > 1:
+		return wrong("--name is there %d times; give each its own as --path PATH=NAME", len(w.names))
+	case len(w.names) == 1 && len(w.spec.Files) > 1:
+		return wrong("--name names one file, and --path is there %d times; give each its own as --path PATH=NAME", len(w.paths))
+	case len(w.names) == 1 && w.spec.Files[0].Name != "" && w.spec.Files[0].Name != w.names[0]:
+		return wrong("--name and --path name the same file %q and %q; give one", w.names[0], w.spec.Files[0].Name)
+	case len(w.names) == 1 && w.names[0] == "":
+		return wrong("--name is empty; give a name such as sdr_syslog, or leave it out")
+	case len(w.names) == 1:
+		w.spec.Files[0].Name = w.names[0]
+	}
+	w.spec.Files = w.spec.Named()
+	return nil
 }
 
 // instant reads a time: Unix seconds, RFC 3339, or from now on.
