@@ -217,3 +217,31 @@ func TestReadOnlyDisk(t *testing.T) {
 		t.Errorf("did not converge: exit %d\n%s", r.exit, r.log)
 	}
 }
+
+// TestStalledSyncs: a sync of the shipped program that takes seconds (strace
+// -e inject) costs the window those seconds, and not the rest of it.
+func TestStalledSyncs(t *testing.T) {
+	strace := peer(t, "strace")
+	dir := t.TempDir()
+	os.Mkdir(dir+"/root", 0o755)
+	data := lines(0, 64<<20)
+	os.WriteFile(dir+"/root/f", []byte(data), 0o644)
+	upstream := fmt.Sprint("127.0.0.1:", freePort(t))
+	sdr(t, dir+"/root", upstream, "--for", "5m")
+	for _, inject := range []string{
+		"fdatasync:delay_enter=3000000:when=1", "fdatasync:delay_enter=3000000:when=2",
+		"fdatasync:delay_enter=4000000:when=5", "fsync:delay_enter=3000000:when=1",
+		"fdatasync:delay_exit=60000",
+	} {
+		t.Run(inject, func(t *testing.T) {
+			b := newBox(t, t.TempDir())
+			toxic(t, b.port, upstream, `{"type":"bandwidth","stream":"downstream","attributes":{"rate":40000}}`)
+			args := append([]string{"-f", "-o", "/dev/null", "-e", "trace=fsync,fdatasync", "-e", "inject=" + inject, program(t, "sabertooth-fetch")},
+				b.args("--from", b.addr(), "--for", "25s", "/f")...)
+			out, err := exec.CommandContext(within(t, time.Minute), strace, args...).CombinedOutput()
+			if r := b.look(); err != nil || r.files["f"] != data {
+				t.Errorf("%v, %d bytes of %d: %+v\n%s", err, len(r.files["f"]), len(data), r.receipts["f"], out)
+			}
+		})
+	}
+}

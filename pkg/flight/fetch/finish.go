@@ -36,6 +36,13 @@ var errCapped = &fault{class: "max-bytes", text: "--max-bytes was reached", fina
 
 // finish publishes what can be, then the receipts, which say how it ended.
 func (r *run) finish(ctx context.Context, cut bool) {
+	if r.f.Window.Ends() {
+		// A copy that takes too long must leave time for the receipt.
+		last := min(r.f.Window.Rest(), max(r.f.Reserve, r.left()+r.f.Reserve)) - margin
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, last-2*r.stage.Cost())
+		defer cancel()
+	}
 	for _, j := range r.jobs {
 		r.salvage(ctx, j)
 	}

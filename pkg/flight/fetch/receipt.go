@@ -3,6 +3,7 @@ package fetch
 import (
 	"sort"
 	"strings"
+	"time"
 
 	"payload-ipc/pkg/flight/outbox"
 )
@@ -54,6 +55,7 @@ func (r *run) source() string {
 // reason is one sentence for an operator who has not read this program.
 func (r *run) reason(j *job, rec *outbox.Receipt, cut bool) string {
 	var b strings.Builder
+	w := r.f.Window.Elapsed()
 	say := func(parts ...string) {
 		for _, p := range parts {
 			b.WriteString(p)
@@ -107,6 +109,8 @@ func (r *run) reason(j *job, rec *outbox.Receipt, cut bool) string {
 		say("; ", j.err.Error())
 	case !r.s.heard:
 		say("; no server answered at ", r.asked())
+	case cut && r.waited > w/4:
+		say("; the disk was too slow for this window: reading waited ", itoa(int64(r.waited/time.Second)), " s for it")
 	case cut:
 		say("; the window ended")
 	}

@@ -23,6 +23,7 @@ type run struct {
 	stop    context.CancelFunc
 	pulsed  time.Time
 	speed   speed
+	waited  time.Duration // for the disk
 	result  Result
 }
 

@@ -140,6 +140,9 @@ func (r *run) take(ctx context.Context, j *job, g *generation, a *answer, m *mes
 				fl.settle()
 				return r.ended(j, g, a, m)
 			}
+			if err := r.heed(ctx, g); err != nil {
+				return err
+			}
 		}
 		if err := r.pulse(ctx, j, g); err != nil {
 			return err

@@ -69,8 +69,8 @@ func TestPace(t *testing.T) {
 				t.Fatalf("sync of %v: got %d syncs, want 1 to %d", took, syncs, most)
 			}
 			t.Logf("sync of %v: %d syncs in %v, cost now %v", took, syncs, steps*step, p.Cost())
-			if took > 0 && p.Cost() < 4*took {
-				t.Fatalf("cost: got %v, but four syncs take %v", p.Cost(), 4*took)
+			if took > 0 && p.Cost() < 6*took {
+				t.Fatalf("cost: got %v, but six syncs take %v", p.Cost(), 6*took)
 			}
 			check(t, p.Close())
 			check(t, s.Close())
@@ -79,22 +79,58 @@ func TestPace(t *testing.T) {
 }
 
 func TestCost(t *testing.T) {
+	const ms = time.Millisecond
+	type sync struct {
+		bytes int64
+		took  time.Duration
+	}
+	for _, c := range []struct {
+		name string
+		seen []sync
+		of   int64
+		want time.Duration
+	}{
+		{"nothing known: no guess ends a window", nil, 100 << 20, 0},
+		{"seen once", []sync{{0, 3000 * ms}, {2 << 20, 3000 * ms}}, 100 << 20, 0},
+		{"no clock", []sync{{0, 0}, {0, 0}, {0, 0}, {0, 0}}, 0, 0},
+		{"latency", []sync{{0, 20 * ms}, {100, 30 * ms}, {0, 25 * ms}, {0, 20 * ms}}, 0, 80 * ms},
+		{"stalls are no latency", []sync{{0, 3000 * ms}, {0, 3000 * ms}, {0, 20 * ms}, {0, 3000 * ms}}, 0, 80 * ms},
+		{"rate", []sync{{4 << 20, 400 * ms}, {4 << 20, 400 * ms}, {4 << 20, 400 * ms}, {4 << 20, 400 * ms}}, 10 << 20, 1000 * ms},
+		{"stalls are no rate", []sync{{4 << 20, 400 * ms}, {4 << 20, 3000 * ms}, {4 << 20, 3000 * ms}, {1 << 20, 3000 * ms}}, 10 << 20, 1000 * ms},
+		{"slower for good", []sync{{4 << 20, 400 * ms}, {4 << 20, 800 * ms}, {4 << 20, 800 * ms}, {4 << 20, 800 * ms}, {4 << 20, 800 * ms}}, 10 << 20, 2000 * ms},
+		{"absurd size", []sync{{4 << 20, 400 * ms}, {4 << 20, 400 * ms}, {4 << 20, 400 * ms}, {4 << 20, 400 * ms}}, 1 << 62, time.Hour},
+	} {
+		var p pace
+		for _, s := range c.seen {
+			p.saw(s.bytes, s.took)
+		}
+		if got := p.cost(c.of, 4); got != c.want {
+			t.Errorf("%s: got %v, want %v", c.name, got, c.want)
+		}
+	}
+}
+
+// How far ahead of the disk writing may be: what it takes in a second, at once
+// where it stalls, four times as far at most where it does not.
+func TestAhead(t *testing.T) {
 	var p pace
-	if got := p.cost(0); got != 4*guessedSync {
-		t.Errorf("nothing known: got %v", got)
-	}
-	if got := p.cost(1 << 62); got != time.Hour {
-		t.Errorf("absurd size: got %v", got)
-	}
-	p.saw(100, 20*time.Millisecond, 1)
-	p.saw(100, 10*time.Millisecond, 1)
-	p.saw(20e6, time.Second, 2)
-	p.saw(1000, 0, 1) // no clock
-	if got, want := p.cost(10e6), 580*time.Millisecond; got != want {
-		t.Errorf("got %v, want %v", got, want)
-	}
-	p.saw(5e6, time.Second, 2) // slower: believed at once
-	if got, want := p.cost(10e6), 2080*time.Millisecond; got != want {
-		t.Errorf("got %v, want %v", got, want)
+	for i, c := range []struct {
+		bytes int64
+		took  time.Duration
+		want  int64
+	}{
+		{0, 0, firstAhead},
+		{1 << 20, 130 * time.Millisecond, 1 << 20 * 1000 / 130},
+		{4 << 20, 10 * time.Millisecond, 4 * (1 << 20 * 1000 / 130)},
+		{8 << 20, time.Second, 8 << 20},
+		{8 << 20, 4 * time.Second, 2 << 20},
+		{1 << 20, 10 * time.Second, leastAhead},
+		{1 << 20, time.Millisecond, 4 * leastAhead},
+		{0, 3 * time.Second, 4 * leastAhead},
+	} {
+		p.saw(c.bytes, c.took)
+		if got := p.most(); got != c.want {
+			t.Errorf("%d: got %d, want %d", i, got, c.want)
+		}
 	}
 }

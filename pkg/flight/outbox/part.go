@@ -35,7 +35,10 @@ type Part struct {
 	noted   int64      // proven bytes that the swift slot tells of
 	news    *sync.Cond // noted or err changed
 	durable int64
-	changed bool // the identity is newer than the durable one
+	changed bool  // the identity is newer than the durable one
+	fresher bool  // ... than the one in the swift slot
+	pressed bool  // a sync shall not wait for its turn
+	written int64 // bytes that are not synced
 	err     error
 }
 
@@ -54,7 +57,7 @@ func (p *Part) Describe(id Identity) error {
 	}
 	p.mu.Lock()
 	same := p.id == id
-	p.id, p.changed = id, p.changed || !same
+	p.id, p.changed, p.fresher = id, p.changed || !same, p.fresher || !same
 	p.mu.Unlock()
 	if !same && !p.closed {
 		p.rec.nudge()
@@ -94,6 +97,7 @@ func (p *Part) fail(err error) {
 		p.err = err
 	}
 	p.news.Broadcast()
+	p.t.s.pace.cleaned(0) // whoever waits for a sync looks again
 }
 
 func (p *Part) dead() bool { return errors.Is(p.Err(), ErrDead) }
@@ -121,7 +125,88 @@ func (p *Part) Append(b []byte) error {
 		return diskError("write", p.path(dataSuffix), err)
 	}
 	p.held += int64(len(b))
+	p.wrote(int64(len(b)))
 	return nil
+}
+
+// wrote counts bytes that are to be synced, and has it done if it is time.
+func (p *Part) wrote(n int64) {
+	if p.add(n) {
+		p.rec.nudge()
+	}
+}
+
+// add counts bytes that are to be synced; a new length counts as one. It
+// reports whether it is time to do so.
+func (p *Part) add(n int64) bool {
+	p.mu.Lock()
+	p.written += n
+	p.mu.Unlock()
+	return p.t.s.pace.wrote(n)
+}
+
+// Press has what was written synced at once, proven or not, and not at the
+// pace of the stage. It does not wait.
+func (p *Part) Press() {
+	if p.closed {
+		return
+	}
+	p.mu.Lock()
+	p.pressed = true
+	p.mu.Unlock()
+	p.rec.nudge()
+}
+
+// pressing reports that a sync shall begin now.
+func (p *Part) pressing() bool {
+	urgent := p.t.s.urgent()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.written > 0 && (urgent || p.pressed)
+}
+
+// anew reports that the swift slot does not tell what is proven.
+func (p *Part) anew() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.noted < p.proven || p.fresher
+}
+
+// unchanged reports that c says nothing that is not durable already.
+func (p *Part) unchanged(c *cursor) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.durable == c.proven() && !p.changed && !p.fresh
+}
+
+// datasync makes what is written durable, and tells the pace. What was synced
+// before and not written to since is not synced again.
+func (p *Part) datasync() error {
+	s := p.t.s
+	p.mu.Lock()
+	n := p.written
+	p.pressed = false
+	p.mu.Unlock()
+	if n == 0 {
+		return nil
+	}
+	start := s.now()
+	err := p.data.Datasync()
+	if err == nil {
+		s.pace.saw(n, s.now().Sub(start))
+	}
+	p.cleaned(n)
+	if err != nil {
+		return deadError(p.path(dataSuffix), err)
+	}
+	return nil
+}
+
+func (p *Part) cleaned(n int64) {
+	p.mu.Lock()
+	p.written -= n
+	p.mu.Unlock()
+	p.t.s.pace.cleaned(n)
 }
 
 // Rewrite replaces held bytes that are not proven: what a bad piece needs that
@@ -136,6 +221,7 @@ func (p *Part) Rewrite(b []byte, off int64) error {
 		return fmt.Errorf("rewrite outside of the unproven bytes: got %d bytes at %d, want %d to %d", len(b), off, p.Proven(), p.held)
 	}
 	_, err := p.data.WriteAt(b, off)
+	p.wrote(int64(len(b)))
 	return diskError("write", p.path(dataSuffix), err)
 }
 
@@ -174,6 +260,7 @@ func (p *Part) Drop() error {
 		return nil
 	}
 	p.held = n
+	p.add(1)
 	return diskError("truncate", p.path(dataSuffix), p.data.Truncate(n))
 }
 
@@ -191,16 +278,18 @@ func (p *Part) Flush() error {
 	return p.settle()
 }
 
-// Cost estimates how long Publish or PublishPart would take if called now,
-// from the syncs and copies of this stage so far.
+// Cost estimates how long PublishPart and the receipt would take if called
+// now, as far as the syncs and copies of this stage have shown it: bytes, and
+// six syncs, which are one of the cursor that is under way, data, cursor,
+// outbox, receipt, outbox.
 func (p *Part) Cost() time.Duration {
 	p.mu.Lock()
-	wait, size := p.proven-p.durable, p.proven
+	bytes := p.written
 	p.mu.Unlock()
 	if !p.t.s.same {
-		wait += size
+		bytes += p.held
 	}
-	return p.t.s.pace.cost(wait)
+	return p.t.s.pace.cost(bytes, 6)
 }
 
 // Close makes the part durable and leaves it to the next run; unproven bytes
@@ -244,6 +333,7 @@ func (p *Part) cut() error {
 		if p.shared {
 			return p.Rebuild()
 		}
+		p.add(1)
 		err = p.data.Truncate(p.proven)
 	}
 	return diskError("truncate", p.path(dataSuffix), err)
@@ -271,6 +361,7 @@ func (p *Part) settle() error {
 }
 
 func (p *Part) shut() {
+	p.cleaned(p.written)
 	p.data.Close()
 	p.cur.Close()
 	p.closed = true
@@ -279,6 +370,7 @@ func (p *Part) shut() {
 // remove closes and unlinks both files, the cursor first: bytes without a
 // cursor are rubbish to the next run, a cursor without bytes is so too.
 func (p *Part) remove() error {
+	p.cleaned(p.written)
 	p.data.Close()
 	p.cur.Close()
 	fs := p.t.s.fs

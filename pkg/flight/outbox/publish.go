@@ -95,13 +95,11 @@ func (p *Part) final() error {
 		if p.retired {
 			return nil // only what was synced before is left
 		}
-		start := p.t.s.now()
-		err := p.data.Datasync()
+		err := p.datasync()
 		if err == nil {
-			p.t.s.pace.saw(p.proven-p.durable, p.t.s.now().Sub(start), 1)
 			return nil
 		}
-		p.fail(deadError(p.path(dataSuffix), err))
+		p.fail(err)
 	}
 }
 

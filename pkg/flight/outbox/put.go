@@ -24,7 +24,7 @@ func (s *Stage) put(stop func() error, name, tmp string, src io.ReaderAt, size i
 	start := s.now()
 	err := s.putFile(stop, name, tmp, src, size)
 	if err == nil {
-		s.pace.saw(size, s.now().Sub(start), 1)
+		s.pace.saw(size, s.now().Sub(start))
 	}
 	return err
 }

@@ -57,6 +57,7 @@ func (t *Target) copyOf(p *Part) (*Part, error) {
 	}
 	q.held, q.proven = d.size, d.size
 	q.rec.d, q.rec.marks = d, slices.Clone(marks)
+	q.add(d.size)
 	if err := q.settle(); err != nil {
 		q.remove()
 		return nil, err

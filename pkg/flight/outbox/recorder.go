@@ -2,6 +2,7 @@ package outbox
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
 	"time"
 )
@@ -48,28 +49,49 @@ func (r *recorder) run() {
 	defer close(r.done)
 	tick := time.NewTicker(r.p.t.s.c.Pace)
 	defer tick.Stop()
-	synced := make(chan error, 1)
+	// A sync of slow flash takes longer than the pace and must not keep the
+	// hash waiting, or a SIGKILL would cost that long. It has a thread of its
+	// own, for each that blocks would cost the scheduler another one.
+	work, synced := make(chan *cursor), make(chan error, 1)
+	defer close(work)
+	go func() {
+		runtime.LockOSThread()
+		for c := range work {
+			synced <- r.sync(c)
+		}
+	}()
 	busy, dirty := false, false
+	begin := func() {
+		if !busy && r.p.Err() == nil {
+			dirty, busy = false, true
+			tick.Reset(r.p.t.s.c.Pace)
+			work <- r.state()
+		}
+	}
 	for {
 		select {
 		case <-r.wake:
-			if err := r.catchUp(); err != nil {
-				r.p.fail(err)
+			if r.p.anew() {
+				if err := r.catchUp(); err != nil {
+					r.p.fail(err)
+				}
+				dirty = true
+				r.swift()
 			}
-			dirty = true
-			r.swift()
+			if r.p.pressing() {
+				begin()
+			}
 		case <-tick.C:
-			// A sync of slow flash takes longer than the pace and must not
-			// keep the hash waiting, or a SIGKILL would cost that long.
-			if dirty && !busy && r.p.Err() == nil {
-				dirty, busy = false, true
-				c := r.state()
-				go func() { synced <- r.sync(c) }()
+			if dirty {
+				begin()
 			}
 		case err := <-synced:
 			busy = false
 			if err != nil {
 				r.p.fail(err)
+			}
+			if r.p.pressing() {
+				begin()
 			}
 		case <-r.quit:
 			if busy {
@@ -122,7 +144,7 @@ func (r *recorder) swift() {
 	r.p.cur.WriteAt(r.state().encode(), slotSwift*slotSize)
 	r.p.mu.Lock()
 	defer r.p.mu.Unlock()
-	r.p.noted = r.d.size
+	r.p.noted, r.p.fresher = r.d.size, false
 	r.p.news.Broadcast()
 }
 
@@ -131,10 +153,13 @@ func (r *recorder) swift() {
 func (r *recorder) sync(c *cursor) error {
 	p := r.p
 	s := p.t.s
-	start := s.now()
-	if err := p.data.Datasync(); err != nil {
-		return deadError(p.path(dataSuffix), err)
+	if err := p.datasync(); err != nil {
+		return err
 	}
+	if p.unchanged(c) {
+		return nil // only bytes that are not proven
+	}
+	start := s.now()
 	// Alternate: the slot that holds is never the one that is written.
 	slot := int64(p.slot % 2)
 	if _, err := p.cur.WriteAt(c.encode(), slot*slotSize); err != nil {
@@ -143,16 +168,18 @@ func (r *recorder) sync(c *cursor) error {
 	if err := p.cur.Datasync(); err != nil {
 		return deadError(p.path(cursorSuffix), err)
 	}
+	s.pace.saw(0, s.now().Sub(start))
 	p.slot++
 	if p.fresh {
+		start = s.now()
 		if err := s.fs.SyncDir(s.c.Stage); err != nil {
 			return deadError(s.c.Stage, err)
 		}
+		s.pace.saw(0, s.now().Sub(start))
 		p.fresh = false
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s.pace.saw(c.proven()-p.durable, s.now().Sub(start), 2)
 	p.durable = c.proven()
 	p.changed = p.id != c.id
 	return nil

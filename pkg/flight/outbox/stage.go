@@ -3,10 +3,8 @@ package outbox
 import (
 	"errors"
 	"fmt"
-	"math"
 	"os"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 )
@@ -121,51 +119,4 @@ func canRename(fs FS, from, to string) bool {
 // Close lets the lock go. Every Part must be closed before.
 func (s *Stage) Close() error {
 	return diskError("close", s.c.Stage, s.lock.Close())
-}
-
-// pace is what this disk has shown of its speed.
-type pace struct {
-	mu   sync.Mutex
-	late time.Duration // the slowest sync or copy of little
-	rate float64       // bytes per second, 0 unknown
-}
-
-const (
-	little      = 256 << 10 // below this many bytes a sync tells its latency, above its rate
-	guessedSync = 50 * time.Millisecond
-	guessedRate = 10e6 // slow eMMC
-)
-
-// saw is told of bytes that took so long with so many syncs.
-func (p *pace) saw(bytes int64, took time.Duration, syncs int) {
-	if took <= 0 {
-		return
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if bytes < little {
-		p.late = max(p.late, took/time.Duration(syncs))
-		return
-	}
-	rate := float64(bytes) / took.Seconds()
-	if p.rate == 0 || rate < p.rate {
-		p.rate = rate
-	} else {
-		p.rate += (rate - p.rate) / 4
-	}
-}
-
-// cost: the bytes, and four syncs: data, directory, receipt, directory.
-func (p *pace) cost(bytes int64) time.Duration {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	one, rate := p.late, p.rate
-	if one == 0 {
-		one = guessedSync
-	}
-	if rate == 0 {
-		rate = guessedRate
-	}
-	ns := 4*float64(one) + float64(bytes)/rate*float64(time.Second)
-	return time.Duration(math.Min(ns, float64(time.Hour)))
 }

@@ -136,6 +136,7 @@ func (t *Target) load(gen uint32) *Part {
 	p.held, p.proven, p.noted, p.durable = d.size, d.size, d.size, min(c.durable, d.size)
 	p.slot = c.slot
 	p.rec = &recorder{p: p, d: d, marks: marks, seq: c.seq}
+	p.add(p.proven - p.durable + 1)
 	// A file that has a name in the outbox, or a place that cannot be read,
 	// is copied before it is changed.
 	p.shared = links > 1 || rerr != nil
@@ -225,6 +226,7 @@ func (t *Target) create(id Identity) (*Part, error) {
 		return nil, diskError("write", p.path(cursorSuffix), err)
 	}
 	p.rec = &recorder{p: p, d: newDigest(t.s.c.Piece)}
+	p.add(1)
 	return p, nil
 }
 

@@ -1,0 +1,206 @@
+package fetch
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"payload-ipc/pkg/flight/outbox"
+	"payload-ipc/pkg/flight/window"
+)
+
+// slowFS is a disk of so many bytes a second whose syncs take a while, and
+// some of which stall, in virtual time. One sync waits for the other.
+type slowFS struct {
+	outbox.FS
+	rate  float64
+	sync  time.Duration
+	stall func(n int, what string) time.Duration // by the n-th sync of that kind, from 1
+
+	one   sync.Mutex // the disk
+	mu    sync.Mutex
+	n     map[string]int
+	dirty int64
+	most  int64         // that was ever dirty
+	last  time.Duration // that the syncs behind the work took
+}
+
+type slowFile struct {
+	outbox.File
+	d     *slowFS
+	what  string
+	dirty int64
+}
+
+func (d *slowFS) Open(name string, flag int) (outbox.File, error) {
+	f, err := d.FS.Open(name, flag)
+	if err != nil {
+		return nil, err
+	}
+	what := "data"
+	if strings.HasSuffix(name, ".cur") {
+		what = "cursor"
+	} else if strings.HasSuffix(name, ".tmp") {
+		what = "receipt"
+	}
+	return &slowFile{File: f, d: d, what: what}, nil
+}
+
+func (d *slowFS) wait(what string, bytes int64) {
+	d.one.Lock()
+	defer d.one.Unlock()
+	d.mu.Lock()
+	d.n[what]++
+	took := d.sync + time.Duration(float64(bytes)/d.rate*1e9)
+	if d.stall != nil {
+		took += d.stall(d.n[what], what)
+	}
+	d.last += took
+	d.mu.Unlock()
+	time.Sleep(took)
+}
+
+func (d *slowFS) SyncDir(dir string) error {
+	d.wait("directory", 0)
+	return d.FS.SyncDir(dir)
+}
+
+func (f *slowFile) WriteAt(b []byte, off int64) (int, error) {
+	f.d.mu.Lock()
+	f.dirty += int64(len(b))
+	f.d.dirty += int64(len(b))
+	f.d.most = max(f.d.most, f.d.dirty)
+	f.d.mu.Unlock()
+	return f.File.WriteAt(b, off)
+}
+
+func (f *slowFile) Datasync() error {
+	f.d.mu.Lock()
+	n := f.dirty
+	f.dirty = 0
+	f.d.mu.Unlock()
+	f.d.wait(f.what, n)
+	f.d.mu.Lock()
+	f.d.dirty -= n
+	f.d.mu.Unlock()
+	return f.File.Datasync()
+}
+
+// TestSlowDisk: the disk is slow, or stalls, and the line is faster. The window
+// is used: what can be brought is brought; a run that time ends ends no earlier
+// than the reserve and twice what publishing took before the end; and little
+// waits to be synced.
+func TestSlowDisk(t *testing.T) {
+	if testing.Short() {
+		t.Skip("hundreds of megabytes")
+	}
+	at := func(kind string, when int, d time.Duration) func(int, string) time.Duration {
+		return func(n int, what string) time.Duration {
+			if what == kind && n == when {
+				return d
+			}
+			return 0
+		}
+	}
+	dice := rand.New(rand.NewPCG(1, 2))
+	for _, c := range []struct {
+		name    string
+		rate    float64 // of the disk, MB/s
+		sync    time.Duration
+		stall   func(int, string) time.Duration
+		line    int // MB/s, 0 for no limit
+		size    int // MB
+		for_    time.Duration
+		reserve time.Duration
+		exit    int
+		least   float64 // MB that must have come
+		copied  bool    // the stage is on another file system
+		reason  string
+	}{
+		{name: "the first sync stalls", rate: 100, sync: 5, stall: at("data", 1, 3*time.Second), line: 20, size: 48, for_: 15 * time.Second},
+		{name: "the third sync stalls", rate: 100, sync: 5, stall: at("data", 3, 4*time.Second), line: 20, size: 48, for_: 15 * time.Second},
+		{name: "the cursor's first sync stalls", rate: 100, sync: 5, stall: at("cursor", 1, 3*time.Second), line: 20, size: 48, for_: 15 * time.Second},
+		{name: "the cursor's second sync stalls", rate: 100, sync: 5, stall: at("cursor", 2, 3*time.Second), line: 20, size: 48, for_: 15 * time.Second},
+		{name: "the directory's sync stalls", rate: 100, sync: 5, stall: at("directory", 1, 3*time.Second), line: 20, size: 48, for_: 15 * time.Second},
+		{name: "no line limit, a disk of 20 MB/s", rate: 20, sync: 20, size: 48, for_: 15 * time.Second},
+		{name: "no line limit, a disk of 2 MB/s", rate: 2, sync: 20, size: 48, for_: 10 * time.Second, exit: Partial, least: 12, reason: "the disk was too slow"},
+		{name: "no line limit, a disk of 10 MB/s, syncs of 400 ms", rate: 10, sync: 400, size: 64, for_: 10 * time.Second, exit: Partial, least: 10, reason: "the disk was too slow"},
+		{name: "a line of 2 MB/s, and a disk that is fast", rate: 40, sync: 20, line: 2, size: 48, for_: 10 * time.Second, exit: Partial, least: 12, reason: "the window ended"},
+		{name: "a disk of 2 MB/s, a short reserve", rate: 2, sync: 100, size: 48, for_: 10 * time.Second, reserve: time.Millisecond, exit: Partial, least: 11, reason: "the disk was too slow"},
+		{name: "a disk of 2 MB/s, published by a copy", rate: 2, sync: 50, size: 48, for_: 15 * time.Second, exit: Partial, least: 6, copied: true},
+		{name: "published by a copy, and the first sync stalls", rate: 100, sync: 5, stall: at("data", 1, 3*time.Second), line: 20, size: 48, for_: 15 * time.Second, copied: true},
+		{name: "many stalls", rate: 20, sync: 30, stall: func(n int, what string) time.Duration {
+			if dice.IntN(12) == 0 {
+				return time.Duration(dice.IntN(900)) * time.Millisecond
+			}
+			return 0
+		}, size: 32, for_: 15 * time.Second},
+	} {
+		for _, abilities := range []string{"sdr", "plain"} {
+			t.Run(c.name+", "+abilities, func(t *testing.T) {
+				virtual(t, func(t *testing.T, b *bench) {
+					data := text(c.size<<20, "d")
+					p := sdr(map[string]string{"/f": data})
+					if abilities == "plain" {
+						p.digests, p.snapshots, p.ranges = false, false, false
+					}
+					p.script = func(n int, q *http.Request, a *reply) { a.rate = c.line * 1e6 }
+					b.net.hosts[addrA] = p.connect
+					d := &slowFS{FS: outbox.OS, rate: c.rate * 1e6, sync: c.sync * time.Millisecond, stall: c.stall, n: map[string]int{}}
+					var fs outbox.FS = d
+					if c.copied {
+						fs = elsewhere{d, b.stage}
+					}
+					begin, published := time.Now(), time.Time{}
+					o := b.run(Fetcher{FS: fs, Reserve: c.reserve, Events: func(e Event) {
+						if e.Kind == Ending {
+							published = time.Now()
+						}
+					}}, window.Spec{For: c.for_})
+					r := o.receipts["f"]
+					if o.Exit != c.exit || o.Exit == 0 && o.files["f"] != data {
+						t.Errorf("exit: got %d after %v, want %d: %s", o.Exit, o.took, c.exit, r.Reason)
+					}
+					reserve := c.reserve
+					if reserve == 0 {
+						reserve = DefaultReserve
+					}
+					if left := c.for_ - published.Sub(begin); o.Exit == Partial && left > reserve+2*(o.took-published.Sub(begin))+250*time.Millisecond {
+						t.Errorf("the work ended %v before the end, and publishing took %v: %s", left, o.took-published.Sub(begin), r.Reason)
+					}
+					if mb := float64(o.Received) / 1e6; mb < c.least {
+						t.Errorf("received %.1f MB, want at least %.0f", mb, c.least)
+					}
+					if most := max(int64(2*c.rate*1e6), 3<<20); d.most > most && !c.copied {
+						t.Errorf("%d bytes waited to be synced, want at most %d", d.most, most)
+					}
+					if !strings.Contains(r.Reason, c.reason) {
+						t.Errorf("reason: got %q, want %q in it", r.Reason, c.reason)
+					}
+					if n := r.errors() - r.Errors["slow"]; n > 0 || c.line == 0 && r.Errors["slow"] > 0 {
+						t.Errorf("errors: got %v, want none", r.Errors)
+					}
+					t.Log(fmt.Sprintf("%.1f MB in %v, at most %.1f MB not synced: %s", float64(o.Received)/1e6, o.took, float64(d.most)/1e6, r.Reason))
+				})
+			})
+		}
+	}
+}
+
+// elsewhere is an outbox on another file system than the stage.
+type elsewhere struct {
+	*slowFS
+	stage string
+}
+
+func (e elsewhere) Rename(from, to string) error {
+	if strings.HasPrefix(from, e.stage) && !strings.HasPrefix(to, e.stage) {
+		return syscall.EXDEV
+	}
+	return e.slowFS.Rename(from, to)
+}
