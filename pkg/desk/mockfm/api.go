@@ -66,6 +66,8 @@ func (m *Mock) Handler() http.Handler {
 		mux.HandleFunc(c.pattern, func(w http.ResponseWriter, r *http.Request) { m.serveCall(w, r, c.name, c.answer) })
 	}
 	mux.HandleFunc("GET /{$}", m.servePage)
+	mux.HandleFunc("GET /events", m.serveEvents)
+	mux.HandleFunc("GET /files/{key...}", m.serveFiles)
 	mux.HandleFunc("GET /idle", func(w http.ResponseWriter, r *http.Request) {
 		if m.Idle(r.Context()) == nil {
 			fmt.Fprintln(w, "idle")

@@ -17,6 +17,7 @@ const (
 	Unplugged                  // the cable was pulled
 	Plugged                    // and plugged
 	Closed                     // the window is over, Outcome tells how
+	Faulted                    // a fault of the payload that is in force from here on
 )
 
 // An Event is one thing that happened in orbit or on the way there.
@@ -25,7 +26,7 @@ type Event struct {
 	What      Happening
 	Satellite string // of all but Note
 	Payload   string // likewise
-	Window    string // of Opened and Closed, its id
+	Window    string // of all but Note, its id
 	Outcome   sandbox.Outcome
 	Text      string // for a person, without the time
 }
@@ -34,8 +35,9 @@ type Event struct {
 func (e Event) String() string { return e.At.Format("2006-01-02T15:04:05Z ") + e.Text }
 
 func (m *Mock) tell(e Event) {
+	e.At = m.clock.now()
+	m.feed.add(e)
 	if m.cfg.Event != nil {
-		e.At = m.clock.now()
 		m.cfg.Event(e)
 	}
 }

@@ -185,6 +185,7 @@ func (m *Mock) takeFaults(place string) (due []*Fault) {
 // takeFault is for calls, with which one thing goes wrong at a time.
 func (m *Mock) takeFault(call string) *Fault {
 	if due := m.takeFaults(call); len(due) > 0 {
+		m.note("fault with %s: %s", call, due[0])
 		return due[0]
 	}
 	return nil

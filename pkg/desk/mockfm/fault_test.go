@@ -2,6 +2,7 @@ package mockfm
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -29,6 +30,35 @@ func TestParseFault(t *testing.T) {
 	} {
 		if got, err := ParseFault(text); err == nil {
 			t.Errorf("%q: got %+v, want an error", text, got)
+		}
+	}
+}
+
+// A fault's text makes the same fault again, and each of its fields is in it.
+func TestFaultText(t *testing.T) {
+	for _, text := range []string{
+		"window=lost-after", "any=503,skip=2,times=0", "upload=429,retry-after=3s", "SDR=clock-step,at=10s,by=-1h", "IPI=disk-full,times=1,size=4096",
+		"SABERTOOTH=link-cut,at=1h30m,for=1m30s", "delete=slow,delay=1m", "DEXTER=power-cut,skip=1,at=1.5s", "windows=unknown-state",
+	} {
+		f, err := ParseFault(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := f.String(); got != text {
+			t.Errorf("got %s, want %s", got, text)
+		}
+	}
+	for i := range reflect.TypeFor[Fault]().NumField() {
+		f, err := ParseFault("SDR=disk-full")
+		if err != nil {
+			t.Fatal(err)
+		}
+		v := reflect.ValueOf(&f).Elem()
+		if field := v.Type().Field(i); v.Field(i).CanInt() && field.IsExported() && field.Name != "Status" {
+			v.Field(i).SetInt(77)
+			if got, err := ParseFault(f.String()); err != nil || got != f {
+				t.Errorf("%s is lost in %s", field.Name, f.String())
+			}
 		}
 	}
 }

@@ -61,6 +61,7 @@ type Mock struct {
 	clock *clock
 	box   sandbox.Sandbox
 	files *bucket
+	feed  *feed
 
 	mu         sync.Mutex
 	satellites []*satellite
@@ -124,6 +125,7 @@ func New(cfg Config) *Mock {
 	m := &Mock{
 		cfg:    cfg,
 		clock:  newClock(cfg.Start),
+		feed:   newFeed(),
 		epoch:  cfg.Start.UTC(),
 		lastID: 3020552, // ids are opaque strings; docs/platform.md shows "3020553"
 		poke:   make(chan struct{}, 1),

@@ -1,83 +1,214 @@
 package mockfm
 
 import (
+	"bytes"
+	"crypto/rand"
+	"crypto/sha256"
+	"embed"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"hash/fnv"
 	"html/template"
 	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
+
+	"payload-ipc/pkg/ground/plan"
 )
 
-// servePage shows a person what the satellites are at. No script: reloading
-// is the browser's.
-func (m *Mock) servePage(w http.ResponseWriter, r *http.Request) {
-	type row struct{ Cells []string }
-	type table struct {
-		Name string
-		Head []string
-		Rows []row
+//go:embed page
+var pageFiles embed.FS
+
+var page = template.Must(template.New("page.html").Funcs(template.FuncMap{
+	"mood":  mood,
+	"group": plan.Grouped,
+	"stamp": func(t time.Time) string { return t.UTC().Format("Mon 2 Jan 2006 15:04:05") },
+	"clock": func(t time.Time) string { return t.UTC().Format("15:04:05") },
+	"short": func(t time.Time) string { return t.UTC().Format("2 Jan 15:04:05") },
+	"ms":    func(t time.Time) int64 { return t.UnixMilli() },
+	"unix":  func(t time.Time) int64 { return t.Unix() },
+	"span":  func(from, to time.Time) int64 { return int64(to.Sub(from) / time.Second) },
+	"base":  func(key string) string { return key[strings.LastIndexByte(key, '/')+1:] },
+	"link":  func(key string) string { return (&url.URL{Path: "/files/" + key}).EscapedPath() },
+	"half":  func(label string) float64 { return 0.3 * float64(len(label)) }, // of its width, in em
+	"words": func(s string) []string { return strings.Split(s, " ") },
+	// A browser breaks lines after a dash, and so would tear --until.
+	"dashed": func(word string) bool { return strings.Contains(word, "-") },
+	// A browser lays out of a long list what is on the screen, by chunks.
+	"chunks": func(all []listed) [][]listed { return slices.Collect(slices.Chunk(all, 100)) },
+	"word":   word,
+	"count":  func(n int) int64 { return int64(n) },
+	"folder": func(key string) bool { return strings.HasSuffix(key, "/") },
+	"css":    func() template.CSS { return template.CSS(pageFile("page.css")) },
+	"js":     func() template.JS { return template.JS(pageFile("page.js")) },
+}).ParseFS(pageFiles, "page/*.html"))
+
+func pageFile(name string) string {
+	b, err := pageFiles.ReadFile("page/" + name)
+	if err != nil {
+		panic(err) // it is embedded
 	}
-	stamp := func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") }
-	files, err := m.files.list()
+	return string(b)
+}
+
+// pagePolicy lets a page load nothing but its own events, and run no script but
+// its own: what it shows came from programs and their names.
+var pagePolicy = func() string {
+	sum := sha256.Sum256([]byte(pageFile("page.js")))
+	return "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; connect-src 'self'; style-src 'unsafe-inline'; script-src 'sha256-" +
+		base64.StdEncoding.EncodeToString(sum[:]) + "'"
+}()
+
+// word is one word of a command, quoted if a person could not tell where it
+// ends.
+func word(s string) string {
+	if s == "" || strings.ContainsAny(s, " \t\r\n\"'\\") || strconv.Quote(s) != `"`+s+`"` {
+		return strconv.Quote(s)
+	}
+	return s
+}
+
+// boot tells a page that outlived its mockfm to load itself again.
+var boot = rand.Text()
+
+func pageHead(w http.ResponseWriter) {
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Security-Policy", pagePolicy)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", "no-store")
+}
+
+// servePage shows a person what the satellites are at. Without a script it is
+// whole, as of now; with it, it follows serveEvents.
+func (m *Mock) servePage(w http.ResponseWriter, r *http.Request) {
+	events, count, _ := m.feed.since(0)
+	parts, err := m.parts()
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
-	m.mu.Lock()
-	sats := table{Name: "Satellites", Head: []string{"satellite", "NORAD id", "payloads"}}
-	for _, s := range m.satellites {
-		var names []string
-		for _, p := range payloads {
-			names = append(names, p.name)
-		}
-		sats.Rows = append(sats.Rows, row{[]string{s.ID, s.NORAD, strings.Join(names, ", ")}})
-	}
-	wins := table{Name: "Windows", Head: []string{"satellite", "payload", "id", "from", "to", "state", "now", "command", "outcome"}}
-	for _, w := range m.windows {
-		cmd := strings.Join(append([]string{w.command.Executable}, w.command.Arguments...), " ")
-		wins.Rows = append(wins.Rows, row{[]string{w.satellite, w.payload.name, w.id, stamp(w.start), stamp(w.end), w.state, w.phase, cmd, w.outcome}})
-	}
-	ups := table{Name: "Uploads", Head: []string{"satellite", "payload", "id", "destination", "bytes", "sent", "status"}}
-	for _, u := range m.uploads {
-		ups.Rows = append(ups.Rows, row{[]string{u.satellite, u.payload.name, u.id, u.path, group(u.size), group(u.sent), u.status}})
-	}
-	next := m.contact(m.contacts + 1)
-	m.mu.Unlock()
-	down := table{Name: "Came down to s3://" + Bucket, Head: []string{"arrived", "bytes", "key"}}
-	for _, f := range files {
-		down.Rows = append(down.Rows, row{[]string{stamp(f.At), group(f.Size), f.Key}})
-	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	pageHead(w)
 	page.Execute(w, map[string]any{
-		"Now": stamp(m.clock.now()), "Contact": stamp(next), "Waiting": m.files.waiting(), "S3": m.s3u,
-		"Tables": []table{sats, wins, ups, down},
+		"Parts": parts, "Events": newest(events), "Count": count, "Boot": boot,
+		"Time": m.time(), "S3": m.s3u, "Bucket": Bucket,
 	})
 }
 
-// group writes 1234567 as 1,234,567.
-func group(n int64) string {
-	var parts []string
-	for ; n >= 1000; n /= 1000 {
-		parts = append([]string{string([]byte{',', byte('0' + n/100%10), byte('0' + n/10%10), byte('0' + n%10)})}, parts...)
-	}
-	return template.HTMLEscaper(n) + strings.Join(parts, "")
+// newest events first, as many as are shown.
+func newest(events []Event) []Event {
+	events = slices.Clone(events[max(0, len(events)-shownEvents):])
+	slices.Reverse(events)
+	return events
 }
 
-var page = template.Must(template.New("").Parse(`<!DOCTYPE html>
-<html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="5">
-<title>mockfm</title>
-<style>
-body { font: 15px/1.45 system-ui, sans-serif; margin: 2em auto; max-width: 78em; padding: 0 1em; color: #1b2733 }
-h1 { font-size: 1.4em; margin-bottom: .2em } h2 { font-size: 1.05em; margin: 1.6em 0 .4em }
-table { border-collapse: collapse; width: 100% } th, td { text-align: left; padding: .3em .8em .3em 0; border-bottom: 1px solid #d8dee4; vertical-align: top; white-space: nowrap }
-td.long { white-space: normal; overflow-wrap: anywhere }
-th { font-weight: 600; color: #57606a; white-space: nowrap } p { margin: .2em 0 } .none { color: #57606a }
-</style>
-<h1>mockfm</h1>
-<p>Satellite time {{.Now}} UTC, next contact {{.Contact}}. Files waiting for it: {{.Waiting}}.</p>
-<p>S3 endpoint {{.S3}}</p>
-{{range .Tables}}<h2>{{.Name}}</h2>
-{{if .Rows}}<table><tr>{{range .Head}}<th>{{.}}{{end}}</tr>
-{{range .Rows}}<tr>{{range .Cells}}<td{{if gt (len .) 40}} class="long"{{end}}>{{.}}{{end}}</tr>
-{{end}}</table>{{else}}<p class="none">none</p>{{end}}
-{{end}}</html>
-`))
+// A part of the page is sent again when it has changed.
+type part struct {
+	ID   string        `json:"id"`
+	Sum  string        `json:"sum"`
+	HTML template.HTML `json:"html"`
+}
+
+func (m *Mock) parts() ([]part, error) {
+	v, err := m.look()
+	if err != nil {
+		return nil, err
+	}
+	var parts []part
+	render := func(id, name string, data any) {
+		var b bytes.Buffer
+		if err := page.ExecuteTemplate(&b, name, data); err != nil {
+			panic(err) // the template does not fit the view
+		}
+		sum := fnv.New64a()
+		sum.Write(b.Bytes())
+		parts = append(parts, part{id, strconv.FormatUint(sum.Sum64(), 36), template.HTML(b.String())})
+	}
+	for i, s := range v.Satellites {
+		render(fmt.Sprint("satellite-", i), "satellite", s)
+	}
+	render("faults", "faults", v)
+	render("files", "files", v)
+	return parts, nil
+}
+
+// timeNow is what changes without anything happening, in milliseconds of Unix
+// time.
+type timeNow struct {
+	Now     int64  `json:"now"`
+	Contact int64  `json:"contact"`
+	Waiting int    `json:"waiting"` // files that left an outbox and are not down yet
+	Boot    string `json:"boot"`
+}
+
+func (m *Mock) time() timeNow {
+	m.mu.Lock()
+	contact := m.contact(m.contacts + 1)
+	m.mu.Unlock()
+	return timeNow{m.clock.now().UnixMilli(), contact.UnixMilli(), m.files.waiting(), boot}
+}
+
+// serveEvents is the stream that the page follows (server-sent events, HTML
+// Living Standard 9.2): a "log" for each event, numbered, so that a connection
+// that broke goes on where it was; a "part" for each part of the page that has
+// changed; the "time" each second.
+func (m *Mock) serveEvents(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("Cache-Control", "no-store")
+	seen, err := strconv.ParseInt(r.Header.Get("Last-Event-ID"), 10, 64)
+	if err != nil {
+		seen, _ = strconv.ParseInt(r.URL.Query().Get("after"), 10, 64)
+	}
+	send := func(event string, data any) {
+		line, err := json.Marshal(data)
+		if err != nil {
+			panic(err) // only our own types go in
+		}
+		fmt.Fprintf(w, "event: %s\ndata: %s\n\n", event, line)
+	}
+	sent := map[string]string{}
+	second := time.NewTicker(time.Second)
+	defer second.Stop()
+	for {
+		events, count, more := m.feed.since(max(0, seen))
+		for i, e := range events {
+			var b bytes.Buffer
+			if err := page.ExecuteTemplate(&b, "event", e); err != nil {
+				panic(err) // the template does not fit the event
+			}
+			fmt.Fprintf(w, "id: %d\n", count-int64(len(events)-i-1))
+			send("log", b.String())
+		}
+		seen = count
+		parts, err := m.parts()
+		if err != nil {
+			return
+		}
+		for _, p := range parts {
+			if sent[p.ID] != p.Sum {
+				sent[p.ID] = p.Sum
+				send("part", p)
+			}
+		}
+		send("time", m.time())
+		if http.NewResponseController(w).Flush() != nil {
+			return
+		}
+		select {
+		case <-r.Context().Done():
+			return
+		case <-second.C:
+		case <-more:
+			// What happens at once is told at once, in one go.
+			select {
+			case <-r.Context().Done():
+				return
+			case <-time.After(50 * time.Millisecond):
+			}
+		}
+	}
+}

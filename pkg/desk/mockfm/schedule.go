@@ -122,6 +122,11 @@ func (m *Mock) contact(n int64) time.Time {
 	return m.epoch.Add(time.Duration(n) * m.cfg.ContactEvery)
 }
 
+// uplinkBudget is how many bytes go up to one satellite at a contact.
+func (m *Mock) uplinkBudget() int64 {
+	return int64(float64(m.cfg.UplinkRate) * m.cfg.ContactEvery.Hours() / 24)
+}
+
 // pass is one contact of every satellite: schedules are synchronised, uploads
 // go up in their order, outboxes come down.
 func (m *Mock) pass(at time.Time) {
@@ -133,7 +138,7 @@ func (m *Mock) pass(at time.Time) {
 	}
 	budget := map[string]int64{}
 	for _, s := range m.satellites {
-		budget[s.ID] = int64(float64(m.cfg.UplinkRate) * m.cfg.ContactEvery.Hours() / 24)
+		budget[s.ID] = m.uplinkBudget()
 	}
 	for _, u := range m.uploads {
 		if u.status == Uploaded || !u.asked.Before(at) || budget[u.satellite] == 0 {

@@ -52,6 +52,7 @@ func (m *Mock) playWindow(ctx context.Context, w *window) sandbox.Outcome {
 	defer cancel()
 	var cuts []*Fault
 	for _, f := range m.takeFaults(w.payload.name) {
+		m.tell(w.event(Faulted, " window %s: fault %s", w.id, f))
 		switch f.Kind {
 		case ClockUnset:
 			b.Clock = -time.Since(time.Unix(0, 0))
@@ -129,11 +130,11 @@ func (m *Mock) playCuts(ctx context.Context, w *window, cuts []*Fault, opened ti
 }
 
 func (m *Mock) plug(w *window, up bool) {
-	what := Unplugged
+	what, said := Unplugged, "cable pulled"
 	if up {
-		what = Plugged
+		what, said = Plugged, "cable plugged"
 	}
-	m.tell(w.event(what, ": link up %v%s", up, reason(m.box.Link(w.id, up))))
+	m.tell(w.event(what, ": %s%s", said, reason(m.box.Link(w.id, up))))
 }
 
 func reason(err error) string {

@@ -1,0 +1,377 @@
+package mockfm
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"html"
+	"io"
+	"math"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"payload-ipc/pkg/desk/sandbox"
+	"payload-ipc/pkg/proof/browser"
+)
+
+// week is a Mock after a week, with something of everything: a pass with its
+// faults and what came down of it, a missed window, a pass to come and its
+// uploads under way. The second satellite has nothing.
+func week(t *testing.T) *Mock {
+	t.Helper()
+	var faults []Fault
+	for _, text := range []string{"SABERTOOTH=link-cut,at=14s,for=6s,times=1", "SDR=clock-step,at=10s,by=-1h,skip=3", "window=503,skip=50,times=2", "delete=lost-after,times=0"} {
+		f, err := ParseFault(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		faults = append(faults, f)
+	}
+	begin := time.Date(2026, 11, 22, 21, 0, 0, 0, time.UTC)
+	m := desk(t, Config{Start: begin, Satellites: []string{"FM1", "FM2"}, Faults: faults})
+	hour := func(h float64) time.Time { return begin.Add(time.Duration(h * float64(time.Hour))) }
+	m.mu.Lock()
+	sdr, sab, ipi := &payloads[0], &payloads[1], &payloads[2]
+	up := func(p *payload, name string, size, sent int64, asked, aboard float64) {
+		u := &upload{id: uuid(), satellite: "FM1", payload: p, path: "/persist/bin/" + name, size: size, sent: sent, status: Pending, asked: hour(asked)}
+		if sent > 0 {
+			u.status = Uploading
+		}
+		if sent == size {
+			u.status, u.aboard, u.delivered = Uploaded, hour(aboard), true
+		}
+		m.uploads = append(m.uploads, u)
+	}
+	up(sdr, "sdr-serve-b1d26c7b", 433_641, 433_641, 0, 84)
+	up(sab, "sabertooth-fetch-383b55c6", 475_052, 475_052, 0, 180)
+	up(sdr, "sdr-serve-0d1e2f3a", 433_000, 62_500, 194, 0)
+	up(sab, "sabertooth-fetch-99aa00bb", 475_000, 0, 194, 0)
+	win := func(id string, p *payload, start time.Time, seconds int, phase, outcome string, argv ...string) *window {
+		w := &window{id: id, satellite: "FM1", payload: p, start: start, end: start.Add(time.Duration(seconds) * time.Second), state: Synced, phase: phase, outcome: outcome,
+			asked: start.Add(-30 * time.Hour), command: command{argv[0], argv[1:]}, parameters: json.RawMessage(`{}`)}
+		m.windows = append(m.windows, w)
+		return w
+	}
+	first := hour(188.48).Truncate(time.Second)
+	a := win("3020553", sdr, first, 50, over, "exit 0 after 48.0 s", "/persist/bin/sdr-serve-b1d26c7b", "--until", "1796030979", "--for", "50s")
+	b := win("3020554", sab, first.Add(20*time.Second), 40, over, "exit 3 after 22.5 s", "/persist/bin/sabertooth-fetch-383b55c6", "--until", "1796030989", "--for", "40s", "--run", "20261130T092849Z-FM1", "--from", "10.2.1.8:10101,10.2.1.12:10101", "/var/log/a name with blanks=sdr_syslog", "/persist/"+strings.Repeat("long", 30))
+	win("3020555", ipi, hour(194), 60, missed, "no contact before its start: the satellite never heard of it", "/persist/x").state = PendingSync
+	win("3020556", sdr, hour(400), 60, waiting, "", "/persist/bin/sdr-serve-0d1e2f3a", "--until", "1796030979", "--for", "60s")
+	win("3020557", sab, hour(400).Add(30*time.Second), 60, waiting, "", "/persist/bin/sabertooth-fetch-99aa00bb", "--for", "60s").state = PendingSync
+	m.faults[0].seen = 1
+	m.mu.Unlock()
+	tell := func(at time.Time, e Event) {
+		m.clock.jump(at)
+		m.tell(e)
+	}
+	m.note("FM1 SDR upload: 433641 bytes for /persist/bin/sdr-serve-b1d26c7b")
+	tell(a.start, a.event(Opened, " window %s opens: %s %q", a.id, a.command.Executable, a.command.Arguments))
+	tell(b.start, b.event(Faulted, " window %s: fault %s", b.id, m.faults[0]))
+	m.tell(b.event(Opened, " window %s opens: %s %q", b.id, b.command.Executable, b.command.Arguments))
+	tell(b.start.Add(14*time.Second), b.event(Unplugged, ": cable pulled"))
+	tell(b.start.Add(20*time.Second), b.event(Plugged, ": cable plugged"))
+	closed := func(w *window, o sandbox.Outcome) {
+		e := w.event(Closed, " window %s closed: %s", w.id, o)
+		e.Outcome = o
+		tell(w.end, e)
+	}
+	closed(a, sandbox.Outcome{End: sandbox.Exited, After: 48 * time.Second})
+	closed(b, sandbox.Outcome{End: sandbox.Exited, Exit: 3, After: 22500 * time.Millisecond})
+	for _, name := range []string{"sdr-serve.log", "sabertooth-fetch.log", "sdr_syslog.part", "sdr_syslog.receipt.json", "<b>&\"'#?%41 name.txt"} {
+		file := filepath.Join(t.TempDir(), "file")
+		if err := os.WriteFile(file, []byte("<script>alert(1)</script> "+name+"\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		m.files.leave("FM1", name, file, m.Now())
+	}
+	m.clock.jump(hour(198.5))
+	m.mu.Lock()
+	m.contacts = 33
+	m.mu.Unlock()
+	for _, key := range m.files.land(hour(192)) {
+		m.note("downlinked %s", key)
+	}
+	m.note("FM1 IPI window 3020555 missed: no contact before its start: the satellite never heard of it")
+	return m
+}
+
+// The page on a desk and on a telephone, by day and by night: nothing reaches
+// beyond the screen, nothing is asked for elsewhere, nothing is complained of.
+func TestPageFits(t *testing.T) {
+	b := browser.Open(t)
+	m := week(t)
+	for _, screen := range browser.Screens {
+		for name, path := range map[string]string{"mockfm": "/", "mockfm-files": "/files/"} {
+			p := b.Visit(m.URL()+path, screen)
+			p.Wait("document.readyState == 'complete'")
+			if wide := p.Overflow(); wide != "" {
+				t.Errorf("%s %v: %s", name, screen, wide)
+			}
+			p.Keep(name + "-" + screen.String())
+			for _, r := range p.Requests() {
+				if !strings.HasPrefix(r, m.URL()) {
+					t.Errorf("%s asks for %s", name, r)
+				}
+			}
+			if all := p.Trouble(); all != nil {
+				t.Errorf("%s %v: %q", name, screen, all)
+			}
+			p.Close()
+		}
+	}
+}
+
+// What is drawn is what the API says: each window lies where its start and
+// duration put it on its axis, its command is shown word by word, and each
+// upload has its status.
+func TestPageDrawsTheJSON(t *testing.T) {
+	b := browser.Open(t)
+	m := week(t)
+	var api struct {
+		Data []struct {
+			ID, Type, State string
+			Start, Duration int64
+		}
+	}
+	_, body := get(t, m, "/tasking/windows?satellite_id=FM1")
+	if err := json.Unmarshal(body, &api); err != nil || len(api.Data) != 5 {
+		t.Fatalf("%s: %v", body, err)
+	}
+	for _, screen := range []browser.Screen{browser.Screens[0], browser.Screens[2]} {
+		p := b.Visit(m.URL()+"/", screen)
+		var drawn []struct {
+			ID                     string
+			Start, End             int64
+			From, To               float64 // of the axis, ms
+			Left, Right, Whole, At float64 // px
+		}
+		p.Ask(`[...document.querySelectorAll(".window")].map(e => {
+			const r = e.getBoundingClientRect(), lane = e.parentElement.getBoundingClientRect(), axis = e.closest(".plot").dataset
+			return {ID: e.dataset.window, Start: +e.dataset.start, End: +e.dataset.end, From: +axis.from, To: +axis.to,
+				Left: r.left - lane.left, Right: r.right - lane.left, Whole: lane.width}
+		})`, &drawn)
+		if len(drawn) != len(api.Data) {
+			t.Fatalf("%d windows are drawn, want %d", len(drawn), len(api.Data))
+		}
+		for _, w := range api.Data {
+			found := false
+			for _, d := range drawn {
+				if d.ID != w.ID {
+					continue
+				}
+				found = true
+				px := func(unix int64) float64 { return d.Whole * (float64(unix)*1000 - d.From) / (d.To - d.From) }
+				if d.Start != w.Start || d.End != w.Start+w.Duration || math.Abs(d.Left-px(d.Start)) > 1 || math.Abs(d.Right-px(d.End)) > 1 {
+					t.Errorf("%v: window %s is drawn from %.1f to %.1f px, want %.1f to %.1f: %+v", screen, w.ID, d.Left, d.Right, px(w.Start), px(w.Start+w.Duration), w)
+				}
+			}
+			if !found {
+				t.Errorf("window %s is not drawn", w.ID)
+			}
+		}
+		var overlaps, uploads, argv []string
+		p.Ask(`[...document.querySelectorAll(".overlapped")].map(e => e.dataset.to - e.dataset.from + ": " + e.textContent)`, &overlaps)
+		if want := []string{"30: SDR and SABERTOOTH overlap for 30 s, 13:00:30 to 13:01:00", "30: SDR and SABERTOOTH overlap for 30 s, 17:29:08 to 17:29:38"}; !slices.Equal(overlaps, want) {
+			t.Errorf("got overlaps %q, want %q", overlaps, want)
+		}
+		p.Ask(`[...document.querySelectorAll(".upload")].map(e => {
+			const bar = e.querySelector(".bar"), all = bar.getBoundingClientRect().width, n = e.querySelector("[data-sent]").dataset
+			const off = Math.abs(bar.firstElementChild.getBoundingClientRect().width - all * n.sent / n.size)
+			return e.querySelector(".state").textContent + " " + n.sent + "/" + n.size + (off > 1 ? " drawn wrong by px " + off : "")
+		})`, &uploads)
+		if want := []string{"UPLOADED 433641/433641", "UPLOADED 475052/475052", "UPLOADING 62500/433000", "PENDING 0/475000"}; !slices.Equal(uploads, want) {
+			t.Errorf("got uploads %q, want %q", uploads, want)
+		}
+		// A word of a command that fits into a line is in one line.
+		p.Ask(`[...document.querySelectorAll(".command code, .w")].filter(e => e.getClientRects().length != 1 ||
+			e.getBoundingClientRect().height > 30 && e.textContent.length < 40).map(e => e.textContent)`, &argv)
+		if len(argv) > 0 {
+			t.Errorf("%v: broken in the middle: %q", screen, argv)
+		}
+		p.Close()
+	}
+}
+
+// The page follows what happens without being loaded again, and shows the time
+// that mockfm has.
+func TestPageFollows(t *testing.T) {
+	b := browser.Open(t)
+	m := desk(t, Config{UplinkRate: 400, ContactEvery: 6 * time.Hour}) // 100 bytes a contact
+	p := b.Visit(m.URL()+"/", browser.Screens[0])
+	p.Ask("void (window.same = true)", nil)
+	sendUpload(t, m, "SDR", "/persist/bin/sdr-serve", strings.Repeat("x", 250))
+	p.Wait(`document.querySelector("[data-sent='0'][data-size='250']")`)
+	id := run(t, m, "SDR", m.Now().Add(40*time.Hour), 30, "/persist/bin/sdr-serve", "--for", "30s")
+	p.Wait(`document.querySelector(".window.waiting[data-window='` + id + `']")`)
+	m.Skip(6 * time.Hour)
+	p.Wait(`document.querySelector("[data-sent='100'][data-size='250']") && document.querySelector(".card .SYNCED")`)
+	p.Wait(`[...document.querySelectorAll("#log li")].filter(e => e.textContent.includes("window ` + id + ` synced")).length == 1`)
+	p.Wait(fmt.Sprintf(`Math.abs(%d - Date.parse(document.getElementById("clock").textContent + " UTC")) < 5000`, m.Now().UnixMilli()))
+	call(t, m, "DELETE", "/tasking/window?id="+id, "", nil)
+	p.Wait(`!document.querySelector(".window")`)
+	var same bool
+	if p.Ask("window.same", &same); !same {
+		t.Error("the page was loaded again")
+	}
+	if all := p.Trouble(); all != nil {
+		t.Errorf("%q", all)
+	}
+}
+
+// A stream that broke goes on with the event after the last one it had; each
+// part comes once and then only when it has changed.
+func TestEvents(t *testing.T) {
+	m := desk(t, Config{})
+	read := func(after string, times int) string { // the time came so often
+
+		t.Helper()
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		defer cancel()
+		req, _ := http.NewRequestWithContext(ctx, "GET", m.URL()+"/events", nil)
+		req.Header.Set("Last-Event-ID", after)
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		if got := resp.Header.Get("Content-Type"); got != "text/event-stream" {
+			t.Fatalf("got type %q", got)
+		}
+		var all strings.Builder
+		for lines := bufio.NewScanner(resp.Body); lines.Scan(); {
+			fmt.Fprintln(&all, lines.Text())
+			if lines.Text() == "event: time" {
+				if times--; times < 0 {
+					return all.String()
+				}
+			}
+		}
+		t.Fatalf("the stream ended: %s", all.String())
+		return ""
+	}
+	m.note("one\nand \"more\" <b>")
+	m.note("two")
+	m.note("three")
+	_, before, _ := m.feed.since(0)
+	first := read("", 0)
+	for _, want := range []string{"\nevent: log\ndata: \"\\u003cli", `one\nand \u0026#34;more\u0026#34; \u0026lt;b\u0026gt;`, "two", "three", fmt.Sprintf("id: %d\n", before), `"id":"satellite-0"`, `"id":"files"`} {
+		if !strings.Contains("\n"+first, want) {
+			t.Errorf("the stream lacks %q:\n%s", want, first)
+		}
+	}
+	again := read(fmt.Sprint(before-1), 0)
+	if strings.Contains(again, "two") || strings.Count(again, "event: log") != 1 || !strings.Contains(again, "three") {
+		t.Errorf("after %d: got %s", before-1, again)
+	}
+	for _, odd := range []string{"-5", "x", "99999999999", "99999999999999999999"} {
+		if got := read(odd, 0); strings.Count(got, "event: log") > int(before) {
+			t.Errorf("after %s: got %s", odd, got)
+		}
+	}
+	// Seconds pass, and nothing changes but the time.
+	long := read("", 2)
+	for _, id := range []string{"satellite-0", "faults", "files"} {
+		if n := strings.Count(long, `"id":"`+id+`"`); n != 1 {
+			t.Errorf("%s came %d times, want once: %s", id, n, long)
+		}
+	}
+}
+
+// What came down is shown as it is, and never as a page: a payload's program
+// chose its name and bytes.
+func TestFilesAreNoPages(t *testing.T) {
+	m := week(t)
+	links := regexp.MustCompile(`href="(/files/[^"]+)"`)
+	for _, page := range []string{"/", "/files/"} {
+		resp, err := http.Get(m.URL() + page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, _ := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if policy := resp.Header.Get("Content-Security-Policy"); !strings.Contains(policy, "default-src 'none'") {
+			t.Errorf("%s has policy %q", page, policy)
+		}
+		if strings.Contains(string(body), "_<b>") {
+			t.Errorf("%s has a name as markup", page)
+		}
+		n := 0
+		for _, link := range links.FindAllStringSubmatch(string(body), -1) {
+			if link[1] == "/files/" {
+				continue
+			}
+			n++
+			resp, err := http.Get(m.URL() + html.UnescapeString(link[1]))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, _ := io.ReadAll(resp.Body)
+			resp.Body.Close()
+			h := resp.Header
+			if resp.StatusCode != 200 || !strings.HasPrefix(string(got), "<script>alert(1)</script> ") ||
+				h.Get("Content-Type") != "text/plain; charset=utf-8" || h.Get("X-Content-Type-Options") != "nosniff" || !strings.HasPrefix(h.Get("Content-Security-Policy"), "sandbox;") {
+				t.Errorf("%s: got %d %v %q", link[1], resp.StatusCode, h, got)
+			}
+		}
+		if n != 5 {
+			t.Errorf("%s links to %d files, want 5", page, n)
+		}
+	}
+	for _, key := range []string{"nothing", "a", "a/directory/", "../env", "%2e%2e/env", "..%2f.mockfm", "/etc/passwd"} {
+		if status, _ := get(t, m, "/files/"+key); status == 200 {
+			t.Errorf("/files/%s is there", key)
+		}
+	}
+}
+
+// After a long life the page is as long as before: it counts what it does not
+// show.
+func TestPageOfMany(t *testing.T) {
+	m := week(t)
+	measure := func() (string, int) {
+		t.Helper()
+		_, body := get(t, m, "/")
+		return string(body), strings.Count(string(body), "<")
+	}
+	_, few := measure()
+	const dir = "a/directory/FM1/downlink/2026/12/01/"
+	if err := m.files.put(dir, nil); err != nil {
+		t.Fatal(err)
+	}
+	m.mu.Lock()
+	for i := range 10_000 {
+		if err := m.files.put(fmt.Sprintf(dir+"20261201T000000Z_many%05d", i), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range 2000 {
+		w := *m.windows[0]
+		w.id, w.start, w.end = fmt.Sprint("old", i), w.start.Add(time.Duration(-i-1)*time.Hour), w.end.Add(time.Duration(-i-1)*time.Hour)
+		u := *m.uploads[0]
+		m.windows, m.uploads = append(m.windows, &w), append(m.uploads, &u)
+	}
+	m.mu.Unlock()
+	for i := range 3000 {
+		m.note("event %d", i)
+	}
+	page, many := measure()
+	if many > 3*few || len(page) > 300_000 {
+		t.Errorf("%d elements in %d bytes, want about as many as the %d of a week", many, len(page), few)
+	}
+	for _, want := range []string{"all 10,005 files", "and 1996 uploads", "and 1998 earlier passes", "event 2999"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	_, all := get(t, m, "/files/")
+	if n, marks := strings.Count(string(all), "<li>"), strings.Count(string(all), "<"); n < 10_005 || marks > 4*n || len(all) > 300*n {
+		t.Errorf("/files/ has %d rows in %d bytes with %d tags", n, len(all), marks)
+	}
+}

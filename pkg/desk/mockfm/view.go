@@ -1,0 +1,376 @@
+package mockfm
+
+import (
+	"cmp"
+	"fmt"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"payload-ipc/pkg/desk/sandbox"
+	"payload-ipc/pkg/ground/timeline"
+)
+
+// How much of a long life the page shows; the rest is counted.
+const (
+	shownUploads  = 6 // of one satellite, of those that are aboard
+	shownPasses   = 4 // likewise, of those that are over
+	shownFiles    = 40
+	shownEvents   = 200
+	shownContacts = 400
+)
+
+// A view is one moment of a Mock, as the page shows it. It says nothing of the
+// present second, so that it stays the same while nothing happens: the page's
+// script knows the time.
+type view struct {
+	Satellites []satelliteView
+	Faults     []faultView
+	Files      []listed // newest first
+	AllFiles   int      // that came down
+}
+
+type satelliteView struct {
+	ID, NORAD string
+	Axis      timeline.Axis
+	Ticks     []place
+	Contacts  []place
+	Uploads   []uploadView
+	MoreUps   int // aboard for longer
+	Windows   []place
+	Passes    []passView // newest first
+	MorePass  int
+}
+
+// A place is a stretch or a mark of an axis, in percent.
+type place struct {
+	From, Width pct
+	Class       string
+	Text        string
+	At, Until   time.Time
+}
+
+// pct is a share of an axis as CSS takes it.
+type pct string
+
+func share(f float64) pct { return pct(strconv.FormatFloat(100*f, 'f', 3, 64)) }
+
+func stretch(a timeline.Axis, from, to time.Time) place {
+	return place{From: share(a.At(from)), Width: share(a.At(to) - a.At(from)), At: from, Until: to}
+}
+
+type uploadView struct {
+	Payload, Path, Name, ID, Status string
+	Size, Sent                      int64
+	Asked, Aboard                   time.Time // Aboard is expected unless the status is UPLOADED, zero if never
+	Bar                             place
+	Filled                          pct
+}
+
+type faultView struct{ Spec, Left string }
+
+// A passView is some windows of one satellite that belong together: they
+// overlap, or little time is between them.
+type passView struct {
+	ID       string // of its first window
+	Axis     timeline.Axis
+	Ticks    []place
+	Overlaps []place
+	Lanes    []laneView
+	Marks    []Event
+	Windows  []windowView
+	Over     bool
+}
+
+type laneView struct {
+	Payload string
+	Bars    []place // windows
+	Lives   []place // of programs
+	Marks   []place
+}
+
+type windowView struct {
+	Payload, ID, State, Phase, Outcome string
+	Mood                               string // of the outcome
+	Start, End                         time.Time
+	Argv                               []string
+}
+
+// together is the longest pause between two windows of one pass.
+const together = 5 * time.Minute
+
+// look takes the view.
+func (m *Mock) look() (view, error) {
+	files, err := m.files.list()
+	if err != nil {
+		return view{}, err
+	}
+	var v view
+	for _, f := range files {
+		if !strings.HasSuffix(f.Key, "/") { // a date folder
+			v.Files = append(v.Files, f)
+		}
+	}
+	v.AllFiles = len(v.Files)
+	slices.SortStableFunc(v.Files, func(a, b listed) int {
+		return cmp.Or(b.At.Compare(a.At), cmp.Compare(path.Base(b.Key), path.Base(a.Key)))
+	})
+	v.Files = v.Files[:min(len(v.Files), shownFiles)]
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, f := range m.faults {
+		v.Faults = append(v.Faults, faultView{f.String(), f.left()})
+	}
+	for _, s := range m.satellites {
+		v.Satellites = append(v.Satellites, m.lookAt(s))
+	}
+	return v, nil
+}
+
+func (m *Mock) lookAt(s *satellite) satelliteView {
+	v := satelliteView{ID: s.ID, NORAD: s.NORAD}
+	next := m.contact(m.contacts + 1)
+	v.Axis.Grow(next)
+	v.Uploads, v.MoreUps = m.lookAtUploads(s, next)
+	for _, u := range v.Uploads {
+		v.Axis.Grow(u.Asked, u.Aboard)
+	}
+	var passes [][]*window
+	passes, v.MorePass = m.passes(s)
+	for _, p := range passes {
+		v.Axis.Grow(p[0].asked, p[len(p)-1].end)
+	}
+	if len(v.Uploads)+len(passes) == 0 {
+		v.Axis.Grow(m.contact(m.contacts))
+	}
+	v.Axis.Grow(v.Axis.To.Add(v.Axis.Length() / 64)) // room for the last window's mark
+	v.Ticks = ticks(v.Axis)
+	first := int64(v.Axis.From.Sub(m.epoch)/m.cfg.ContactEvery) + 1
+	last := int64(v.Axis.To.Sub(m.epoch) / m.cfg.ContactEvery)
+	for n := max(1, first); n <= last && last-first < shownContacts; n++ {
+		c := place{From: share(v.Axis.At(m.contact(n))), At: m.contact(n)}
+		if n > m.contacts {
+			c.Class = "due"
+		}
+		v.Contacts = append(v.Contacts, c)
+	}
+	for i := range v.Uploads {
+		u := &v.Uploads[i]
+		until := u.Aboard
+		if until.IsZero() {
+			until = v.Axis.To
+		}
+		u.Bar = stretch(v.Axis, u.Asked, until)
+	}
+	for _, p := range slices.Backward(passes) {
+		pass := m.lookAtPass(p)
+		v.Passes = append(v.Passes, pass)
+		mark := stretch(v.Axis, p[0].start, p[len(p)-1].end)
+		mark.Text, mark.Class = pass.ID, p[0].phase
+		v.Windows = append(v.Windows, mark)
+	}
+	return v
+}
+
+// lookAtUploads has those under way and the last ones that are aboard.
+func (m *Mock) lookAtUploads(s *satellite, next time.Time) (shown []uploadView, more int) {
+	budget := m.uplinkBudget()
+	var ahead int64 // bytes to send before and with this one
+	for _, u := range m.uploads {
+		if u.satellite != s.ID {
+			continue
+		}
+		v := uploadView{Payload: u.payload.name, Path: u.path, Name: path.Base(u.path), ID: u.id, Status: u.status,
+			Size: u.size, Sent: u.sent, Asked: u.asked, Aboard: u.aboard, Filled: share(1)}
+		if u.size > 0 {
+			v.Filled = share(float64(u.sent) / float64(u.size))
+		}
+		if u.status != Uploaded && budget > 0 {
+			ahead += u.size - u.sent
+			v.Aboard = next.Add(time.Duration(max(0, ahead-1)/budget) * m.cfg.ContactEvery)
+		}
+		shown = append(shown, v)
+	}
+	aboard := 0
+	for _, u := range shown {
+		if u.Status == Uploaded {
+			aboard++
+		}
+	}
+	more = max(0, aboard-shownUploads)
+	drop := more
+	shown = slices.DeleteFunc(shown, func(u uploadView) bool {
+		drop--
+		return u.Status == Uploaded && drop >= 0
+	})
+	return shown, more
+}
+
+// passes are a satellite's windows, oldest first, without those long over.
+func (m *Mock) passes(s *satellite) (shown [][]*window, more int) {
+	var mine []*window
+	for _, w := range m.windows {
+		if w.satellite == s.ID {
+			mine = append(mine, w)
+		}
+	}
+	slices.SortStableFunc(mine, func(a, b *window) int { return a.start.Compare(b.start) })
+	var end time.Time
+	for _, w := range mine {
+		if len(shown) == 0 || w.start.Sub(end) > together {
+			shown = append(shown, nil)
+		}
+		shown[len(shown)-1] = append(shown[len(shown)-1], w)
+		if w.end.After(end) {
+			end = w.end
+		}
+	}
+	past := 0
+	for _, p := range shown {
+		if !slices.ContainsFunc(p, func(w *window) bool { return w.phase == waiting || w.phase == running }) {
+			past++
+		}
+	}
+	more = max(0, past-shownPasses)
+	return shown[more:], more
+}
+
+func (m *Mock) lookAtPass(windows []*window) passView {
+	v := passView{ID: windows[0].id, Over: true}
+	for _, w := range windows {
+		v.Axis.Grow(w.start, w.end)
+	}
+	margin := v.Axis.Length() / 12
+	v.Axis.Grow(v.Axis.From.Add(-margin), v.Axis.To.Add(margin))
+	v.Ticks = ticks(v.Axis)
+	v.Overlaps = overlaps(v.Axis, windows)
+	for _, w := range windows {
+		card := windowView{Payload: w.payload.name, ID: w.id, State: w.state, Phase: w.phase, Outcome: w.outcome, Start: w.start, End: w.end,
+			Argv: append([]string{w.command.Executable}, w.command.Arguments...)}
+		v.Over = v.Over && w.phase != waiting && w.phase != running
+		i := slices.IndexFunc(v.Lanes, func(l laneView) bool { return l.Payload == w.payload.name })
+		if i < 0 {
+			i = len(v.Lanes)
+			v.Lanes = append(v.Lanes, laneView{Payload: w.payload.name})
+		}
+		v.Lanes[i].add(v.Axis, w, m.feed.of(w.id))
+		for _, e := range m.feed.of(w.id) {
+			if isMark(e.What) {
+				v.Marks = append(v.Marks, e)
+			}
+			if e.What == Closed {
+				card.Mood = mood(e)
+			}
+		}
+		v.Windows = append(v.Windows, card)
+	}
+	slices.SortStableFunc(v.Marks, func(a, b Event) int { return a.At.Compare(b.At) })
+	return v
+}
+
+// ticks of an axis; one whose label would run into that of the last has none.
+// Labels are centred on their ticks, but stay on the page.
+func ticks(a timeline.Axis) (out []place) {
+	free := 0.0
+	for _, t := range a.Ticks(8) {
+		p := place{From: share(a.At(t.At)), At: t.At}
+		half := 0.006 * float64(len(t.Label))
+		if at := max(half, min(1-half, a.At(t.At))); at-half >= free {
+			p.Text, free = t.Label, at+half+0.01
+		}
+		out = append(out, p)
+	}
+	return out
+}
+
+// overlaps are the times in which windows of different payloads are open.
+func overlaps(a timeline.Axis, windows []*window) (out []place) {
+	for i, w := range windows {
+		for _, o := range windows[i+1:] {
+			from, to := o.start, o.end // sorted by start
+			if w.end.Before(to) {
+				to = w.end
+			}
+			if w.payload != o.payload && from.Before(to) {
+				p := stretch(a, from, to)
+				p.Text = fmt.Sprintf("%s and %s overlap for %d s", w.payload.name, o.payload.name, int64(to.Sub(from)/time.Second))
+				out = append(out, p)
+			}
+		}
+	}
+	return out
+}
+
+func isMark(h Happening) bool {
+	return h == Unplugged || h == Plugged || h == PowerLost || h == Faulted
+}
+
+// add draws one window into the lane of its payload, from its events.
+func (l *laneView) add(a timeline.Axis, w *window, events []Event) {
+	bar := stretch(a, w.start, w.end)
+	bar.Class, bar.Text = w.phase, w.id
+	l.Bars = append(l.Bars, bar)
+	var opened, cut, unplugged time.Time
+	dark := func(until time.Time) {
+		if unplugged.IsZero() {
+			return
+		}
+		p := stretch(a, unplugged, until)
+		p.Class, p.Text = "dark", "cable pulled"
+		l.Marks = append(l.Marks, p)
+		unplugged = time.Time{}
+	}
+	for _, e := range events {
+		switch e.What {
+		case Opened:
+			opened = e.At
+		case Unplugged:
+			unplugged = e.At
+		case Plugged:
+			dark(e.At)
+		case PowerLost:
+			cut = e.At
+		case Closed:
+			until := e.At
+			if o := e.Outcome; o.End == sandbox.Lost && !cut.IsZero() {
+				until = cut
+			} else if o.End == sandbox.Exited || o.End == sandbox.Signaled {
+				until = opened.Add(o.After)
+			}
+			if e.Outcome.End != sandbox.Refused {
+				life := stretch(a, opened, until)
+				life.Class, life.Text = mood(e), w.outcome
+				l.Lives = append(l.Lives, life)
+			}
+		}
+		if isMark(e.What) {
+			p := stretch(a, e.At, e.At)
+			p.Class, p.Text = mood(e), e.Text
+			l.Marks = append(l.Marks, p)
+		}
+	}
+	dark(w.end)
+	if w.phase == running && !opened.IsZero() {
+		life := stretch(a, opened, w.end)
+		life.Class = "now" // as wide as time has come
+		l.Lives = append(l.Lives, life)
+	}
+}
+
+// mood of an event: good, bad, or neither.
+func mood(e Event) string {
+	switch e.What {
+	case Opened, Plugged:
+		return "good"
+	case Unplugged, PowerLost, Faulted:
+		return "bad"
+	case Closed:
+		if e.Outcome.End == sandbox.Exited && e.Outcome.Exit == 0 {
+			return "good"
+		}
+		return "bad"
+	}
+	return ""
+}
