@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"payload-ipc/pkg/desk/flash"
 	"payload-ipc/pkg/desk/mockfm"
 )
 
@@ -37,6 +38,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	fs.StringVar(&rate, "uplink-rate", "125KB", "bytes a day that go up")
 	fs.DurationVar(&cfg.ContactEvery, "contact-every", 6*time.Hour, "time between contacts")
 	fs.StringVar(&cfg.Sandbox, "sandbox", "auto", "auto, namespaces or plain")
+	fs.StringVar(&cfg.Disk, "disk", "emmc", "what payloads stand on: emmc, sdcard (a worn one) or memory (no time)")
+	fs.Uint64Var(&cfg.Seed, "seed", 1, "of what a disk forgets and when it stalls")
 	fs.StringVar(&cfg.Emulator, "emulator", "qemu-aarch64-static", "runs arm64 programs")
 	fs.BoolVar(&cfg.Warp, "warp", false, "while no window is open, jump to the next event")
 	fs.DurationVar(&cfg.WarpAfter, "warp-after", 2*time.Second, "... once nothing was uploaded, scheduled or deleted for so long")
@@ -50,6 +53,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	err := fs.Parse(args)
 	if errors.Is(err, pflag.ErrHelp) {
 		return 0
+	}
+	if err == nil {
+		if _, derr := flash.Preset(cfg.Disk); derr != nil {
+			err = fmt.Errorf("--disk: %v", derr)
+		}
 	}
 	if err == nil && fs.NArg() > 0 {
 		err = fmt.Errorf("%q is not a flag, and flags are all there is", fs.Arg(0))
@@ -82,6 +90,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return 1
 	}
 	fmt.Fprintf(stdout, "api %s\ns3 %s\nsandbox %s\nstate %s\n", m.URL(), m.S3URL(), m.Sandbox(), cfg.State)
+	if err := m.Disk(); err == nil {
+		fmt.Fprintf(stdout, "disk %s\n", cfg.Disk)
+	} else {
+		fmt.Fprintf(stdout, "disk this machine's: fast, and a power cut keeps what nobody synced: %v\n", err)
+	}
 	if how, err := m.Foreign(); err == nil {
 		fmt.Fprintf(stdout, "arm64 yes %s\n", how)
 	} else {

@@ -1,13 +1,15 @@
 package mockfm
 
 import (
-	"bytes"
 	"fmt"
-	"net/http"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
+
+	"payload-ipc/pkg/desk/flash"
 )
 
 // A Fault is one thing that goes wrong on request. ParseFault makes one from
@@ -23,6 +25,15 @@ type Fault struct {
 	At, For    time.Duration // from the window's opening; For 0: until its end
 	By         time.Duration // of kind ClockStep
 	Size       int64         // of kind DiskFull, bytes
+
+	// Of kind DiskSlow: bytes a second, the longest sync, the longest stall.
+	Rate        int64
+	Sync, Stall time.Duration
+
+	// Of kind DiskError: the Nth of these calls fails so.
+	Op    flash.Op
+	Nth   int
+	Errno syscall.Errno
 
 	seen int
 }
@@ -50,6 +61,8 @@ const (
 	LinkCut    FaultKind = "link-cut"
 	PowerCut   FaultKind = "power-cut"
 	DiskFull   FaultKind = "disk-full"
+	DiskSlow   FaultKind = "disk-slow"
+	DiskError  FaultKind = "disk-error"
 )
 
 // FaultHelp is the grammar of ParseFault.
@@ -72,15 +85,20 @@ const FaultHelp = `PLACE=KIND[,KEY=VALUE]...
     clock-step     at=D after the window opens it steps by=D (may be negative)
     link-cut       at=D the cable is pulled, for=D (default: until the end)
     power-cut      at=D the power goes: programs die, the other side hears silence;
-                   what they wrote stays, synced or not
-    disk-full      /outbox holds size=BYTES (default 64KB)
+                   of what was not synced any part is lost, in any order
+    disk-full      /outbox is a disk of its own that holds size=BYTES (default 64KB)
+    disk-slow      rate=BYTES a second (default 4MB), sync=D the longest sync (default
+                   200ms), stall=D one sync in ten takes up to so long (default none)
+    disk-error     nth=N the N-th call (default 1) of op=any|write|sync (default any)
+                   fails with errno=eio|enospc|erofs (default eio); after erofs the
+                   disk is read-only
     skip, times as above, counted in windows (default: every window)
   example: window=lost-after,skip=1  SDR=clock-step,at=10s,by=-1h`
 
 var (
 	callNames    = []string{"satellites", "availability", "upload", "uploads", "window", "windows", "delete", "any"}
 	callKinds    = []FaultKind{LostBefore, LostAfter, Half, HTML, Big, Types, UnknownState, Slow, Lag, Twice, Cached}
-	payloadKinds = []FaultKind{ClockUnset, ClockStep, LinkCut, PowerCut, DiskFull}
+	payloadKinds = []FaultKind{ClockUnset, ClockStep, LinkCut, PowerCut, DiskFull, DiskSlow, DiskError}
 )
 
 // ParseFault reads what FaultHelp describes.
@@ -100,7 +118,14 @@ func ParseFault(s string) (Fault, error) {
 	case isCall && slices.Contains(callKinds, f.Kind):
 		f.Times, f.Delay = 1, 5*time.Second
 	case !isCall && findPayload(place) != nil && slices.Contains(payloadKinds, f.Kind):
-		f.Size = 64_000
+		switch f.Kind {
+		case DiskFull:
+			f.Size = 64_000
+		case DiskSlow:
+			f.Rate, f.Sync = 4_000_000, 200*time.Millisecond
+		case DiskError:
+			f.Nth, f.Errno = 1, syscall.EIO
+		}
 	case !isCall && findPayload(place) == nil:
 		return f, fmt.Errorf("fault %q: no call or payload is named %q", s, place)
 	default:
@@ -126,10 +151,24 @@ func ParseFault(s string) (Fault, error) {
 			f.By, err = time.ParseDuration(value)
 		case "size":
 			f.Size, err = ParseSize(value)
+		case "rate":
+			f.Rate, err = ParseSize(value)
+		case "sync":
+			f.Sync, err = time.ParseDuration(value)
+		case "stall":
+			f.Stall, err = time.ParseDuration(value)
+		case "nth":
+			if f.Nth, err = strconv.Atoi(value); err == nil && f.Nth < 1 {
+				err = fmt.Errorf("calls count from 1")
+			}
+		case "op":
+			f.Op, err = oneOf(value, diskOps)
+		case "errno":
+			f.Errno, err = oneOf(value, errnos)
 		default:
 			err = fmt.Errorf("no such key")
 		}
-		if err == nil && (f.Skip < 0 || f.Times < 0 || f.Delay < 0 || f.At < 0 || f.For < 0) {
+		if err == nil && (f.Skip < 0 || f.Times < 0 || f.Delay < 0 || f.At < 0 || f.For < 0 || f.Sync < 0 || f.Stall < 0) {
 			err = fmt.Errorf("must not be negative")
 		}
 		if err != nil {
@@ -157,6 +196,28 @@ func ParseSize(s string) (int64, error) {
 		return 0, fmt.Errorf("%q is not a size like 64KB", s)
 	}
 	return n * unit, nil
+}
+
+var (
+	diskOps = map[string]flash.Op{"any": flash.Any, "write": flash.Write, "sync": flash.Sync}
+	errnos  = map[string]syscall.Errno{"eio": syscall.EIO, "enospc": syscall.ENOSPC, "erofs": syscall.EROFS}
+)
+
+// oneOf finds the value of a word.
+func oneOf[T any](word string, all map[string]T) (T, error) {
+	v, ok := all[word]
+	if !ok {
+		return v, fmt.Errorf("not one of %s", strings.Join(slices.Sorted(maps.Keys(all)), ", "))
+	}
+	return v, nil
+}
+
+// slow makes a disk as slow as a fault of kind DiskSlow says.
+func (f *Fault) slow(s *flash.Spec) {
+	s.Write, s.SyncMin, s.SyncMax = f.Rate, f.Sync/10, f.Sync
+	if f.Stall > 0 {
+		s.StallEach, s.StallMin, s.StallMax = 10, f.Stall/5, f.Stall
+	}
 }
 
 // AddFault has f happen from now on.
@@ -189,70 +250,4 @@ func (m *Mock) takeFault(call string) *Fault {
 		return due[0]
 	}
 	return nil
-}
-
-// before plays a fault that keeps the call from having an effect; true if the
-// request has been dealt with.
-func (f *Fault) before(w http.ResponseWriter, r *http.Request, call *Call) bool {
-	if f == nil {
-		return false
-	}
-	answer := func(status int, contentType, body string) bool {
-		call.Status = status
-		w.Header().Set("Content-Type", contentType)
-		w.WriteHeader(status)
-		w.Write([]byte(body))
-		return true
-	}
-	switch f.Kind {
-	case LostBefore:
-		panic(http.ErrAbortHandler) // net/http's word for cutting the connection
-	case Status:
-		if f.RetryAfter > 0 {
-			w.Header().Set("Retry-After", strconv.Itoa(int(f.RetryAfter.Round(time.Second)/time.Second)))
-		}
-		return answer(f.Status, "text/plain", http.StatusText(f.Status)+", on request\n")
-	case HTML:
-		return answer(http.StatusOK, "text/html", "<!DOCTYPE html><title>Sign in</title><h1>Please sign in to the hotel's network</h1>\n")
-	case Big:
-		return answer(http.StatusOK, "application/json", `{"data":"`+strings.Repeat("x", 5_000_000)+`"}`)
-	case Types:
-		return answer(http.StatusOK, "application/json", `{"data":{"id":[7],"available":"yes","uploads":17}}`)
-	case Cached:
-		h := w.Header()
-		h.Set("Date", time.Now().Add(-f.Delay).UTC().Format(http.TimeFormat))
-		h.Set("Age", strconv.Itoa(int(f.Delay/time.Second)))
-		h.Del(simulatedClock)
-	case Slow:
-		select {
-		case <-time.After(f.Delay):
-		case <-r.Context().Done():
-		}
-	}
-	return false
-}
-
-// after plays a fault with the answer to a call that took effect.
-func (f *Fault) after(w http.ResponseWriter, r *http.Request, call *Call, status int, body []byte) bool {
-	if f == nil {
-		return false
-	}
-	switch f.Kind {
-	case LostAfter:
-		panic(http.ErrAbortHandler)
-	case Half:
-		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-		w.WriteHeader(status)
-		w.Write(body[:len(body)/2])
-		http.NewResponseController(w).Flush()
-		panic(http.ErrAbortHandler)
-	case UnknownState:
-		for _, s := range []string{Pending, Uploading, Uploaded, PendingSync, Synced} {
-			body = bytes.ReplaceAll(body, []byte(`"`+s+`"`), []byte(`"ON_HOLD"`))
-		}
-		call.Status = status
-		writeJSON(w, status, body)
-		return true
-	}
-	return false
 }

@@ -2,11 +2,16 @@ package mockfm
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
+
+	"payload-ipc/pkg/desk/flash"
 )
 
 func TestParseFault(t *testing.T) {
@@ -17,7 +22,9 @@ func TestParseFault(t *testing.T) {
 		{"window=lost-after", Fault{Place: "window", Kind: "lost-after", Times: 1, Delay: 5 * time.Second}},
 		{"any=503,times=0,skip=2", Fault{Place: "any", Kind: "status", Status: 503, Skip: 2}},
 		{"upload=429,retry-after=3s", Fault{Place: "upload", Kind: "status", Status: 429, Times: 1, RetryAfter: 3 * time.Second}},
-		{"SDR=clock-step,at=10s,by=-1h", Fault{Place: "SDR", Kind: "clock-step", At: 10 * time.Second, By: -time.Hour, Size: 64000}},
+		{"SDR=clock-step,at=10s,by=-1h", Fault{Place: "SDR", Kind: "clock-step", At: 10 * time.Second, By: -time.Hour}},
+		{"SDR=disk-slow,rate=2MB,stall=3s", Fault{Place: "SDR", Kind: DiskSlow, Rate: 2e6, Sync: 200 * time.Millisecond, Stall: 3 * time.Second}},
+		{"SDR=disk-error,op=sync,nth=3,errno=enospc", Fault{Place: "SDR", Kind: DiskError, Op: flash.Sync, Nth: 3, Errno: syscall.ENOSPC}},
 		{"IPI=disk-full,size=4KiB,times=1", Fault{Place: "IPI", Kind: "disk-full", Size: 4096, Times: 1}},
 	} {
 		if got, err := ParseFault(c.text); err != nil || got != c.want {
@@ -27,6 +34,7 @@ func TestParseFault(t *testing.T) {
 	for _, text := range []string{
 		"", "window", "window=", "window=200", "window=600", "window=clock-unset", "SDR=lost-after", "GPS=power-cut",
 		"any=slow,delay=-1s", "any=slow,delay=1", "window=503,times=x", "SDR=disk-full,size=0", "SDR=power-cut,when=3s",
+		"SDR=disk-error,nth=0", "SDR=disk-error,errno=eperm", "SDR=disk-error,op=read", "SDR=disk-slow,sync=-1s",
 	} {
 		if got, err := ParseFault(text); err == nil {
 			t.Errorf("%q: got %+v, want an error", text, got)
@@ -159,8 +167,8 @@ busybox date +%s >/outbox/$1.to
 	if got := outcomeOf(t, m, outcomes["power"]); got != "killed by the power cut" {
 		t.Errorf("power-cut: outcome %q", got)
 	}
-	if _, ok := files["power.to"]; ok || len(files["power.big"]) != 100_000 {
-		t.Errorf("power-cut: want what was there by then and no more")
+	if _, ok := files["power.to"]; ok {
+		t.Errorf("power-cut: what was to be written after it came down")
 	}
 	if got := len(files["disk.big"]); got == 0 || got > 64_000 {
 		t.Errorf("disk-full: %d bytes in an outbox of 64,000", got)
@@ -170,6 +178,67 @@ busybox date +%s >/outbox/$1.to
 	}
 	if from := stamp("none.from"); from < at.Add(4*time.Hour).Unix() {
 		t.Errorf("no fault: clock %d", from)
+	}
+}
+
+// A power cut takes what was not synced; the end of a window takes it too, but
+// not from the outbox.
+func TestForgets(t *testing.T) {
+	t.Parallel()
+	m := withNamespaces(t, Config{Shortest: 5 * time.Second, Faults: []Fault{
+		{Place: "SDR", Kind: PowerCut, At: 4 * time.Second},
+		{Place: "IPI", Kind: DiskError, Op: flash.Sync, Nth: 2, Errno: syscall.EIO},
+	}})
+	if err := m.Disk(); err != nil {
+		if os.Getenv("REQUIRE_PEERS") == "1" {
+			t.Fatal(err)
+		}
+		t.Skip(err)
+	}
+	const prog = `
+for d in /outbox /persist; do
+	echo safe >$d/$1.synced
+	sync $d/$1.synced
+	echo "sync $d: $?" >>/outbox/$1.log
+	for i in 0 1 2 3 4 5 6 7 8 9; do echo lost? >$d/$1.$i; done
+done
+sync /outbox/$1.log
+sync /outbox /persist
+: >/persist/$1.last
+busybox sleep 60
+`
+	at := tomorrow(m)
+	for payload, name := range map[string]string{"SDR": "cut", "SABERTOOTH": "end", "IPI": "error"} {
+		run(t, m, payload, at, 8, install(t, m, payload, "prog", prog), name)
+	}
+	settle(t, m)
+	files := bucketOf(t, m)
+	kept := map[string]int{}
+	for _, name := range []string{"cut", "end"} {
+		root := filepath.Join(m.cfg.State, "payloads/FM1", map[string]string{"cut": "SDR", "end": "SABERTOOTH"}[name], "root/persist")
+		if b, err := os.ReadFile(filepath.Join(root, name+".synced")); err != nil || string(b) != "safe\n" || files[name+".synced"] != "safe\n" {
+			t.Errorf("%s: what was synced: got %q in /persist, %v, and %q", name, b, err, files[name+".synced"])
+		}
+		for i := range 10 {
+			file := fmt.Sprintf("%s.%d", name, i)
+			if files[file] == "lost?\n" {
+				kept[name+" outbox"]++
+			}
+			if b, _ := os.ReadFile(filepath.Join(root, file)); string(b) == "lost?\n" {
+				kept[name+" persist"]++
+			}
+		}
+	}
+	if kept["end outbox"] != 10 {
+		t.Errorf("at the end of a window %d of 10 files came down", kept["end outbox"])
+	}
+	for _, where := range []string{"cut outbox", "cut persist", "end persist"} {
+		if kept[where] == 10 {
+			t.Errorf("%s: all was there that nobody synced", where)
+		}
+	}
+	if got, want := files["error.log"], "sync /outbox: 0\nsync /persist: 1\n"; got != want {
+		t.Errorf("disk-error: got %q, want %q", got, want)
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"sync"
 	"time"
 
+	"payload-ipc/pkg/desk/flash"
 	"payload-ipc/pkg/desk/sandbox"
 )
 
@@ -32,6 +33,8 @@ type Config struct {
 	ContactEvery time.Duration // default 6h, the longest documented gap
 
 	Sandbox  string // auto (default), namespaces or plain
+	Disk     string // a preset of package flash, default memory
+	Seed     uint64 // of what a disk forgets and when it stalls
 	Emulator string // of aarch64 programs, default qemu-aarch64-static
 
 	Start     time.Time     // satellite time at Start, default the host's
@@ -60,6 +63,7 @@ type Mock struct {
 	cfg   Config
 	clock *clock
 	box   sandbox.Sandbox
+	disk  flash.Spec // of every payload
 	files *bucket
 	feed  *feed
 
@@ -103,6 +107,9 @@ func New(cfg Config) *Mock {
 	}
 	if cfg.ContactEvery <= 0 {
 		cfg.ContactEvery = 6 * time.Hour
+	}
+	if cfg.Disk == "" {
+		cfg.Disk = "memory"
 	}
 	if cfg.Start.IsZero() {
 		cfg.Start = time.Now()
@@ -150,6 +157,9 @@ func (m *Mock) Start() (err error) {
 		}
 	}()
 	if err := m.prepare(); err != nil {
+		return err
+	}
+	if m.disk, err = flash.Preset(m.cfg.Disk); err != nil {
 		return err
 	}
 	if m.box, err = m.newSandbox(); err != nil {
@@ -210,6 +220,10 @@ func (m *Mock) Foreign() (how string, err error) { return m.box.Foreign() }
 
 // State is the directory that everything is in.
 func (m *Mock) State() string { return m.cfg.State }
+
+// Disk says why payloads have no disk of their own here: then they stand on
+// this machine's, which is fast and forgets nothing at a power cut.
+func (m *Mock) Disk() error { return m.box.Disk() }
 
 // Now is satellite time.
 func (m *Mock) Now() time.Time { return m.clock.now() }

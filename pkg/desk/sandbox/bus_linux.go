@@ -4,13 +4,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"sync"
 	"syscall"
 	"time"
+
+	"payload-ipc/pkg/desk/flash"
 
 	"golang.org/x/sys/unix"
 )
@@ -20,6 +21,8 @@ type bus struct {
 	mu      sync.Mutex
 	boxes   map[string]*powered
 	bridges map[string]string // by Payload.Bus
+	dir     string            // scratch
+	noDisk  bool
 	ports   int
 }
 
@@ -38,6 +41,7 @@ type report struct {
 	N       int
 	Error   string
 	Notes   []string // to setup: for each emulator why it is no use, or ""
+	NoDisk  string   // to setup: why there is none, or ""
 	Outcome Outcome
 }
 
@@ -51,12 +55,14 @@ type powered struct {
 	cmd    *exec.Cmd
 	port   string // its end of the cable, at the switch
 	opened time.Time
-	outbox *os.File // what a small /outbox hides
+	disk   *flash.FS // under Root, nil if that is this machine's
+	small  *small    // an /outbox of its own
 	spec   Payload
 
 	told chan struct{} // closed when init has no more to say
-	mu   sync.Mutex
+	mu   sync.Mutex    // of those who end it
 	dark bool
+	lost bool    // by a cut
 	out  Outcome // once told is closed
 }
 
@@ -88,7 +94,7 @@ func (b *bus) obey(o order) report {
 	var err error
 	switch o.Verb {
 	case "setup":
-		r.Notes, err = b.setup(o.Setup)
+		r.Notes, r.NoDisk, err = b.setup(o.Setup)
 	case "open":
 		err = b.open(o.Payload)
 	case "link":
@@ -107,39 +113,42 @@ func (b *bus) obey(o order) report {
 // setup prepares what all payloads share. What a payload will need is tried
 // now, so that a machine on which it cannot work is known before a window is
 // wasted.
-func (b *bus) setup(s setup) (notes []string, err error) {
+func (b *bus) setup(s setup) (notes []string, noDisk string, err error) {
 	if err := addBridge("probe"); err != nil {
-		return nil, fmt.Errorf("no bridge: %w", err)
+		return nil, "", fmt.Errorf("no bridge: %w", err)
 	}
 	if err := deleteLink("probe"); err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	if err := unix.Mount("tmpfs", s.Dir, "tmpfs", 0, "size=64k"); err != nil {
-		return nil, fmt.Errorf("no mounts: %w", err)
+	if err := unix.Mount("tmpfs", s.Dir, "tmpfs", 0, ""); err != nil {
+		return nil, "", fmt.Errorf("no mounts: %w", err)
 	}
-	return registerEmulators(s.Dir, s.Emulators), nil
+	if err := flash.Check(filepath.Join(s.Dir, "probe")); err != nil {
+		noDisk = err.Error()
+	}
+	b.dir, b.noDisk = s.Dir, noDisk != ""
+	return registerEmulators(s.Dir, s.Emulators), noDisk, nil
 }
 
 // open powers a payload on.
 func (b *bus) open(spec Payload) error {
 	p := &powered{spec: spec, opened: time.Now(), told: make(chan struct{})}
-	if spec.Outbox > 0 {
-		dir := filepath.Join(spec.Root, "outbox")
-		var err error
-		if p.outbox, err = os.Open(dir); err != nil {
-			return err
-		}
-		if err := unix.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%d,mode=0755", spec.Outbox)); err != nil {
-			return fmt.Errorf("small outbox: %w", err)
-		}
+	if b.noDisk {
+		p.spec.Disk = nil
 	}
-	if err := b.start(p); err != nil {
-		if p.cmd.Process != nil {
+	err := p.insertDisks(filepath.Join(b.dir, "outbox-"+spec.ID))
+	if err == nil {
+		err = b.start(p)
+	}
+	if err != nil {
+		if p.cmd != nil && p.cmd.Process != nil {
 			p.cmd.Process.Kill()
 			p.cmd.Wait()
 		}
-		p.freeOutbox()
-		return err
+		return errors.Join(err, p.ejectDisks())
+	}
+	if p.disk != nil {
+		p.disk.Arm()
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -248,12 +257,7 @@ func (b *bus) cut(id string) error {
 	if p == nil {
 		return errOff
 	}
-	p.off()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.out.End == Killed {
-		p.out.End = Lost
-	}
+	p.off(true)
 	return nil
 }
 
@@ -268,12 +272,12 @@ func (b *bus) close(id string) (Outcome, error) {
 	if p == nil {
 		return Outcome{}, nil
 	}
-	p.off()
-	return p.out, p.freeOutbox()
+	p.off(false)
+	return p.out, p.ejectDisks()
 }
 
-// off takes cable and power away, once.
-func (p *powered) off() {
+// off takes cable and power away, once; by a cut or as a window ends.
+func (p *powered) off(cut bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.dark {
@@ -284,44 +288,13 @@ func (p *powered) off() {
 	// by the death of its processes.
 	setLink(p.port, false)
 	p.cmd.Process.Kill() // with its process 1 all of a payload ends at once
+	// Now, not before: no program may see a disk without power. Those that the
+	// kernel holds in a sync end with it.
+	waits := p.disksOff()
 	<-p.told
 	p.cmd.Wait()
-}
-
-// freeOutbox copies a small /outbox to the place it was mounted over.
-func (p *powered) freeOutbox() error {
-	if p.outbox == nil {
-		return nil
+	p.lost, p.out.Syncs = cut, waits
+	if cut && p.out.End == Killed {
+		p.out.End = Lost
 	}
-	defer p.outbox.Close()
-	dir := filepath.Join(p.spec.Root, "outbox")
-	rows, err := os.ReadDir(dir)
-	if err != nil {
-		return err
-	}
-	for _, row := range rows {
-		if !row.Type().IsRegular() {
-			continue
-		}
-		if err := copyTo(p.outbox, filepath.Join(dir, row.Name())); err != nil {
-			return err
-		}
-	}
-	return unix.Unmount(dir, unix.MNT_DETACH)
-}
-
-func copyTo(dir *os.File, file string) error {
-	from, err := os.Open(file)
-	if err != nil {
-		return err
-	}
-	defer from.Close()
-	fd, err := unix.Openat(int(dir.Fd()), filepath.Base(file), unix.O_WRONLY|unix.O_CREAT|unix.O_TRUNC|unix.O_CLOEXEC, 0o644)
-	if err != nil {
-		return err
-	}
-	to := os.NewFile(uintptr(fd), file)
-	defer to.Close()
-	_, err = io.Copy(to, from)
-	return err
 }

@@ -21,6 +21,7 @@ type namespaces struct {
 	orders io.WriteCloser
 	arm64  string // the emulator, "" if none is needed
 	cannot string // why arm64 programs do not run
+	noDisk string // why there is no disk for payloads
 
 	mu   sync.Mutex
 	n    int
@@ -62,6 +63,7 @@ func newNamespaces(cfg Config) (Sandbox, error) {
 		n.Shut()
 		return nil, err
 	}
+	n.noDisk = r.NoDisk
 	for i, why := range r.Notes {
 		switch {
 		case all[i].Arch == "arm64":
@@ -124,6 +126,13 @@ func (n *namespaces) Foreign() (string, error) {
 		return "natively", nil
 	}
 	return "under " + filepath.Base(n.arm64), nil
+}
+
+func (n *namespaces) Disk() error {
+	if n.noDisk != "" {
+		return errors.New(n.noDisk)
+	}
+	return nil
 }
 
 func (n *namespaces) Open(p Payload) error {

@@ -38,6 +38,8 @@ func (p *plain) Foreign() (string, error) {
 	return "", errors.New("the plain sandbox runs programs of this machine only")
 }
 
+func (p *plain) Disk() error { return errors.New("the plain sandbox has no mounts") }
+
 func (p *plain) Link(string, bool) error { return nil }
 
 func (p *plain) Open(b Payload) error {

@@ -12,6 +12,8 @@ package sandbox
 import (
 	"fmt"
 	"time"
+
+	"payload-ipc/pkg/desk/flash"
 )
 
 // Config of a Sandbox.
@@ -30,6 +32,8 @@ type Sandbox interface {
 	// Foreign says how programs of the payloads' own machine run, such as
 	// "under qemu-aarch64-static", or why they cannot.
 	Foreign() (how string, err error)
+	// Disk says why payloads cannot have a Disk here.
+	Disk() error
 	// Open powers a payload on and starts its program. An error means that it
 	// was never on.
 	Open(Payload) error
@@ -64,9 +68,13 @@ type Payload struct {
 	Stdout string // files that take what is never downlinked
 	Stderr string
 
-	Clock  time.Duration // payload time minus host time
-	Steps  []Step
-	Outbox int64 // room in bytes, 0: as the disk
+	Clock time.Duration // payload time minus host time
+	Steps []Step
+
+	// Disk is what Root stands on; nil is this machine's own, which keeps
+	// everything at a cut. So it is where Sandbox.Disk gives an error.
+	Disk   *flash.Spec
+	Outbox int64 // room in bytes of an /outbox that is a disk of its own, 0: it is none
 }
 
 // A Step moves a payload's clock by By, At after it was powered on.
@@ -90,6 +98,10 @@ type Outcome struct {
 	Signal string        // of Signaled
 	Why    string        // of Refused
 	After  time.Duration // of Exited and Signaled, since power on
+
+	// Syncs of the payload's disk that took long, and those that the power
+	// ended: a process that is in one cannot end, nor be killed.
+	Syncs []flash.Wait
 }
 
 func (o Outcome) String() string {

@@ -17,14 +17,15 @@ type observer struct {
 	over   chan struct{} // closed when both have closed
 	opened bool
 	closed int
-	on     map[string]bool // payloads that are on with their cable plugged
-	since  time.Time       // both
+	on     map[string]bool   // payloads that are on with their cable plugged
+	since  time.Time         // both
+	window map[string]string // ids, by payload
 	began  time.Time
 	mono   int64 // CLOCK_MONOTONIC at began
 }
 
 func newObserver(f *flown) *observer {
-	return &observer{f: f, first: make(chan struct{}), over: make(chan struct{}), on: map[string]bool{}, began: time.Now(), mono: mono()}
+	return &observer{f: f, first: make(chan struct{}), over: make(chan struct{}), on: map[string]bool{}, window: map[string]string{}, began: time.Now(), mono: mono()}
 }
 
 func (o *observer) hear(now time.Time, e mockfm.Event) {
@@ -34,6 +35,7 @@ func (o *observer) hear(now time.Time, e mockfm.Event) {
 			o.opened = true
 			close(o.first)
 		}
+		o.window[e.Payload] = e.Window
 		o.plug(now, e.Payload, true)
 		if e.Payload == "SABERTOOTH" {
 			o.f.opened = now
@@ -64,19 +66,18 @@ func (o *observer) plug(now time.Time, name string, up bool) {
 	}
 }
 
-func (o *observer) noteFiles(dir string) []string {
-	state := filepath.Join(dir, "state")
-	return []string{filepath.Join(payload(state, "SDR"), "persist/notes"), filepath.Join(payload(state, "SABERTOOTH"), "persist/notes")}
+// notes are what the aide of a payload told.
+func (o *observer) notes(dir, payloadName string) []note {
+	return readNotes(filepath.Join(dir, "state/windows", o.window[payloadName], "stdout"))
 }
 
 // notes completes f with what the aides wrote down.
 func (p *pass) notes(f *flown, o *observer) {
 	at := func(n note) time.Time { return o.began.Add(time.Duration(n.At - o.mono)) }
-	files := o.noteFiles(p.dir)
 	f.deadline = f.opened.Add(f.Fetch.For)
 	sdrOpened := f.opened.Add(f.SDR.At - f.Fetch.At)
 	var up time.Time
-	for _, n := range readNotes(files[0]) {
+	for _, n := range o.notes(p.dir, "SDR") {
 		fmt.Fprintf(&p.story, "%s server %s %d\n", at(n).Format("05.000"), n.What, n.Exit)
 		switch n.What {
 		case "up":
@@ -97,7 +98,7 @@ func (p *pass) notes(f *flown, o *observer) {
 	}
 	f.killed = f.ended.End == sandbox.Lost
 	if f.Kill > 0 {
-		for _, n := range readNotes(files[1]) {
+		for _, n := range o.notes(p.dir, "SABERTOOTH") {
 			fmt.Fprintf(&p.story, "%s fetcher %s %d\n", at(n).Format("05.000"), n.What, n.Exit)
 			if n.What == "exit" {
 				f.exit = n.Exit

@@ -173,14 +173,11 @@ func (p *pass) fly(ctx context.Context, m *mockfm.Mock, f *flown, seen *observer
 	server := aide{
 		Cmd:  p.server(sdrEnd.Unix(), f.SDR.For),
 		Late: f.Late, Down: f.Down, For: p.honest, To: backDoor, Listen: "0.0.0.0:10101",
-		Rate: p.Rate, Resets: f.Resets, Report: "/persist/notes",
+		Rate: p.Rate, Resets: f.Resets,
 	}
 	argv := p.client(fetchEnd.Unix(), f.Fetch.For, f.run)
 	if f.Kill > 0 {
-		argv = []string{"/persist/bin/campaign", "aide", aide{Cmd: argv, Down: []Span{{At: f.until("SABERTOOTH") + f.Kill}}, Killed: true, Report: "/persist/notes"}.String()}
-	}
-	for _, file := range seen.noteFiles(p.dir) {
-		os.Remove(file)
+		argv = []string{"/persist/bin/campaign", "aide", aide{Cmd: argv, Down: []Span{{At: f.until("SABERTOOTH") + f.Kill}}, Killed: true}.String()}
 	}
 	if err := post(ctx, m, "SDR", base.Add(f.SDR.At), f.SDR.For, []string{"/persist/bin/campaign", "aide", server.String()}); err != nil {
 		return err

@@ -30,12 +30,11 @@ type aide struct {
 	To, Listen string
 	Rate       int64
 	Resets     []int64
-
-	Report string // file of notes, one JSON value each
 }
 
-// A note is what an aide saw. At is CLOCK_MONOTONIC, which all payloads of a
-// machine share.
+// A note is what an aide tells on its standard output, which is never
+// downlinked but kept on the desk; one JSON value each. At is CLOCK_MONOTONIC,
+// which all payloads of a machine share.
 type note struct {
 	At   int64
 	What string // up, down, exit
@@ -54,16 +53,11 @@ func Aide(ctx context.Context, spec string) error {
 	if err := json.Unmarshal([]byte(spec), &a); err != nil {
 		return err
 	}
-	report, err := os.OpenFile(a.Report, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
-	if err != nil {
-		return err
-	}
-	defer report.Close()
 	var mu sync.Mutex
 	say := func(what string, exit int) {
 		mu.Lock()
 		defer mu.Unlock()
-		json.NewEncoder(report).Encode(note{mono(), what, exit})
+		json.NewEncoder(os.Stdout).Encode(note{mono(), what, exit})
 	}
 	line := &badline.Line{To: a.To, Rate: a.Rate, Resets: a.Resets}
 	begin := time.Now()
@@ -98,7 +92,7 @@ func (a *aide) live(ctx context.Context, line *badline.Line, since time.Duration
 	}
 	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Env = []string{}
-	cmd.Stderr, cmd.Stdout = os.Stderr, os.Stdout
+	cmd.Stderr, cmd.Stdout = os.Stderr, os.Stderr
 	if err := cmd.Start(); err != nil {
 		return err
 	}
