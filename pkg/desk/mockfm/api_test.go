@@ -258,7 +258,7 @@ func TestListings(t *testing.T) {
 		t.Errorf("windows: got %s, want %s", body, want)
 	}
 	status, body = get(t, m, "/")
-	for _, want := range []string{"FM1", win, up, "/persist/bin/x --for 60s", "PENDING_SYNC"} {
+	for _, want := range []string{"FM1", win, up, "<code>/persist/bin/x</code> <code>--for</code> <code>60s</code>", "PENDING_SYNC"} {
 		if status != 200 || !strings.Contains(string(body), want) {
 			t.Errorf("the page lacks %q", want)
 		}
