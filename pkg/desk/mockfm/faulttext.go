@@ -23,7 +23,7 @@ func (f *Fault) String() string {
 	for _, n := range []struct {
 		key        string
 		has, usual int64
-	}{{"skip", int64(f.Skip), int64(usual.Skip)}, {"times", int64(f.Times), int64(usual.Times)}, {"size", f.Size, usual.Size}} {
+	}{{"skip", int64(f.Skip), int64(usual.Skip)}, {"times", int64(f.Times), int64(usual.Times)}, {"size", f.Size, usual.Size}, {"rate", f.Rate, usual.Rate}, {"nth", int64(f.Nth), int64(usual.Nth)}} {
 		if n.has != n.usual {
 			fmt.Fprintf(&b, ",%s=%d", n.key, n.has)
 		}
@@ -31,7 +31,7 @@ func (f *Fault) String() string {
 	for _, d := range []struct {
 		key        string
 		has, usual time.Duration
-	}{{"delay", f.Delay, usual.Delay}, {"retry-after", f.RetryAfter, usual.RetryAfter}, {"at", f.At, usual.At}, {"for", f.For, usual.For}, {"by", f.By, usual.By}} {
+	}{{"delay", f.Delay, usual.Delay}, {"retry-after", f.RetryAfter, usual.RetryAfter}, {"at", f.At, usual.At}, {"for", f.For, usual.For}, {"by", f.By, usual.By}, {"sync", f.Sync, usual.Sync}, {"stall", f.Stall, usual.Stall}} {
 		if d.has != d.usual {
 			text := d.has.String()
 			for _, zero := range []string{"m0s", "h0m"} {
@@ -40,6 +40,16 @@ func (f *Fault) String() string {
 				}
 			}
 			fmt.Fprintf(&b, ",%s=%s", d.key, text)
+		}
+	}
+	for word, op := range diskOps {
+		if op == f.Op && op != usual.Op {
+			b.WriteString(",op=" + word)
+		}
+	}
+	for word, no := range errnos {
+		if no == f.Errno && no != usual.Errno {
+			b.WriteString(",errno=" + word)
 		}
 	}
 	return b.String()

@@ -147,9 +147,6 @@ func (b *bus) open(spec Payload) error {
 		}
 		return errors.Join(err, p.ejectDisks())
 	}
-	if p.disk != nil {
-		p.disk.Arm()
-	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.boxes[spec.ID] = p
@@ -186,7 +183,6 @@ func (b *bus) start(p *powered) error {
 	if _, err := in.Write(spec); err != nil {
 		return err
 	}
-	in.Close()
 	said := json.NewDecoder(out)
 	var first news
 	if err := said.Decode(&first); err != nil {
@@ -195,6 +191,10 @@ func (b *bus) start(p *powered) error {
 	if first.Wrong != "" {
 		return errors.New(first.Wrong)
 	}
+	if p.disk != nil {
+		p.disk.Arm()
+	}
+	in.Close() // go
 	go p.listen(said)
 	return nil
 }

@@ -27,6 +27,8 @@ func initMain() int {
 		return 1
 	}
 	said.Encode(news{})
+	// The program begins when whoever holds the other end is ready.
+	io.Copy(io.Discard, os.Stdin)
 	prog.say = said
 	prog.run()
 	// Off is when somebody kills us.
