@@ -34,7 +34,7 @@ $(FLIGHT): $(BIN)/linux-$(FLIGHT_ARCH)/%: $(BIN)/pack FORCE
 $(addprefix $(BIN)/twin$(OTHER)/,$(AGENTS)): $(BIN)/twin$(OTHER)/%: FORCE
 	stamp=$(call stamp,$*) && scripts/fly $(FLIGHT_ARCH) build -ldflags="-w -buildid= $(STAMP)" -o $@ ./cmd/$*
 
-$(UPLINK): $(BIN)/uplink$(OTHER)/%: $(BIN)/linux-$(FLIGHT_ARCH)/% scripts/pack scripts/unpack.sh $(wildcard pkg/ground/pack/*.go) | $(BIN)/pack
+$(UPLINK): $(BIN)/uplink$(OTHER)/%: $(BIN)/linux-$(FLIGHT_ARCH)/% scripts/pack scripts/unpack.sh $(wildcard pkg/ground/pack/*.go pkg/ground/pack/stub/*) | $(BIN)/pack
 	scripts/pack $< $@
 
 test:

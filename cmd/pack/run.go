@@ -11,7 +11,7 @@ import (
 
 const usage = "usage: pack strip FILE | pack filter FILE | pack patch OLD NEW"
 
-func run(args []string, stdout io.Writer) error {
+func run(args []string, stdout, stderr io.Writer) error {
 	var files [][]byte
 	for _, name := range args[min(1, len(args)):] {
 		b, err := os.ReadFile(name)
@@ -27,7 +27,12 @@ func run(args []string, stdout io.Writer) error {
 	var err error
 	switch args[0] {
 	case "strip":
-		if err = pack.Strip(files[0]); err == nil {
+		err = pack.Strip(files[0])
+		if errors.Is(err, pack.ErrForm) {
+			fmt.Fprintf(stderr, "pack: %s stays as it is: %v\n", args[1], err)
+			return nil
+		}
+		if err == nil {
 			pack.ClearBuildInfo(files[0])
 			return os.WriteFile(args[1], files[0], 0o755)
 		}

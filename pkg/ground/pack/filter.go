@@ -3,40 +3,62 @@ package pack
 import (
 	"bytes"
 	"debug/elf"
+	"encoding/binary"
 	"errors"
+	"fmt"
+	"slices"
 )
 
-// Filter returns, for a program for linux/arm64, a program for linux/arm64
-// that writes it: started with itself as standard input, it writes the
-// original to standard output. It is a little larger and packs much better,
+// Filter returns, for a stripped program for linux/arm64, a program for
+// linux/arm64 that writes it: started with itself as standard input, it writes
+// the original to standard output. It is a little larger and packs much better,
 // because
 //
 //   - calls (BL) and page addresses (ADRP) are turned from distances into
 //     positions: the same function is then the same bytes wherever it is
 //     called from;
-//   - what follows from something else in the table of functions is left
-//     out: entries are told as differences, and once instead of twice, and
-//     the records' offsets not at all.
+//   - the table of functions is told column by column (columns.go), behind the
+//     program, and of it only what does not follow from the rest or from the
+//     code: no offset of a record, a table or a name, of entries the sizes, of
+//     stack frames what the code does not show (predict.go).
+//
+// What it returns came back the same. A program whose table has not the form
+// that Strip leaves is refused.
 func Filter(program []byte) ([]byte, error) {
-	off, text, f, err := section(program, ".text")
+	t, f, err := open(program)
 	if err != nil {
 		return nil, err
 	}
 	if f.Machine != elf.EM_AARCH64 {
 		return nil, errors.New("not a program for arm64")
 	}
-	t, err := open(program)
+	p := params{
+		length: uint32(len(program)), text: uint32(t.codeOff), words: uint32(len(t.code) / 4),
+		functab: uint32(t.off + t.functab), funcs: uint32(len(t.funcs)), first: uint32(8*len(t.funcs)+4+7) &^ 7,
+		pctab: uint32(t.off + t.pctab), names: uint32(t.off + t.names), address: t.address,
+	}
+	made := uint32(t.cus - t.names)
+	for i := range t.funcs {
+		if f := &t.funcs[i]; f.nameOff < made && len(f.name) >= digits && f.name[len(f.name)-digits:] == t.digits(*f) {
+			made = f.nameOff
+		}
+	}
+	p.made = p.names + made
+	cols, err := t.columnsOf(made, len(program))
 	if err != nil {
 		return nil, err
 	}
-	_, first := t.pair(0)
-	p := params{uint32(off), uint32(len(text) / 4), uint32(t.off + t.functab), uint32(t.funcs), uint32(first)}
-	out := append(stub(unfilterText, p.text, p.words, p.functab, p.funcs, p.first), program...)
-	p.filter(out[stubSize:])
-	back := bytes.Clone(out[stubSize:])
-	p.unfilter(back)
-	if !bytes.Equal(back, program) {
-		return nil, errors.New("the filtered program does not come back the same")
+	out := stub(unfilterCode, p.literals()...)
+	out = append(append(out, program...), cols...)
+	body := out[stubSize:]
+	p.code(body, 1)
+	clear(body[p.made : t.off+t.cus])
+	clear(body[t.off+t.pctab : t.off+t.functab])
+	clear(body[p.functab : int(p.functab)+8*len(t.funcs)])
+	clear(body[p.functab+p.first : t.off+t.gofunc])
+	back, err := p.unfilter(slices.Clone(body))
+	if err != nil || !bytes.Equal(back, program) {
+		return nil, fmt.Errorf("%w: the filtered program does not come back the same", ErrForm)
 	}
 	return out, nil
 }
@@ -44,40 +66,123 @@ func Filter(program []byte) ([]byte, error) {
 // params is what the stub must know of the program, in the order of its
 // literals. Offsets are in the file, in bytes.
 type params struct {
+	length         uint32 // of the program; the columns are behind it
 	text, words    uint32 // the machine code, and how many instructions it has
 	functab, funcs uint32 // the function table, and how many functions it has
 	first          uint32 // offset of the first record, counted from functab
+	pctab          uint32 // the pc-value tables
+	names, made    uint32 // the names, and the first that is made of an address
+	address        uint32 // where the code is loaded
 }
 
-func (p params) filter(b []byte) {
-	p.code(b, 1)
-	prev := uint32(0)
-	for i := range p.funcs {
-		pair := b[p.functab+8*i:]
-		entry, rec := le.Uint32(pair), le.Uint32(pair[4:])
-		le.PutUint32(pair, entry-prev)
-		le.PutUint32(pair[4:], 0)
-		le.PutUint32(b[p.functab+rec+recordEntry:], 0)
-		prev = entry
-	}
+func (p params) literals() []uint32 {
+	return []uint32{p.length, p.text, p.words, p.functab, p.funcs, p.first, p.pctab, p.names, p.made, p.address}
 }
 
-// unfilter is what the stub does, in Go.
-func (p params) unfilter(b []byte) {
-	p.code(b, ^uint32(0))
-	entry, rec := uint32(0), p.first
-	for i := range p.funcs {
-		pair := b[p.functab+8*i:]
-		entry += le.Uint32(pair)
-		le.PutUint32(pair, entry)
-		le.PutUint32(pair[4:], rec)
-		if int(p.functab+rec+recordSize) > len(b) {
-			return // Filter will see that it is not the same
+func (t *table) digits(f function) string { return fmt.Sprintf("%0*x", digits, t.address+f.entry) }
+
+// unfilter is what the stub does, in Go: b becomes the program.
+func (p params) unfilter(b []byte) (program []byte, err error) {
+	defer func() {
+		if recover() != nil {
+			err = errors.New("columns that point beyond their data")
 		}
-		r := b[p.functab+rec:]
-		le.PutUint32(r[recordEntry:], entry)
-		rec += recordSize + 4*(le.Uint32(r[recordNpcdata:])+uint32(r[recordNfuncdata]))
-		rec = (rec + 7) &^ 7
+	}()
+	p.code(b, ^uint32(0))
+	program, cols := b[:p.length:p.length], b[p.length:]
+	var at [columns]uint32
+	for i := range at {
+		at[i] = le.Uint32(cols[4*i:])
+	}
+	get := func(column int) uint32 {
+		v, n := binary.Uvarint(b[at[column]:])
+		at[column] += uint32(n)
+		return uint32(v)
+	}
+	var newest [funcdataKinds]uint32
+	entry, record, name := uint32(0), p.first, p.made
+	pctab := program[p.pctab : p.pctab+1]
+	for i := range p.funcs {
+		pair, r := program[p.functab+8*i:], program[p.functab+record:]
+		le.PutUint32(pair, entry)
+		le.PutUint32(pair[4:], record)
+		le.PutUint32(r, entry)
+		code := make([]uint32, 4*get(columnSizes))
+		for j := range code {
+			code[j] = le.Uint32(program[p.text+entry+4*uint32(j):])
+		}
+		n := get(columnNames)
+		if n&1 == 0 {
+			beginning, _, _ := bytes.Cut(program[p.names+n>>1:], []byte{0})
+			le.PutUint32(r[recordNameOff:], name-p.names)
+			name += uint32(copy(program[name:], fmt.Sprintf("%s%0*x\x00", beginning, digits, p.address+entry)))
+		} else {
+			le.PutUint32(r[recordNameOff:], n>>1)
+		}
+		le.PutUint32(r[recordArgs:], get(columnArgs))
+		le.PutUint32(r[recordDeferreturn:], get(columnDefers))
+		s := cols[4*(columns+funcdataKinds)+8*int(get(columnShapes)):]
+		tables, npcdata := le.Uint32(s)>>3, int(le.Uint32(s)&7)
+		copy(r[recordLast:], s[4:8])
+		le.PutUint32(r[recordNpcdata:], uint32(npcdata))
+		field := r[recordPcsp:]
+		for j := range npcdata + 1 {
+			if how := tables >> (2 * j) & 3; how != tableNone {
+				le.PutUint32(field, uint32(len(pctab)))
+				pctab = append(pctab, told(code, int(how), func() uint32 { return get(columnTables + j) })...)
+			}
+			field = field[4:]
+			if j == 0 {
+				field = r[recordSize:]
+			}
+		}
+		for j := range int(r[recordLast+3]) {
+			v := get(columnFuncdata + j)
+			switch {
+			case v == 0:
+				v = none
+			case v&1 == 0:
+				newest[j] += v>>1 - 1
+				v = newest[j]
+			default:
+				v >>= 1
+			}
+			le.PutUint32(field[4*j:], v)
+		}
+		record += recordSize + 4*uint32(npcdata+int(r[recordLast+3]))
+		record = (record + 7) &^ 7
+		entry += 4 * uint32(len(code))
+	}
+	return program, nil
+}
+
+// told returns the pc-value table that get tells.
+func told(code []uint32, how int, get func() uint32) []byte {
+	delta := func() int32 {
+		v := get()
+		return int32(v>>1) ^ -int32(v&1)
+	}
+	switch how {
+	case tableStack:
+		return stackTable(code)
+	case tableCalls:
+		var list []change
+		for {
+			d := delta()
+			if d == 0 {
+				return callTable(code, list)
+			}
+			list = append(list, change{d, get()})
+		}
+	}
+	var out []byte
+	for rest := uint32(len(code)); ; {
+		r := span{delta(), get()}
+		if r.n == 0 {
+			return append(appendSpan(out, span{r.delta, rest}), 0)
+		}
+		out = appendSpan(out, r)
+		rest -= r.n
 	}
 }
 

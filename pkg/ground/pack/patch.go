@@ -31,7 +31,7 @@ func Patch(old, new []byte) ([]byte, error) {
 		extra = append(extra, new[to+add:to+add+insert]...)
 		n++
 	})
-	out := stub(patchText)
+	out := stub(patchCode)
 	out = le.AppendUint32(out, uint32(len(new)))
 	out = le.AppendUint32(out, n)
 	out = le.AppendUint32(out, uint32(len(diffs)))

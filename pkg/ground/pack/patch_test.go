@@ -62,14 +62,14 @@ func TestPatchStub(t *testing.T) {
 		}
 		t.Skip("no qemu-aarch64-static")
 	}
-	old := build(t, "arm64")
-	stripped := bytes.Clone(old)
-	if err := Strip(stripped); err != nil {
+	old := build(t, "arm64", plain)
+	bare := bytes.Clone(old)
+	if err := Strip(bare); err != nil {
 		t.Fatal(err)
 	}
 	r := rand.New(rand.NewPCG(1, 2))
 	for name, new := range map[string][]byte{
-		"same": old, "stripped": stripped, "mutated": mutate(r, old), "half": old[:len(old)/2], "double": append(bytes.Clone(old), old...),
+		"same": old, "stripped": bare, "mutated": mutate(r, old), "half": old[:len(old)/2], "double": append(bytes.Clone(old), old...),
 	} {
 		p, err := Patch(old, new)
 		if err != nil {

@@ -1,86 +1,161 @@
 package pack
 
-// What the traceback alone uses to print the values of arguments
-// (internal/abi/symtab.go).
+import "slices"
+
+// What a function's tables are for (internal/abi/symtab.go): the traceback
+// alone uses those of arguments, to print their values.
 const (
-	pcdataArgLive   = 3
-	funcdataArgInfo = 5
-	funcdataArgLive = 6
+	pcdataStackMap = 1
+	pcdataArgLive  = 3
+
+	funcdataStackObjects = 2
+	funcdataInlTree      = 3
+	funcdataDefers       = 4
+	funcdataArgInfo      = 5
+	funcdataArgLive      = 6
+	funcdataKinds        = 8
 )
 
-// Strip takes the tables of files, lines and printed arguments out of a Go
-// program for linux, in place. A stack trace of it names every function and
-// the offset in it, "?:0 +0x134" where the line stood; scripts/trace gives the
-// lines back from a build of the same commit. The runtime itself reads none of
-// these tables for anything but printing: an offset of 0 is its own sign for
-// "no table".
+// Strip takes out of a Go program for linux, in place, what only serves to
+// print: the names of functions and files, lines, and the values of arguments.
+// A stack trace of it tells addresses, "?.00a4c20(" with "?:0 +0x134" below;
+// scripts/trace makes names and lines of them with a build of the same commit.
+//
+// The runtime reads no name but for its beginning (names.go), and the other
+// tables for nothing but printing: offset 0 is its own sign for "no table". The
+// tables that stay are laid out so that Filter need not tell where they are.
+//
+// A program that it does not know, it leaves as it is: the error says why.
 func Strip(program []byte) error {
-	t, err := open(program)
+	t, _, err := open(program)
 	if err != nil {
 		return err
 	}
-	pctab := t.data[t.pctab:t.functab]
-	used := make([]bool, len(pctab))
-	keep := func(off uint32) error {
-		end, ok := tableEnd(pctab, int(off))
-		if !ok {
-			return errForm
-		}
-		for i := int(off); i < end; i++ {
-			used[i] = true
-		}
-		return nil
-	}
+	objects := t.objects()
 	for i := range t.funcs {
-		_, rec := t.pair(i)
-		r := t.record(rec)
-		for _, field := range []int{recordPcfile, recordPcln, recordCuOffset, recordStartLine} {
-			le.PutUint32(r[field:], 0)
+		f := &t.funcs[i]
+		if len(f.tables) > 1+pcdataArgLive {
+			f.tables[1+pcdataArgLive] = nil
 		}
-		npcdata := int(le.Uint32(r[recordNpcdata:]))
-		pcdata, funcdata := r[recordSize:recordSize+4*npcdata], r[recordSize+4*npcdata:recordSize+4*t.words(r)]
-		if npcdata > pcdataArgLive {
-			le.PutUint32(pcdata[4*pcdataArgLive:], 0)
-		}
-		for _, field := range []int{funcdataArgInfo, funcdataArgLive} {
-			if 4*field < len(funcdata) {
-				le.PutUint32(funcdata[4*field:], ^uint32(0))
+		for _, kind := range []int{funcdataArgInfo, funcdataArgLive} {
+			if kind < len(f.funcdata) {
+				f.funcdata[kind] = none
 			}
 		}
-		if err := keep(le.Uint32(r[recordPcsp:])); err != nil {
-			return err
+		// What is beyond the end is "no table" as well.
+		for len(f.tables) > 1 && f.tables[len(f.tables)-1] == nil {
+			f.tables = f.tables[:len(f.tables)-1]
 		}
-		for j := range npcdata {
-			if err := keep(le.Uint32(pcdata[4*j:])); err != nil {
-				return err
-			}
+		for len(f.funcdata) > 0 && f.funcdata[len(f.funcdata)-1] == none {
+			f.funcdata = f.funcdata[:len(f.funcdata)-1]
+		}
+		f.last = f.last&0xffffff | uint32(len(f.funcdata))<<24
+	}
+	names, err := t.rename(objects)
+	if err != nil {
+		return err
+	}
+	funcdata, err := t.layFuncdata(objects)
+	if err != nil {
+		return err
+	}
+	parts := []struct {
+		from, to int
+		b        []byte
+	}{
+		{t.names, t.cus, names},
+		{t.cus, t.pctab, nil},
+		{t.pctab, t.functab, t.pctables()},
+		{t.functab, t.gofunc, t.records()},
+		{t.gofunc, t.buckets, funcdata},
+	}
+	for _, p := range parts {
+		if len(p.b) > p.to-p.from {
+			return ErrForm
 		}
 	}
-	for i := range pctab {
-		if !used[i] {
-			pctab[i] = 0
-		}
+	for _, p := range parts {
+		clear(t.data[p.from:p.to])
+		copy(t.data[p.from:], p.b)
 	}
-	clear(t.data[t.cus:t.pctab]) // the names of the files
 	return nil
 }
 
-// tableEnd returns where the pc-value table at off ends: pairs of varints, a
-// zero value difference behind the first pair (runtime.step).
-func tableEnd(pctab []byte, off int) (int, bool) {
-	if off == 0 {
-		return 1, true // no table
-	}
-	for first := true; off < len(pctab); first = false {
-		if pctab[off] == 0 && !first {
-			return off + 1, true
-		}
-		for range 2 {
-			for off < len(pctab) && pctab[off]&0x80 != 0 {
-				off++
+// objects returns the objects of funcdata by their offsets. One reaches to the
+// next; there is nothing between them but what aligns them.
+func (t *table) objects() map[uint32][]byte {
+	var offsets []uint32
+	for _, f := range t.funcs {
+		for _, o := range f.funcdata {
+			if o != none {
+				offsets = append(offsets, o)
 			}
-			off++
 		}
 	}
-	return 0, false
+	slices.Sort(offsets)
+	offsets = append(slices.Compact(offsets), uint32(t.buckets-t.gofunc))
+	objects := map[uint32][]byte{}
+	for i, o := range offsets[:len(offsets)-1] {
+		objects[o] = slices.Clone(t.data[t.gofunc+int(o) : t.gofunc+int(offsets[i+1])])
+	}
+	return objects
+}
+
+// layFuncdata orders the objects by kind, and by their first function: of most
+// it is then enough to say that they are new, and how large they are. It gives
+// the functions the new offsets.
+func (t *table) layFuncdata(objects map[uint32][]byte) ([]byte, error) {
+	var out []byte
+	at := map[uint32]uint32{}
+	for kind := range funcdataKinds {
+		for _, f := range t.funcs {
+			if kind >= len(f.funcdata) || f.funcdata[kind] == none {
+				continue
+			}
+			o := f.funcdata[kind]
+			if _, ok := at[o]; ok {
+				continue
+			}
+			align := 4
+			switch kind {
+			case funcdataStackObjects:
+				align = t.ptr
+			case funcdataDefers:
+				align = 1
+			}
+			for len(out)%align != 0 {
+				out = append(out, 0)
+			}
+			at[o] = uint32(len(out))
+			out = append(out, objects[o]...)
+		}
+	}
+	for i := range t.funcs {
+		f := &t.funcs[i]
+		if len(f.funcdata) > funcdataKinds {
+			return nil, ErrForm
+		}
+		for j, o := range f.funcdata {
+			if o != none {
+				f.funcdata[j] = at[o]
+			}
+		}
+	}
+	return out, nil
+}
+
+// inlined calls each for each entry of a function's tree of inlined calls:
+// funcID, 3 bytes, nameOff, parentPc, startLine (runtime.inlinedCall).
+func (t *table) inlined(objects map[uint32][]byte, each func(entry []byte)) {
+	seen := map[uint32]bool{}
+	for _, f := range t.funcs {
+		if len(f.funcdata) <= funcdataInlTree || f.funcdata[funcdataInlTree] == none || seen[f.funcdata[funcdataInlTree]] {
+			continue
+		}
+		o := f.funcdata[funcdataInlTree]
+		seen[o] = true
+		for b := objects[o]; len(b) >= 16; b = b[16:] {
+			each(b[:16])
+		}
+	}
 }

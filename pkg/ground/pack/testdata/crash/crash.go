@@ -1,17 +1,27 @@
 // Command crash grows its stack, collects garbage in the middle of it, is
-// interrupted while it computes, prints, and panics: what reads the tables of
-// functions.
+// interrupted while it computes, prints, and ends badly: what reads the tables
+// of functions. Its argument says how; without one it panics.
 package main
 
 import (
 	"fmt"
+	"os"
 	"runtime"
+	"runtime/debug"
+	"sync"
 	"time"
 )
 
 type thing struct{ n int }
 
 func (t *thing) breaks(why string) { panic(why) }
+
+// A value has Speak from a wrapper too, which a nil pointer gets into.
+type value struct{ n int }
+
+func (v value) Speak() int { return v.n }
+
+var silent interface{ Speak() int } = (*value)(nil)
 
 func recurse(n int, t *thing) int {
 	var frame [64]int
@@ -24,6 +34,20 @@ func recurse(n int, t *thing) int {
 	defer func() { frame[0]++ }()
 	return recurse(n+1, t) + frame[n%64]
 }
+
+func caught(f func()) {
+	defer func() { fmt.Println("caught:", recover()) }()
+	f()
+}
+
+func again() {
+	defer func() { panic("and again") }()
+	panic("first")
+}
+
+func generic[T any](t *T) T { return *t }
+
+var none []int
 
 func main() {
 	done := make(chan bool)
@@ -42,5 +66,42 @@ func main() {
 		time.Sleep(time.Millisecond)
 	}
 	<-done
-	recurse(0, &thing{})
+	switch len(os.Args) {
+	case 1:
+		recurse(0, &thing{})
+	default:
+		endings[os.Args[1]]()
+	}
 }
+
+var endings = map[string]func(){
+	"caught": func() {
+		caught(func() { fmt.Println(none[len(os.Args)]) })
+		caught(func() { fmt.Println(silent.Speak()) })
+		caught(func() { var m map[int]int; m[len(os.Args)] = 1 })
+		caught(again)
+	},
+	"again":  again,
+	"signal": func() { generic[thing](nil) },
+	"index":  func() { fmt.Println(none[len(os.Args)]) },
+	"nil":    func() { fmt.Println(silent.Speak()) },
+	"asleep": func() { select {} },
+	"goexit": func() {
+		go func() {
+			defer func() { panic("on the way out") }()
+			runtime.Goexit()
+		}()
+		select {}
+	},
+	"other": func() {
+		go func() { panic("elsewhere") }()
+		select {}
+	},
+	"fatal": func() { new(sync.Mutex).Unlock() },
+	"throw": func() {
+		debug.SetMaxStack(1 << 16)
+		overflow(1)
+	},
+}
+
+func overflow(n int) int { return overflow(n+1) + n }

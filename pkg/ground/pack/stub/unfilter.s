@@ -1,0 +1,373 @@
+// Undoes pack.Filter: standard input, a file that begins with this program, is
+// mapped copy-on-write, made whole in place and written to standard output.
+// Exit 0 when all was written, else 1. Needs four system calls that Linux
+// always had. Between is what (params).unfilter does in Go.
+//
+// x19 the file's end    x20 the program, behind the stub    x21 its end
+// x22 where each column stands, in 32-bit offsets from x20, moved as it is read
+// In the loop over functions, all but offsets being addresses:
+// x23 its pair   x24 its record   x25 the next pc-value table   x26 the next name
+// w27 functions left   w28 its entry, from the start of the code
+// x9 its code   w10 instructions in it   w11 its block, that grows the stack
+	.include "system.s"
+
+	mov	x0, #0
+	bl	size
+	mov	x19, x0
+	mov	x1, x0
+	mov	x0, #0
+	mov	x2, #3			// PROT_READ|PROT_WRITE
+	mov	x3, #2			// MAP_PRIVATE
+	mov	x4, #0
+	bl	map
+	add	x20, x0, #STUB
+	add	x19, x0, x19
+	ldr	w21, length
+	add	x21, x20, x21
+	mov	x22, x21		// the columns stand behind the program
+
+// BL and ADRP: from positions to distances.
+	ldr	w9, text
+	ldr	w10, words
+	add	x9, x20, x9
+	mov	w11, #0			// number of the instruction
+1:	cmp	w11, w10
+	b.hs	functions
+	ldr	w12, [x9, x11, lsl #2]
+	lsr	w13, w12, #26
+	cmp	w13, #0x25		// BL
+	b.ne	2f
+	sub	w13, w12, w11
+	bfi	w12, w13, #0, #26
+	b	3f
+2:	tbz	w12, #31, 4f
+	ubfx	w13, w12, #24, #5
+	cmp	w13, #16		// ADRP
+	b.ne	4f
+	ubfx	w13, w12, #29, #2
+	ubfx	w14, w12, #5, #19
+	orr	w13, w13, w14, lsl #2
+	sub	w13, w13, w11, lsr #10
+	bfi	w12, w13, #29, #2
+	lsr	w13, w13, #2
+	bfi	w12, w13, #5, #19
+3:	str	w12, [x9, x11, lsl #2]
+4:	add	w11, w11, #1
+	b	1b
+
+functions:
+	ldr	w23, functab
+	add	x23, x20, x23
+	ldr	w24, first
+	add	x24, x23, x24
+	ldr	w25, pctab
+	add	x25, x20, x25
+	add	x25, x25, #1		// 0 is the sign for no table
+	ldr	w26, made
+	add	x26, x20, x26
+	ldr	w27, funcs
+	mov	w28, #0
+
+function:
+	cbz	w27, write
+	sub	w27, w27, #1
+
+	// The pair, and the entry once more.
+	ldr	w0, functab
+	add	x0, x20, x0
+	sub	x0, x24, x0
+	stp	w28, w0, [x23], #8
+	str	w28, [x24]
+
+	// The code, its length, and where it grows the stack: the target of the
+	// first B.LS in its first instructions.
+	ldr	w9, text
+	add	x9, x20, x9
+	add	x9, x9, x28
+	mov	w0, #SIZES
+	bl	get
+	lsl	w10, w0, #2		// told in 16 bytes
+	mov	w11, #-1
+	mov	w0, #0
+1:	cmp	w0, w10
+	b.hs	2f
+	cmp	w0, #PROLOGUE
+	b.hs	2f
+	ldr	w1, [x9, x0, lsl #2]
+	and	w2, w1, #0xff000000
+	and	w3, w1, #0x1f
+	orr	w2, w2, w3
+	movz	w3, #9			// B.LS
+	movk	w3, #0x5400, lsl #16
+	add	w0, w0, #1
+	cmp	w2, w3
+	b.ne	1b
+	sbfx	w1, w1, #5, #19
+	add	w11, w1, w0
+	sub	w11, w11, #1
+2:
+	// The name: as it is, or a beginning and the address.
+	mov	w0, #NAMES
+	bl	get
+	lsr	w1, w0, #1
+	tbnz	w0, #0, 4f
+	ldr	w2, names
+	add	x2, x20, x2
+	sub	x3, x26, x2
+	add	x2, x2, x1
+	mov	w1, w3
+1:	ldrb	w3, [x2], #1
+	cbz	w3, 2f
+	strb	w3, [x26], #1
+	b	1b
+2:	ldr	w2, address
+	add	w2, w2, w28
+	mov	w3, #28			// seven digits
+3:	sub	w3, w3, #4
+	lsr	w4, w2, w3
+	and	w4, w4, #15
+	cmp	w4, #10
+	add	w5, w4, #'0'
+	add	w6, w4, #'a'-10
+	csel	w4, w5, w6, lo
+	strb	w4, [x26], #1
+	cbnz	w3, 3b
+	strb	wzr, [x26], #1
+4:	str	w1, [x24, #4]
+
+	// Bytes of arguments, and the way back from a panic.
+	mov	w0, #ARGS
+	bl	get
+	str	w0, [x24, #8]
+	mov	w0, #DEFERS
+	bl	get
+	str	w0, [x24, #12]
+
+	// The shape: two words from the list of shapes.
+	mov	w0, #SHAPES
+	bl	get
+	add	x1, x22, #4*COLUMNS
+	add	x1, x1, x0, lsl #3
+	ldp	w12, w0, [x1]		// how its tables are told, two bits each
+	str	w0, [x24, #40]
+	lsr	w13, w0, #24		// nfuncdata
+	and	w0, w12, #7		// npcdata
+	str	w0, [x24, #28]
+	lsr	w12, w12, #3
+	mov	w14, #PCSPS		// the column
+	add	x15, x24, #16
+	add	x24, x24, #44
+	add	x16, x24, x0, lsl #2	// where the tables end
+
+	// Its pc-value tables: stack pointer, then those of pcdata.
+table:	and	w0, w12, #3
+	lsr	w12, w12, #2
+	cbz	w0, 1f
+	ldr	w1, pctab
+	add	x1, x20, x1
+	sub	x1, x25, x1
+	str	w1, [x15]
+	mov	w4, #-1			// the value before,
+	mov	w5, #-1			// now,
+	mov	w6, #0			// where now began,
+	mov	w7, #0			// and where we are
+	cmp	w0, #2
+	b.lo	told
+	b.hi	calls
+	b	stack
+1:	str	wzr, [x15]
+next:	cmp	w14, #PCSPS
+	add	w14, w14, #1
+	add	x15, x15, #4
+	csel	x15, x24, x15, eq
+	cmp	x15, x16
+	b.lo	table
+
+	// Its funcdata: 0 none, odd one that was there before, even a new one.
+	mov	w14, #FUNCDATA
+1:	cbz	w13, 5f
+	sub	w13, w13, #1
+	mov	w0, w14
+	bl	get
+	subs	w1, w0, #1
+	b.lo	4f			// none: -1
+	lsr	w1, w0, #1
+	tbnz	w0, #0, 4f
+	add	x2, x22, #4*(COLUMNS-8-FUNCDATA)
+	ldr	w3, [x2, x14, lsl #2]	// the newest of this column
+	add	w1, w1, w3
+	sub	w1, w1, #1
+	str	w1, [x2, x14, lsl #2]
+4:	str	w1, [x15], #4
+	add	w14, w14, #1
+	b	1b
+5:	add	x24, x15, #7		// records begin at multiples of 8
+	and	x24, x24, #-8
+	add	w28, w28, w10, lsl #2
+	b	function
+
+// A table as it is: value differences, and for how many instructions; 0 for
+// the rest of the function.
+told:	mov	w0, w14
+	bl	get
+	bl	put
+	mov	w0, w14
+	bl	get
+	cbz	w0, 1f
+	add	w7, w7, w0
+	bl	put
+	b	told
+1:	sub	w0, w10, w7
+	bl	put
+	b	ended
+
+// A table whose value changes at calls: by how much, 0 at the end; and how many
+// calls behind the last change. Where the stack grows it is -1 again.
+calls:	mov	w0, w14
+	bl	get
+	cbz	w0, 4f
+	mov	w8, w0
+	mov	w0, w14
+	bl	get
+1:	ldr	w1, [x9, x7, lsl #2]
+	lsr	w2, w1, #26
+	cmp	w2, #0x25		// BL
+	b.eq	2f
+	lsr	w2, w1, #10
+	movz	w3, #0x35, lsl #16
+	movk	w3, #0x8fc0		// BLR
+	cmp	w2, w3
+	b.ne	3f
+2:	subs	w0, w0, #1
+	b.lo	5f
+3:	add	w7, w7, #1
+	cmp	w7, w10
+	b.lo	1b
+5:	bl	run
+	tst	w8, #1			// zigzag
+	lsr	w8, w8, #1
+	csinv	w8, w8, w8, eq
+	add	w5, w5, w8
+	b	calls
+4:	tbnz	w11, #31, 6f
+	mov	w7, w11
+	bl	run
+	mov	w5, #-1
+6:	mov	w7, w10
+	bl	run
+ended:	strb	wzr, [x25], #1
+	b	next
+
+// The stack pointer, read off the code.
+stack:	mov	w5, #0
+	mov	w0, #0			// the frame of the function's body
+	mov	w8, #0			// x20, where a large frame is made
+1:	cmp	w7, w10
+	b.hs	6b
+	ldr	w1, [x9, x7, lsl #2]
+	add	w7, w7, #1
+	mov	w2, w5			// the value behind this instruction
+	and	w3, w1, #0xffe00fff
+	ldr	w17, push		// STR X30, [SP, #imm]!
+	cmp	w3, w17
+	b.eq	2f
+	ldr	w17, pop		// LDR X30, [SP], #imm
+	cmp	w3, w17
+	b.ne	3f
+2:	sbfx	w3, w1, #12, #9
+	sub	w2, w2, w3
+	b	5f
+3:	and	w3, w1, #0xffc003ff
+	ubfx	w17, w1, #10, #12
+	ldr	w18, large		// SUB X20, SP, #imm
+	cmp	w3, w18
+	csel	w8, w17, w8, eq
+	ldr	w18, release		// ADD SP, SP, #imm
+	cmp	w3, w18
+	b.ne	4f
+	sub	w2, w2, w17
+4:	ldr	w17, switch		// MOV SP, X20
+	cmp	w1, w17
+	b.ne	4f
+	add	w2, w2, w8
+4:	ldr	w17, return		// RET
+	cmp	w1, w17
+	b.ne	5f
+	cmp	w7, w10
+	b.hs	5f
+	ldr	w17, [x9, x7, lsl #2]
+	cbz	w17, 5f			// only padding follows
+	mov	w2, w0
+5:	cmp	w7, w11
+	csel	w2, wzr, w2, eq
+	cmp	w2, w5
+	csel	w0, w2, w0, gt
+	b.eq	1b
+	mov	w18, w2
+	mov	w17, w0
+	bl	run
+	mov	w5, w18
+	mov	w0, w17
+	b	1b
+
+// run closes the run of the value w5 at w7; the next one begins there.
+run:	cmp	w6, w7
+	b.eq	2f
+	mov	x3, x30
+	sub	w0, w5, w4
+	lsl	w1, w0, #1		// zigzag
+	eor	w0, w1, w0, asr #31
+	bl	put
+	sub	w0, w7, w6
+	bl	put
+	mov	w4, w5
+	mov	w6, w7
+	mov	x30, x3
+2:	ret
+
+// put appends w0 to the tables, seven bits in a byte.
+put:	cmp	w0, #0x80
+	b.lo	2f
+	orr	w1, w0, #0x80
+	strb	w1, [x25], #1
+	lsr	w0, w0, #7
+	b	put
+2:	strb	w0, [x25], #1
+	ret
+
+// get returns the next number of column w0. x0 is all of it.
+get:	add	x17, x22, x0, lsl #2
+	ldr	w18, [x17]
+	add	x18, x20, x18
+	mov	x0, #0
+	mov	w1, #0
+1:	ldrb	w2, [x18], #1
+	and	w3, w2, #0x7f
+	lsl	w3, w3, w1
+	orr	w0, w0, w3
+	add	w1, w1, #7
+	tbnz	w2, #7, 1b
+	sub	x18, x18, x20
+	str	w18, [x17]
+	ret
+
+	.include "write.s"
+
+push:	.word	0xf8000ffe
+pop:	.word	0xf84007fe
+large:	.word	0xd10003f4
+release: .word	0x910003ff
+switch:	.word	0x9100029f
+return:	.word	0xd65f03c0
+
+// What Filter appends: type params, in its order.
+length:
+text	= length + 4
+words	= length + 8
+functab	= length + 12
+funcs	= length + 16
+first	= length + 20
+pctab	= length + 24
+names	= length + 28
+made	= length + 32
+address	= length + 36
