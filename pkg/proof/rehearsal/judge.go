@@ -1,0 +1,143 @@
+package rehearsal
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+
+	"payload-ipc/pkg/desk/vm"
+	"payload-ipc/pkg/flight/outbox"
+)
+
+// A downlink is what a disk holds when its window is over.
+type downlink struct {
+	whole   bool  // the file, under its own name
+	part    int64 // bytes of NAME.part
+	receipt *receipt
+	claimed int64 // what the stage's cursor claims, and what the bytes bear out
+}
+
+type receipt struct {
+	Status string
+	Size   int64
+	SHA256 *string
+	Clock  string
+	Offset int64
+	Exit   int
+	Reason string
+}
+
+// look checks a copy of disk and reads what would come down, and the stage. box
+// is the directory that /outbox is. The error is a *wrong one if the file system
+// was damaged, if a file is not what its name or its receipt says, or if there
+// is one that nobody asked for.
+func (r *Rehearsal) look(ctx context.Context, disk, box string) (d downlink, err error) {
+	image := r.file("look.img")
+	if err := vm.Copy(ctx, r.file(disk), image); err != nil {
+		return d, err
+	}
+	if err := vm.Check(ctx, image); err != nil {
+		return d, errors.Join(ctx.Err(), wrongf("the file system is damaged: %v", err))
+	}
+	if err := vm.Extract(ctx, image, box, r.file("look")); err != nil {
+		return d, err
+	}
+	if d, err = r.judge(filepath.Join(r.file("look"), filepath.Base(box))); err != nil {
+		return d, err
+	}
+	if err := vm.Extract(ctx, image, outbox.DefaultStage, r.file("look")); err != nil {
+		return d, err
+	}
+	d.claimed, err = r.stage(filepath.Join(r.file("look"), filepath.Base(outbox.DefaultStage)))
+	return d, err
+}
+
+// judge holds every file of the outbox against the log and its receipt.
+func (r *Rehearsal) judge(dir string) (d downlink, err error) {
+	files, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return d, err
+	}
+	bodies := map[string][]byte{}
+	for _, f := range files {
+		if bodies[f.Name()], err = os.ReadFile(filepath.Join(dir, f.Name())); err != nil {
+			return d, err
+		}
+	}
+	for file, body := range bodies {
+		switch file {
+		case name:
+			if d.whole = bytes.Equal(body, r.log); !d.whole {
+				return d, wrongf("%s, %d bytes, is not the file of %d bytes", file, len(body), len(r.log))
+			}
+		case name + ".part":
+			if d.part = int64(len(body)); !bytes.HasPrefix(r.log, body) {
+				return d, wrongf("%s, %d bytes, is no beginning of the file", file, len(body))
+			}
+		case name + ".receipt.json":
+			d.receipt = &receipt{}
+			if err := json.Unmarshal(body, d.receipt); err != nil {
+				return d, wrongf("%s, %d bytes, is torn: %v", file, len(body), err)
+			}
+		case "sabertooth-fetch.log":
+		default:
+			return d, wrongf("%s, %d bytes, is in the outbox", file, len(body))
+		}
+	}
+	if d.receipt == nil {
+		return d, nil // the file itself is enough, and stands for nothing but itself
+	}
+	of := name
+	if d.receipt.Status == "partial" {
+		of += ".part"
+	}
+	body, ok := bodies[of]
+	sum := sha256.Sum256(body)
+	switch {
+	case d.receipt.Status == "failed" && d.receipt.SHA256 == nil:
+	case !ok:
+		return d, wrongf("the receipt says %s, and %s is not there", d.receipt.Status, of)
+	case d.receipt.Size != int64(len(body)) || d.receipt.SHA256 == nil || *d.receipt.SHA256 != hex.EncodeToString(sum[:]):
+		return d, wrongf("the receipt says %s, %d bytes, and is not that of %s, %d bytes", d.receipt.Status, d.receipt.Size, of, len(body))
+	}
+	return d, nil
+}
+
+// stage is how many bytes of the file the stage in dir, which is spoiled, claims
+// and holds; what it claims and holds must be the file's.
+func (r *Rehearsal) stage(dir string) (claimed int64, err error) {
+	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
+		return 0, nil // it never came so far
+	}
+	box := dir + ".outbox"
+	if err := os.Mkdir(box, 0o755); err != nil {
+		return 0, err
+	}
+	s, err := outbox.Open(outbox.Config{Stage: dir, Outbox: box})
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	t, err := s.Target(name, path)
+	if err != nil {
+		return 0, err
+	}
+	for _, p := range t.Parts() {
+		body := make([]byte, p.Proven())
+		_, err := p.ReadAt(body, 0)
+		p.Close()
+		if err != nil {
+			return 0, err
+		}
+		if !bytes.HasPrefix(r.log, body) {
+			return 0, wrongf("the stage claims %d bytes that are not the file's", len(body))
+		}
+		claimed = max(claimed, int64(len(body)))
+	}
+	return claimed, nil
+}

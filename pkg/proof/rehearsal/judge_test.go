@@ -1,0 +1,68 @@
+package rehearsal
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"payload-ipc/pkg/flight/outbox"
+)
+
+func TestJudge(t *testing.T) {
+	r := &Rehearsal{log: syslog(1)}
+	whole := string(r.log)
+	other := string(syslog(2))
+	told := func(status, body string) string {
+		sum := sha256.Sum256([]byte(body))
+		rec := outbox.Receipt{Name: name, Status: status, Size: int64(len(body)), SHA256: hex.EncodeToString(sum[:])}
+		if status == "failed" {
+			rec.Size, rec.SHA256 = 0, ""
+		}
+		return string(rec.Encode())
+	}
+	const receiptName, partName = name + ".receipt.json", name + ".part"
+	for _, c := range []struct {
+		name  string
+		files map[string]string
+		want  string // in the error; "" for none
+		whole bool
+		part  int64
+	}{
+		{"nothing", nil, "", false, 0},
+		{"whole", map[string]string{name: whole, receiptName: told("complete", whole)}, "", true, 0},
+		{"cut before the receipt", map[string]string{name: whole, "sabertooth-fetch.log": "{"}, "", true, 0},
+		{"part", map[string]string{partName: whole[:999], receiptName: told("partial", whole[:999])}, "", false, 999},
+		{"failed", map[string]string{receiptName: told("failed", "")}, "", false, 0},
+		{"torn", map[string]string{name: whole[:4096]}, "is not the file", false, 0},
+		{"empty", map[string]string{name: ""}, "is not the file", false, 0},
+		{"zeros at its end", map[string]string{name: whole[:4096] + strings.Repeat("\x00", len(whole)-4096)}, "is not the file", false, 0},
+		{"another part", map[string]string{partName: other[:999]}, "no beginning", false, 0},
+		{"torn receipt", map[string]string{name: whole, receiptName: told("complete", whole)[:40]}, "is torn", false, 0},
+		{"empty receipt", map[string]string{name: whole, receiptName: ""}, "is torn", false, 0},
+		{"receipt without its file", map[string]string{receiptName: told("complete", whole)}, "is not there", false, 0},
+		{"receipt of another", map[string]string{name: whole, receiptName: told("complete", other)}, "not that of", false, 0},
+		{"stray", map[string]string{".sdr_syslog.tmp": "x"}, "is in the outbox", false, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			for n, body := range c.files {
+				if err := os.WriteFile(filepath.Join(dir, n), []byte(body), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			d, err := r.judge(dir)
+			if c.want != "" {
+				if err == nil || !strings.Contains(err.Error(), c.want) {
+					t.Errorf("got %v, want %q", err, c.want)
+				}
+				return
+			}
+			if err != nil || d.whole != c.whole || d.part != c.part {
+				t.Errorf("got %+v, %v", d, err)
+			}
+		})
+	}
+}

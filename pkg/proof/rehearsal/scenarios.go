@@ -1,0 +1,267 @@
+package rehearsal
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"payload-ipc/pkg/desk/vm"
+	"payload-ipc/pkg/ground/plan"
+)
+
+// box is the outbox's directory on a disk.
+const box = "/outbox"
+
+// whole ends a window that has to deliver the whole file.
+func (r *Rehearsal) whole(ctx context.Context, f *flight, disk, box string) (downlink, error) {
+	code, err := f.end(ctx)
+	if err != nil {
+		return downlink{}, err
+	}
+	d, err := r.look(ctx, disk, box)
+	switch {
+	case err != nil:
+		return d, err
+	case code != 0 || !d.whole || d.receipt == nil || d.receipt.Status != "complete":
+		return d, wrongf("exit %d, not delivered, last: %s", code, f.last())
+	}
+	return d, nil
+}
+
+// pass is one without a fault. Its SDR boots beside it, as the fetcher may find it.
+func (r *Rehearsal) pass(ctx context.Context, row *Row) error {
+	if err := vm.Copy(ctx, r.file("fresh.img"), r.file("disk.img")); err != nil {
+		return err
+	}
+	f, err := r.fly(ctx, "disk.img", windowLength, nil)
+	if err != nil {
+		return err
+	}
+	// The server is ready or not; how long a fetch takes is told by the fetcher's own.
+	begun, _ := f.Await(ctx, "VM start")
+	if _, err := r.whole(ctx, f, "disk.img", box); err != nil {
+		return err
+	}
+	end, _ := f.Await(ctx, "VM exit")
+	r.span = end.At.Sub(begun.At)
+	up, _ := f.Await(ctx, "VM up")
+	row.Story = fmt.Sprintf("Linux %s; %.1f s from start to exit", strings.Fields(up.Text)[4], r.span.Seconds())
+	return nil
+}
+
+// cut cuts the power of the fetching machine, in the middle of the file the
+// first time, then at random instants of what a pass takes, and opens the next
+// window on the same disk.
+func (r *Rehearsal) cut(ctx context.Context, row *Row) error {
+	if err := vm.Copy(ctx, r.file("fresh.img"), r.file("disk.img")); err != nil {
+		return err
+	}
+	f, err := r.fly(ctx, "disk.img", windowLength, nil)
+	if err != nil {
+		return err
+	}
+	begun := time.Now()
+	if row.N == 1 {
+		err = f.third(ctx)
+	} else {
+		after, cancel := context.WithTimeout(ctx, time.Duration(r.random(row).Float64()*float64(r.span)))
+		f.Wait(after)
+		cancel()
+	}
+	f.Cut()
+	if err != nil {
+		return err
+	}
+	row.Cut, row.Proven = true, f.proven()
+	row.Story = fmt.Sprintf("cut after %.1f s", time.Since(begun).Seconds())
+	return r.next(ctx, row, "disk.img", box, nil)
+}
+
+// next looks at what a cut left on disk, then flies the next window there. What
+// the cursor claims must be what that goes on from; what was proven beyond is
+// told as lost.
+func (r *Rehearsal) next(ctx context.Context, row *Row, disk, box string, set func(*vm.Machine)) error {
+	left, err := r.look(ctx, disk, box)
+	if err != nil {
+		return fmt.Errorf("after the cut: %w", err)
+	}
+	f, err := r.fly(ctx, disk, windowLength, set)
+	if err != nil {
+		return err
+	}
+	if _, err := r.whole(ctx, f, disk, box); err != nil {
+		return fmt.Errorf("in the next window: %w", err)
+	}
+	row.Resumed = f.resumed()
+	switch {
+	case left.whole:
+		row.Story += ", the file was delivered already"
+	case row.Resumed < left.claimed:
+		return wrongf("the cursor claimed %d bytes, the next window went on from %d", left.claimed, row.Resumed)
+	default:
+		row.Lost = max(0, row.Proven-row.Resumed)
+		row.Story += fmt.Sprintf(", %d bytes proven, next window from %d, %d lost", row.Proven, row.Resumed, row.Lost)
+	}
+	return nil
+}
+
+// unplugged pulls the cable in the middle of the file, for some seconds.
+func (r *Rehearsal) unplugged(ctx context.Context, row *Row) error {
+	if err := vm.Copy(ctx, r.file("fresh.img"), r.file("disk.img")); err != nil {
+		return err
+	}
+	f, err := r.fly(ctx, "disk.img", windowLength, nil)
+	if err != nil {
+		return err
+	}
+	err = f.third(ctx)
+	at := f.proven()
+	r.ether.Connect(false)
+	defer r.ether.Connect(true)
+	if err != nil {
+		f.Cut()
+		return err
+	}
+	outage, cancel := context.WithTimeout(ctx, outageLength)
+	defer cancel()
+	if _, ok := f.Await(outage, "VM exit"); ok {
+		return wrongf("the fetcher ended without a line, last: %s", f.last())
+	}
+	r.ether.Connect(true)
+	if _, err := r.whole(ctx, f, "disk.img", box); err != nil {
+		return err
+	}
+	row.Story = fmt.Sprintf("no line for %v from %d bytes on, the file came in the same window", outageLength, at)
+	return nil
+}
+
+// serverBack cuts the SDR's power in the middle of the file and switches it on
+// again: the fetcher has to bring the file in the same window.
+func (r *Rehearsal) serverBack(ctx context.Context, row *Row) error {
+	f, err := r.cutServer(ctx, windowLength)
+	if err != nil {
+		return err
+	}
+	at := f.proven()
+	if err := r.on(ctx); err != nil {
+		f.Cut()
+		return err
+	}
+	if _, err := r.whole(ctx, f, "disk.img", box); err != nil {
+		return err
+	}
+	row.Story = fmt.Sprintf("the server was cut at %d bytes and booted again, the file came in the same window", at)
+	return nil
+}
+
+// cutServer flies until a third of the file is there, and cuts the SDR's power.
+func (r *Rehearsal) cutServer(ctx context.Context, length time.Duration) (*flight, error) {
+	if err := vm.Copy(ctx, r.file("fresh.img"), r.file("disk.img")); err != nil {
+		return nil, err
+	}
+	f, err := r.fly(ctx, "disk.img", length, nil)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.third(ctx); err != nil {
+		f.Cut()
+		return nil, err
+	}
+	r.off()
+	return f, nil
+}
+
+// serverGone cuts the SDR's power for good: the fetcher has to publish what it
+// has before its own power goes, and the next window brings the rest.
+func (r *Rehearsal) serverGone(ctx context.Context, row *Row) error {
+	f, err := r.cutServer(ctx, r.shortest())
+	if err != nil {
+		return err
+	}
+	proven := f.proven()
+	code, err := f.end(ctx)
+	if err != nil {
+		return err
+	}
+	end, _ := f.Await(ctx, "VM exit")
+	d, err := r.look(ctx, "disk.img", box)
+	switch {
+	case err != nil:
+		return err
+	case code != 3 || d.receipt == nil || d.receipt.Status != "partial" || d.part < proven:
+		return wrongf("%d bytes were proven; exit %d, a part of %d bytes, receipt %+v", proven, code, d.part, d.receipt)
+	}
+	row.Story = fmt.Sprintf("a part of %d bytes published %.1f s before power went", d.part, f.until.Sub(end.At).Seconds())
+	row.Proven = d.part
+	return r.next(ctx, row, "disk.img", box, nil)
+}
+
+// shortest is a window in which a third of the file comes for sure, and that
+// ends soon.
+func (r *Rehearsal) shortest() time.Duration {
+	return (2*r.span + 6*time.Second).Truncate(time.Second)
+}
+
+// clock is a pass in which neither clock is set.
+func (r *Rehearsal) clock(ctx context.Context, row *Row) error {
+	r.off()
+	defer r.off()
+	unset := time.Unix(1, 0) // qemu takes no 0
+	s := r.spec
+	w := s.Pair("FM1", time.Now())[0]
+	m := r.machine("sdr", "sdr.img", w)
+	m.Address, m.End, m.CPU, m.Clock = sdrAddress, sdrEnd, "", unset
+	var err error
+	if r.sdr, err = m.Start(ctx); err != nil {
+		return err
+	}
+	if err := vm.Copy(ctx, r.file("fresh.img"), r.file("disk.img")); err != nil {
+		return err
+	}
+	f, err := r.fly(ctx, "disk.img", windowLength, func(m *vm.Machine) { m.Clock = unset })
+	if err != nil {
+		return err
+	}
+	d, err := r.whole(ctx, f, "disk.img", box)
+	if err != nil {
+		return err
+	}
+	up, _ := f.Await(ctx, "VM up")
+	if at := strings.Fields(up.Text)[3]; len(at) > 4 || d.receipt.Clock != "untrusted" {
+		return wrongf("the clock showed %s, and the receipt calls it %s", at, d.receipt.Clock)
+	}
+	row.Story = "both machines' clocks at 1970, receipt: clock " + d.receipt.Clock
+	return nil
+}
+
+// handOver sends one program, to the SDR alone (docs/contract.md, "What goes up").
+func (r *Rehearsal) handOver(ctx context.Context, row *Row) error {
+	r.off()
+	defer r.off()
+	a, err := artifact(filepath.Join(r.Bin, "payload"), "payload", plan.SDR)
+	if err != nil {
+		return err
+	}
+	old := r.spec
+	defer func() { r.spec = old }()
+	r.spec.HandOver, r.spec.Artifacts = true, []plan.Artifact{a}
+	if err := r.format(ctx, "sdr.img", map[string][]byte{path: r.log}, a); err != nil {
+		return err
+	}
+	if err := r.format(ctx, "disk.img", nil); err != nil {
+		return err
+	}
+	f, err := r.fly(ctx, "disk.img", 2*windowLength, nil)
+	if err != nil {
+		return err
+	}
+	if _, err := r.whole(ctx, f, "disk.img", box); err != nil {
+		return err
+	}
+	begun, _ := f.Await(ctx, "VM start")
+	end, _ := f.Await(ctx, "VM exit")
+	row.Story = fmt.Sprintf("one program of %d bytes for both, %.1f s from start to exit", a.Size, end.At.Sub(begun.At).Seconds())
+	return nil
+}
