@@ -66,6 +66,12 @@ bench campaign: all uplink peers
 soak: all uplink peers
 	$(BIN)/campaign --soak 1h $(ARGS)
 
+# What flies, on two emulated arm64 machines whose power is cut: docs/evidence.md. VM_KERNEL=FILE boots another kernel.
+rehearse-vm: $(BIN)/rehearse-vm uplink
+	scripts/peers vm
+	scripts/vm-image
+	$(BIN)/$@ $(ARGS)
+
 # All three, short; fails on a lie, an overrun, a loss, a leak or a wrong file.
 check-evidence: all uplink peers
 	scripts/campaign short
@@ -80,4 +86,4 @@ deploy:
 clean:
 	rm -rf $(BIN)
 
-.PHONY: all payload uplink update release test peers size demo bench campaign soak check-evidence fuzz deploy clean FORCE
+.PHONY: all payload uplink update release test peers size demo bench campaign soak rehearse-vm check-evidence fuzz deploy clean FORCE

@@ -22,7 +22,7 @@ const maxFrame = 68 << 10
 // An Ethernet joins two machines. A machine that is switched on again takes the
 // place of its predecessor at the same end.
 type Ethernet struct {
-	rate int64
+	rate atomic.Int64 // bytes a second
 	cut  atomic.Bool
 	to   [2]chan []byte // frames on their way to an end
 	held [2]atomic.Int64
@@ -35,7 +35,8 @@ type Ethernet struct {
 
 // NewEthernet makes one of rate bytes a second each way. Close must be called.
 func NewEthernet(rate int64) *Ethernet {
-	e := &Ethernet{rate: rate, stop: make(chan struct{})}
+	e := &Ethernet{stop: make(chan struct{})}
+	e.Limit(rate)
 	for end := range e.to {
 		e.to[end] = make(chan []byte, 1024)
 		e.wg.Go(func() { e.deliver(end) })
@@ -45,6 +46,9 @@ func NewEthernet(rate int64) *Ethernet {
 
 // Connect plugs the cable in, or pulls it: every frame is dropped then.
 func (e *Ethernet) Connect(in bool) { e.cut.Store(!in) }
+
+// Limit sets its rate, in bytes a second each way.
+func (e *Ethernet) Limit(rate int64) { e.rate.Store(rate) }
 
 // Close takes the ethernet away from its machines and waits for the last frame.
 func (e *Ethernet) Close() {
@@ -128,7 +132,7 @@ func (e *Ethernet) deliver(end int) {
 		if soon := time.Now().Add(-5 * time.Millisecond); free.Before(soon) {
 			free = soon
 		}
-		free = free.Add(time.Duration(n * int64(time.Second) / e.rate))
+		free = free.Add(time.Duration(n * int64(time.Second) / e.rate.Load()))
 		if wait := time.Until(free); wait > time.Millisecond {
 			select {
 			case <-time.After(wait):

@@ -87,8 +87,15 @@ func OpenRecording(file string) (r *Recording, err error) {
 // Close closes the recording's file.
 func (r *Recording) Close() error { return r.f.Close() }
 
-// Len is how many writes and flushes there are.
-func (r *Recording) Len() int { return len(r.writes) }
+// Len is how many writes there are, flushes not counted.
+func (r *Recording) Len() (n int) {
+	for _, w := range r.writes {
+		if w.sectors > 0 {
+			n++
+		}
+	}
+	return n
+}
 
 // Remains counts the writes that no flush had followed at a cut, by what became of them.
 type Remains struct {
@@ -113,7 +120,7 @@ func Volatile(rnd *rand.Rand) Fate {
 		switch {
 		case rnd.Float64() < part:
 			return sectors
-		case rnd.Float64() < 0.1:
+		case rnd.Float64() < 0.25:
 			return rnd.Int64N(sectors)
 		}
 		return 0
@@ -121,12 +128,15 @@ func Volatile(rnd *rand.Rand) Fate {
 }
 
 // Cut makes of the disk to, a copy of the disk that the recording began with,
-// what a power cut behind the first n writes leaves.
+// what a power cut right behind the n-th write leaves.
 func (r *Recording) Cut(to string, n int, fate Fate) (left Remains, err error) {
-	flushed := 0
-	for i, w := range r.writes[:n] {
-		if w.flags&flagFlush != 0 {
-			flushed = i + 1
+	flushed, end := 0, 0
+	for seen := 0; end < len(r.writes) && seen < n; end++ {
+		if r.writes[end].flags&flagFlush != 0 {
+			flushed = end + 1
+		}
+		if r.writes[end].sectors > 0 {
+			seen++
 		}
 	}
 	disk, err := os.OpenFile(to, os.O_WRONLY, 0)
@@ -134,7 +144,7 @@ func (r *Recording) Cut(to string, n int, fate Fate) (left Remains, err error) {
 		return left, err
 	}
 	defer func() { err = errors.Join(err, disk.Close()) }()
-	for i, w := range r.writes[:n] {
+	for i, w := range r.writes[:end] {
 		if w.sectors == 0 || w.flags&flagDiscard != 0 {
 			continue
 		}

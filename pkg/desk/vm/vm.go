@@ -38,9 +38,9 @@ type Image struct {
 // "" stands for none: drivers of virtio and ext4 are built in.
 // Errors: ErrMissing; modules that cannot be read.
 func Open(dir, kernel, modules string) (*Image, error) {
-	for program, from := range map[string]string{Emulator: "qemu-system-arm", "mkfs.ext4": "e2fsprogs", "e2fsck": "e2fsprogs", "debugfs": "e2fsprogs"} {
-		if _, err := exec.LookPath(program); err != nil {
-			return nil, fmt.Errorf("%w: %s is not installed (package %s; scripts/peers vm)", ErrMissing, program, from)
+	for _, p := range []struct{ program, from string }{{Emulator, "qemu-system-arm"}, {"mkfs.ext4", "e2fsprogs"}, {"e2fsck", "e2fsprogs"}, {"debugfs", "e2fsprogs"}} {
+		if _, err := exec.LookPath(tool(p.program)); err != nil {
+			return nil, fmt.Errorf("%w: %s is not installed (package %s; scripts/peers vm)", ErrMissing, p.program, p.from)
 		}
 	}
 	if kernel == "" {
@@ -98,10 +98,22 @@ const (
 		" poweroff printf ps pwd rm rmdir sed sha256sum sleep sort sync tail tar test touch tr true umount uname wc xz [ basename"
 )
 
+// tool is where a program stands that is for administrators: on the path of
+// root only.
+func tool(program string) string {
+	if _, err := exec.LookPath(program); err != nil {
+		at := "/usr/sbin/" + program
+		if _, err := os.Stat(at); err == nil {
+			return at
+		}
+	}
+	return program
+}
+
 // run runs a program to its end and returns what it said. An error holds the
 // last line of that.
 func run(ctx context.Context, dir, program string, args ...string) (code int, err error) {
-	cmd := exec.CommandContext(ctx, program, args...)
+	cmd := exec.CommandContext(ctx, tool(program), args...)
 	cmd.Dir = dir
 	out, err := cmd.CombinedOutput()
 	if exit := (*exec.ExitError)(nil); err != nil && ctx.Err() == nil && errors.As(err, &exit) {

@@ -64,6 +64,9 @@ func (r *Rehearsal) record(ctx context.Context, log, box string) error {
 	if err := vm.NewRecording(log); err != nil {
 		return err
 	}
+	// A slower line: more of the writes are those of a fetch.
+	r.ether.Limit(lineRate / 3)
+	defer r.ether.Limit(lineRate)
 	f, err := r.fly(ctx, "disk.img", windowLength, func(m *vm.Machine) { m.Outbox, m.Record = box, log })
 	if err != nil {
 		return err

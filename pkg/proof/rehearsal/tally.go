@@ -35,7 +35,7 @@ func (t Tally) JSON(w io.Writer) error {
 // Text is a table of the scenarios, and what each play that tells something of its own told.
 func (t Tally) Text() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d plays of seed %d in %s\n\n", len(t.Rows), t.Seed, t.Took.Round(time.Second))
+	fmt.Fprintf(&b, "%d plays of seed %d in %s.\n\n", len(t.Rows), t.Seed, t.Took.Round(time.Second))
 	b.WriteString("| scenario | plays | right | proven bytes lost: least, median, most | longest play, s |\n|---|---:|---:|---:|---:|\n")
 	var stories, bad []string
 	for _, name := range Scenarios() {

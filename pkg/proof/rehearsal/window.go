@@ -98,8 +98,12 @@ func (f *flight) last() string {
 	return lines[len(lines)-1].Text
 }
 
+// early is how long before its power goes a program must be gone
+// (docs/contract.md, "Both programs").
+const early = 500 * time.Millisecond
+
 // end waits for the end of the command, or of the window, and returns the exit
-// code. A command that is alive when power goes has broken its promise.
+// code. A command that is not gone early enough has broken its promise.
 func (f *flight) end(ctx context.Context) (code int, err error) {
 	window, cancel := context.WithDeadline(ctx, f.until)
 	defer cancel()
@@ -107,6 +111,9 @@ func (f *flight) end(ctx context.Context) (code int, err error) {
 	f.Cut()
 	if !ok {
 		return 0, errors.Join(ctx.Err(), wrongf("alive when power went, last: %s", f.last()))
+	}
+	if left := f.until.Sub(l.At); left < early {
+		return 0, wrongf("gone %v before power went, want %v", left, early)
 	}
 	return strconv.Atoi(strings.Fields(l.Text)[2])
 }
