@@ -191,7 +191,7 @@ func (r *Rehearsal) prepare(ctx context.Context) error {
 	r.spec = plan.Spec{
 		SDRDuration: seriesLength, FetchDuration: windowLength,
 		SDR:  []netip.Addr{netip.MustParseAddr(sdrAddress), netip.MustParseAddr("10.2.1.12")},
-		Port: plan.DefaultPort, Path: path, Name: name,
+		Port: plan.DefaultPort, Files: []plan.File{{Path: path, Name: name}},
 	}
 	for _, p := range []struct{ program, payload string }{{"sdr-serve", plan.SDR}, {"sabertooth-fetch", plan.Sabertooth}} {
 		a, err := artifact(filepath.Join(r.Bin, p.program), p.program, p.payload)

@@ -209,8 +209,7 @@ func (r *Rehearsal) clock(ctx context.Context, row *Row) error {
 	r.off()
 	defer r.off()
 	unset := time.Unix(1, 0) // qemu takes no 0
-	s := r.spec
-	w := s.Pair("FM1", time.Now())[0]
+	w := r.spec.Pass("FM1", time.Now()).Windows[0]
 	m := r.machine("sdr", "sdr.img", w)
 	m.Address, m.End, m.CPU, m.Clock = sdrAddress, sdrEnd, "", unset
 	var err error

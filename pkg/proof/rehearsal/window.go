@@ -22,7 +22,7 @@ func (r *Rehearsal) on(ctx context.Context) error {
 	if r.sdr != nil {
 		return nil
 	}
-	w := r.spec.Pair("FM1", time.Now())[0]
+	w := r.spec.Pass("FM1", time.Now()).Windows[0]
 	m := r.machine("sdr", "sdr.img", w)
 	m.Address, m.End, m.CPU = sdrAddress, sdrEnd, ""
 	var err error
@@ -63,7 +63,7 @@ func (r *Rehearsal) fly(ctx context.Context, disk string, length time.Duration, 
 	}
 	s := r.spec
 	s.FetchDuration = length
-	w := s.Pair("FM1", time.Now().Truncate(time.Second))[1]
+	w := s.Pass("FM1", time.Now().Truncate(time.Second)).Windows[1]
 	m := r.machine("fetch", disk, w)
 	m.Empty = true
 	if set != nil {
