@@ -1,5 +1,7 @@
 package http1
 
+import "net/netip"
+
 // A Target is what a request is about, decoded once and cleaned.
 type Target struct {
 	// Path begins with a slash, has no empty, "." or ".." segments and no
@@ -162,12 +164,10 @@ func QueryValue(query, name string) (value string, ok bool) {
 func validAuthority(s string) bool {
 	i := 0
 	if s != "" && s[0] == '[' {
-		for i = 1; i < len(s) && s[i] != ']'; i++ {
-			if _, hex := unhex(s[i]); !hex && s[i] != ':' && s[i] != '.' {
-				return false
-			}
+		for i < len(s) && s[i] != ']' {
+			i++
 		}
-		if i < 3 || i == len(s) {
+		if i == len(s) || !validLiteral(s[1:i]) {
 			return false
 		}
 		i++
@@ -194,6 +194,27 @@ func validAuthority(s string) bool {
 	}
 	port, ok := saturate(s[i+1:])
 	return ok && port <= 65535
+}
+
+// validLiteral is what stands in the brackets of an IP-literal (RFC 3986
+// section 3.2.2): an IPv6 address, without a zone, or one of a later version.
+func validLiteral(s string) bool {
+	if s == "" || lower(s[0]) != 'v' {
+		a, err := netip.ParseAddr(s)
+		return err == nil && a.Is6() && a.Zone() == ""
+	}
+	version, address, _ := cut(s[1:], '.')
+	for i := 0; i < len(version); i++ {
+		if _, ok := unhex(version[i]); !ok {
+			return false
+		}
+	}
+	for i := 0; i < len(address); i++ {
+		if c := address[i]; c != ':' && (c == '%' || !regNameByte(c)) {
+			return false
+		}
+	}
+	return version != "" && address != ""
 }
 
 func regNameByte(c byte) bool {

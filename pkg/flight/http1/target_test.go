@@ -66,6 +66,10 @@ func TestAuthority(t *testing.T) {
 		"a": true, "a.b-c_d~": true, "10.2.1.8:10101": true, "[::1]": true, "[::1]:80": true, "a:": true, "a%41": true, "a:65535": true,
 		"": false, ":80": false, "a:65536": false, "a:99999999999999999999": false, "a:b": false, "a b": false, "a/b": false, "u@a": false,
 		"[::1": false, "[]": false, "[::1]a": false, "[g]": false, "a%4": false, "a%zz": false, "a%2f": false, "a,b": true, "\xff": false,
+		"[1:2:3:4:5:6:7:8]": true, "[1:2:3:4:5:6:7::]": true, "[::ffff:10.2.1.8]:10101": true, "[v1.fe80::a]": true, "[V1F.a:b~!]:80": true,
+		"[1:2:3:4:5:6:7:8:9]": false, "[....]": false, "[12345::]": false, "[1::2::3]": false, "[:1]": false, "[1:2]": false, "[10.2.1.8]": false,
+		"[::1.2.3]": false, "[::01.2.3.4]": false, "[::256.1.1.1]": false, "[fe80::1%25eth0]": false, "[fe80::1%eth0]": false,
+		"[v1.]": false, "[v.a]": false, "[vg.a]": false, "[v1a]": false, "[v1.%41]": false, "[v1.a/b]": false, "[:::]": false, "[::]": true,
 	} {
 		if got := validAuthority(s); got != ok {
 			t.Errorf("%q: got %v", s, got)

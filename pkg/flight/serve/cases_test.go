@@ -212,6 +212,19 @@ func TestIfRangeYoungDate(t *testing.T) {
 	}
 }
 
+// Each part has its own fields: what a client keeps after If-Range is of the
+// message (RFC 9110 section 15.3.7.2).
+func TestPartsHaveTheirType(t *testing.T) {
+	p := start(t, Server{Root: fixture(t)})
+	tag := p.get(t, "GET", "/f11").Header.Get("ETag")
+	for _, fields := range [][]string{{"Range: bytes=0-1,4-5"}, {"Range: bytes=0-1,4-5", "If-Range: " + tag}} {
+		a := p.get(t, "GET", "/f11", fields...)
+		if n := strings.Count(a.body, "Content-Type: text/plain; charset=utf-8\r\nContent-Range: bytes "); a.StatusCode != 206 || n != 2 {
+			t.Errorf("%q: got %d, and %d parts with a type in %q", fields, a.StatusCode, n, a.body)
+		}
+	}
+}
+
 // Case 122.
 func TestLastModifiedNotAfterDate(t *testing.T) {
 	p := start(t, Server{Root: fixture(t)})

@@ -34,11 +34,18 @@ type conn struct {
 	in      *http1.Reader
 	out     []byte // not yet sent
 	begun   bool   // some of the answer has left
+	handed  int64  // bytes the kernel has taken, of all answers
+	lent    int64  // handed behind the last byte that the kernel takes from a file when it sends it
 	scratch []byte // see hold
 
 	began time.Time // the exchange
 	sent  atomic.Int64
 	at    atomic.Int64
+
+	// With run.mu held:
+	idle    time.Time // since when it waits for a request, zero while it does not
+	fresh   bool      // it has had none yet
+	evicted bool      // its place is somebody else's
 
 	mu     sync.Mutex
 	busy   bool // an answer is owed, and not yet reported
@@ -122,8 +129,11 @@ func (c *conn) await(first bool) bool {
 	if c.in.Buffered() > 0 {
 		return true
 	}
-	c.nc.SetReadDeadline(c.r.Window.Mono().Add(limit))
-	return c.in.Await() == nil
+	now := c.r.Window.Mono()
+	c.r.rest(c, now, first)
+	c.nc.SetReadDeadline(now.Add(limit))
+	err := c.in.Await()
+	return c.r.rise(c) && err == nil
 }
 
 // exchange reads one request and answers it. It returns whether the
@@ -152,9 +162,9 @@ func (c *conn) exchange() (open bool, err error) {
 	} else {
 		err = x.answer()
 	}
-	if err != nil && err != errEnded && !c.begun {
+	if err != nil && err != errEnded && err != errGone && !c.begun {
 		// The content failed while there is still a status to say so.
-		c.reset()
+		c.clear()
 		err = x.failed(err)
 	}
 	if err == nil {
@@ -165,15 +175,15 @@ func (c *conn) exchange() (open bool, err error) {
 
 // begin makes the connection busy with q.
 func (c *conn) begin(q *http1.Request) {
-	c.reset()
+	c.clear()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.busy = true
 	c.now = Event{Peer: c.peer, Method: q.Method, Path: q.Target.Path}
 }
 
-// reset forgets what was to be sent.
-func (c *conn) reset() {
+// clear forgets what was to be sent.
+func (c *conn) clear() {
 	c.begun = false
 	c.out = c.out[:0]
 	c.sent.Store(0)

@@ -29,6 +29,7 @@ type content struct {
 	ctype    string
 	noStore  bool // it will be another one next time
 	snapshot bool // it will be the same for ever
+	promised bool // its bytes, or their digest, are in the answer; see seal
 }
 
 // lastModified is f's time as it may be told: never later than Date (RFC 9110
@@ -42,11 +43,32 @@ func (x *exchange) lastModified(f *file) time.Time {
 	if t.After(now) {
 		t = now
 	}
+	if !sayable(t) {
+		return time.Time{}
+	}
 	return t
+}
+
+// sayable reports whether t has a year of four digits, which is all that
+// HTTP-date and RFC 3339 have room for.
+func sayable(t time.Time) bool {
+	y := t.UTC().Year()
+	return 0 <= y && y <= 9999
 }
 
 // send answers with c.
 func (x *exchange) send(c *content) error {
+	if c.mem != nil {
+		c.file = nil
+	}
+	err := x.sendContent(c)
+	if err == nil && c.promised && c.file != nil {
+		err = x.seal(c.file)
+	}
+	return err
+}
+
+func (x *exchange) sendContent(c *content) error {
 	h := x.q.Header
 	code, ranges := decide(x.q, c, x.r.Window.Now())
 	value, _ := h.Get("Range")
@@ -79,6 +101,7 @@ func (x *exchange) send(c *content) error {
 	if x.q.Method == "HEAD" {
 		return x.sendHead(head, c)
 	}
+	c.promised = true
 	if len(ranges) > 1 {
 		return x.sendParts(head, c, ranges)
 	}
@@ -96,6 +119,9 @@ func (x *exchange) send(c *content) error {
 // validators adds what a 304 has in common with the 200 it stands for (RFC
 // 9110 section 15.4.5).
 func (x *exchange) validators(h http1.Head, c *content) http1.Head {
+	if x.vary {
+		h = h.Field("Vary", "Accept")
+	}
 	if c.etag != "" {
 		h = h.Field("ETag", c.etag)
 	}
@@ -134,24 +160,41 @@ func (x *exchange) sendRange(c *content, r http1.Range) error {
 func (x *exchange) sendHead(h http1.Head, c *content) error {
 	h = h.Int("Content-Length", c.size)
 	if c.snapshot && http1.WantsSHA256(x.q.Header, "Want-Repr-Digest") {
-		select {
-		case x.r.digesting <- struct{}{}:
-		case <-x.r.over:
-			return errEnded
+		if err := x.turn(); err != nil {
+			return err
 		}
-		sum, err := x.sum(c, http1.Range{Start: 0, End: c.size})
+		sum, err := x.sum(c, http1.Range{Start: 0, End: c.size}, x.gone)
 		<-x.r.digesting
 		if err != nil {
 			return err
 		}
+		c.promised = true
 		h = append(http1.AppendDigest(append(h, "Repr-Digest: "...), sum), "\r\n"...)
 	}
 	x.out = h.End()
 	return nil
 }
 
-// sum is the SHA-256 of the bytes of c in r.
-func (x *exchange) sum(c *content, r http1.Range) (sum [32]byte, err error) {
+// turn waits until no other Repr-Digest is worked on.
+func (x *exchange) turn() error {
+	t := time.NewTicker(100 * time.Millisecond)
+	defer t.Stop()
+	for {
+		select {
+		case x.r.digesting <- struct{}{}:
+			return nil
+		case <-x.r.over:
+			return errEnded
+		case <-t.C:
+			if x.gone() {
+				return errGone
+			}
+		}
+	}
+}
+
+// sum is the SHA-256 of the bytes of c in r. It stops when drop says so.
+func (x *exchange) sum(c *content, r http1.Range, drop func() bool) (sum [32]byte, err error) {
 	if c.file == nil {
 		return sha256.Sum256(c.mem[r.Start:r.End]), nil
 	}
@@ -167,6 +210,9 @@ func (x *exchange) sum(c *content, r http1.Range) (sum [32]byte, err error) {
 			return sum, errEnded
 		default:
 		}
+		if drop != nil && drop() {
+			return sum, errGone
+		}
 		d.Write(p)
 		off += int64(len(p))
 	}
@@ -178,15 +224,26 @@ func (x *exchange) sum(c *content, r http1.Range) (sum [32]byte, err error) {
 // sent, also while the file is written to.
 func (x *exchange) sendDigested(h http1.Head, c *content, r http1.Range) error {
 	if c.file != nil && r.Len() <= maxHeld {
-		p := x.hold(int(r.Len()))
+		n := int(r.Len())
+		buf := x.hold(n + 2*sniffed)
+		p := buf[:n]
 		if err := c.file.readFull(p, r.Start); err != nil {
+			return err
+		}
+		// All that will be sent has been read: there is a status to say that
+		// it is something else.
+		c.promised = false
+		if err := c.file.kept(buf[n:]); err != nil {
 			return err
 		}
 		x.at.Store(r.Start)
 		x.out = digestField(h, sha256.Sum256(p)).End()
 		return x.body(p)
 	}
-	promised, err := x.sum(c, r)
+	promised, err := x.sum(c, r, nil)
+	if err == nil && c.file != nil {
+		err = c.file.kept(x.hold(2 * sniffed))
+	}
 	if err != nil {
 		return err
 	}
@@ -196,22 +253,13 @@ func (x *exchange) sendDigested(h http1.Head, c *content, r http1.Range) error {
 	}
 	x.at.Store(r.Start)
 	d := sha256.New()
-	buf := x.hold(64 << 10)
-	for off := r.Start; off < r.End; {
-		p := buf[:min(r.End-off, int64(len(buf)))]
-		if err := c.file.readFull(p, off); err != nil {
-			return err
-		}
+	return x.copyFile(c.file, r, func(p []byte, last bool) error {
 		d.Write(p)
-		off += int64(len(p))
-		if off == r.End && [32]byte(d.Sum(nil)) != promised {
+		if last && [32]byte(d.Sum(nil)) != promised {
 			return errChanged
 		}
-		if err := x.body(p); err != nil {
-			return err
-		}
-	}
-	return nil
+		return nil
+	})
 }
 
 func digestField(h http1.Head, sum [32]byte) http1.Head {
@@ -226,10 +274,7 @@ func (x *exchange) sendParts(h http1.Head, c *content, ranges []http1.Range) err
 	total := int64(0)
 	for i, r := range ranges {
 		p := append(http1.Head("\r\n--"), boundary...)
-		p = append(p, "\r\n"...)
-		if !x.q.Header.Has("If-Range") {
-			p = p.Field("Content-Type", c.ctype)
-		}
+		p = append(p, "\r\n"...).Field("Content-Type", c.ctype)
 		p = append(http1.AppendContentRange(append(p, "Content-Range: "...), r, c.size), "\r\n"...)
 		parts[i] = p.End()
 		total += int64(len(parts[i])) + r.Len()

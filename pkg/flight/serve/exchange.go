@@ -9,6 +9,9 @@ type exchange struct {
 	*conn
 	q     *http1.Request
 	close bool // the connection ends with this answer
+
+	snapshot bool // one is asked for
+	vary     bool // the answer depends on Accept
 }
 
 // head begins the head of an answer in the output buffer.
@@ -97,6 +100,9 @@ func (x *exchange) refuse(status int, why string) error {
 
 // failed answers a path whose file cannot be had.
 func (x *exchange) failed(err error) error {
+	if x.snapshot && (err == errShrunk || err == errChanged) {
+		return x.refuse(410, "gone, shortened or rewritten")
+	}
 	code := status(err)
 	why := "cannot be read"
 	switch {
@@ -132,15 +138,16 @@ func (x *exchange) get() error {
 	}
 	lines := x.wantsLines()
 	if !lines {
-		index, err := x.r.open(x.r.root + join(t.Path, "index.html"))
+		index, err := x.r.openAt(f.fd, "index.html", 0)
 		if err == nil {
 			defer index.close()
 			if !index.isDir() {
+				x.vary = true
 				return x.getFile(index, join(t.Path, "index.html"))
 			}
 		}
 	}
-	if err := x.r.reopen(f, x.r.root+t.Path); err != nil {
+	if err := x.r.reopen(f, cwd, x.r.root+t.Path); err != nil {
 		return x.failed(err)
 	}
 	return x.list(f, lines)
@@ -188,7 +195,7 @@ func (x *exchange) getFile(f *file, path string) error {
 		}
 		switch {
 		case err != nil:
-			return x.failed(err)
+			return x.failed(f.told(err))
 		case !f.pseudo && (len(p) == 0 || f.size() > 0):
 			// It is truly empty, or was until a moment ago.
 		case more:
@@ -207,13 +214,13 @@ func (x *exchange) getFile(f *file, path string) error {
 	if err != nil {
 		return x.failed(err)
 	}
-	token := snapshot{f.st.Ino, f.size(), f.front}.token()
 	return x.send(&content{
 		file:     f,
+		mem:      f.small,
 		size:     f.size(),
 		etag:     f.etag(),
 		modified: x.lastModified(f),
-		location: string(http1.AppendEscaped(nil, path)) + "?snapshot=" + token,
+		location: string(http1.AppendEscaped(nil, path)) + "?snapshot=" + f.promise.token(),
 		ctype:    contentType(path, f.text),
 	})
 }
@@ -221,19 +228,23 @@ func (x *exchange) getFile(f *file, path string) error {
 // getSnapshot answers with the first bytes of a file that may have grown, or
 // have got another name in its directory.
 func (x *exchange) getSnapshot(s snapshot) error {
+	x.snapshot = true
 	f, err := x.r.find(x.r.root+x.q.Target.Path, s)
 	if err != nil {
 		return x.refuse(410, "gone, shortened or rewritten")
 	}
 	defer f.close()
-	if err := f.sniff(x.hold(bufferSize), s.size); err != nil && err != errShrunk {
+	err = f.sniff(x.hold(bufferSize), s.size)
+	if err == nil && f.promise != s {
+		err = errChanged
+	}
+	if err != nil {
 		return x.failed(err)
-	} else if err != nil || f.front != s.front {
-		return x.refuse(410, "gone, shortened or rewritten")
 	}
 	// There is no Last-Modified: the file's may be that of bytes behind these.
 	return x.send(&content{
 		file:     f,
+		mem:      f.small,
 		size:     s.size,
 		etag:     `"` + s.token() + `"`,
 		location: string(http1.AppendEscaped(nil, x.q.Target.Path)) + "?snapshot=" + s.token(),

@@ -58,16 +58,15 @@ func (x *exchange) list(d *file, lines bool) error {
 	if !lines {
 		b.add(appendHeading(nil, x.q.Target.Path))
 	}
-	dir := x.r.root + x.q.Target.Path
-	if x.q.Target.Path != "/" {
-		dir += "/"
-	}
 	var row []byte
 	put := func(e entry) bool {
-		item, ok := look(dir, e)
-		if ok {
+		item, err := d.item(e)
+		switch {
+		case err == nil:
 			row = write(row[:0], item)
 			b.add(row)
+		case err != syscall.ENOENT: // it has vanished
+			b.fail(err)
 		}
 		return b.err == nil
 	}
@@ -90,6 +89,9 @@ func (x *exchange) list(d *file, lines bool) error {
 	}
 	slices.SortFunc(held, func(a, b entry) int { return strings.Compare(a.name, b.name) })
 	putAll()
+	if d.look() == nil && d.st.Nlink == 0 {
+		b.fail(syscall.ENOENT) // it was removed while it was listed
+	}
 	if !lines {
 		b.add(appendFooting(nil))
 	}
@@ -103,26 +105,38 @@ type item struct {
 	st     syscall.Stat_t
 	known  bool // st counts
 	target string
+	leads  bool // the target is something that is served
 }
 
-// look fills in what can be known of e without opening it; false when it has
-// vanished.
-func look(dir string, e entry) (item, bool) {
-	i := item{name: e.name}
-	err := syscall.Lstat(dir+e.name, &i.st)
-	if err == syscall.ENOENT {
-		return i, false
-	}
+// item is what can be known of the entry e of the directory d without opening
+// it. It is looked at from d on: the path of d may be another directory's by
+// now. Errors are that it has vanished, ENOENT, or that there is no room for
+// one more descriptor.
+func (d *file) item(e entry) (i item, err error) {
+	i.name = e.name
 	mode := uint32(e.kind) << 12 // DT_* are the S_IF* shifted
-	if err == nil {
-		i.known = true
-		mode = i.st.Mode
+	fd, err := openRetry(d.fd, e.name, oPath|syscall.O_NOFOLLOW)
+	switch {
+	case err == nil:
+		defer syscall.Close(fd)
+		if i.known = syscall.Fstat(fd, &i.st) == nil; i.known {
+			mode = i.st.Mode
+		}
+	case err == syscall.ENOENT || status(err) == 503:
+		return i, err
 	}
 	i.kind = kindName(mode)
-	if mode&syscall.S_IFMT == syscall.S_IFLNK {
-		i.target, _ = readlink(dir + e.name)
+	if err == nil && i.kind == "symlink" {
+		i.target, _ = readlinkAt(fd, "")
+		var st syscall.Stat_t
+		if to, err := openRetry(d.fd, e.name, oPath); err == nil {
+			syscall.Fstat(to, &st)
+			syscall.Close(to)
+		}
+		kind := st.Mode & syscall.S_IFMT
+		i.leads = kind == syscall.S_IFREG || kind == syscall.S_IFDIR
 	}
-	return i, true
+	return i, nil
 }
 
 func kindName(mode uint32) string {

@@ -46,7 +46,7 @@ func appendFooting(b []byte) []byte { return append(b, "</table>\n<p>Times are U
 func appendRow(b []byte, i item) []byte {
 	b = append(b, "<tr><td>"...)
 	dir := i.kind == "directory"
-	link := dir || i.kind == "file" || i.kind == "symlink" || i.kind == "unknown"
+	link := dir || i.kind == "file" || i.kind == "symlink" && i.leads || i.kind == "unknown"
 	if link {
 		b = append(b, `<a href="`...)
 		b = http1.AppendEscaped(b, i.name)
@@ -73,8 +73,8 @@ func appendRow(b []byte, i item) []byte {
 		b = appendGrouped(b, i.st.Size)
 	}
 	b = append(b, "<td>"...)
-	if i.known {
-		b = time.Unix(i.st.Mtim.Unix()).UTC().AppendFormat(b, "2006-01-02 15:04")
+	if t := time.Unix(i.st.Mtim.Unix()); i.known && sayable(t) {
+		b = t.UTC().AppendFormat(b, "2006-01-02 15:04")
 	}
 	return append(b, '\n')
 }

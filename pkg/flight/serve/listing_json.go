@@ -20,10 +20,12 @@ func appendLine(b []byte, i item) []byte {
 	b = append(append(append(b, `","type":"`...), i.kind...), '"')
 	if i.known {
 		b = http1.AppendInt(append(b, `,"size":`...), i.st.Size)
-		b = append(b, `,"mtime":"`...)
-		b = time.Unix(i.st.Mtim.Unix()).UTC().AppendFormat(b, time.RFC3339Nano)
+		if t := time.Unix(i.st.Mtim.Unix()); sayable(t) {
+			b = append(b, `,"mtime":"`...)
+			b = append(t.UTC().AppendFormat(b, time.RFC3339Nano), '"')
+		}
 		mode := strconv.FormatUint(uint64(i.st.Mode&0o7777), 8)
-		b = append(append(b, `","mode":"`...), "0000"[:max(4-len(mode), 0)]...)
+		b = append(append(b, `,"mode":"`...), "0000"[:max(4-len(mode), 0)]...)
 		b = append(b, mode...)
 		b = strconv.AppendUint(append(b, `","inode":`...), i.st.Ino, 10)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html"
 	"io"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -231,6 +232,139 @@ func TestHugeDirectory(t *testing.T) {
 	checkHead(t, a, "Connection: close\n!Transfer-Encoding\n!Content-Length")
 	if !strings.HasSuffix(a.body, "UTC.\n") {
 		t.Error("not to its end")
+	}
+}
+
+// A directory that is renamed while it is listed is listed to its end, also
+// where another takes its name; one that is removed is cut.
+func TestListingOfAMovingDirectory(t *testing.T) {
+	const n = 30_000
+	for how, c := range map[string]struct {
+		then  func(root string) error
+		whole bool
+	}{
+		"renamed": {func(root string) error { return os.Rename(root+"/d", root+"/e") }, true},
+		"another in its place": {func(root string) error {
+			if err := os.Rename(root+"/d", root+"/e"); err != nil {
+				return err
+			}
+			return os.Mkdir(root+"/d", 0o755)
+		}, true},
+		"its parent renamed": {func(root string) error { return os.Rename(root, root+"-2") }, true},
+		"removed":            {func(root string) error { return os.RemoveAll(root + "/d") }, false},
+	} {
+		for _, accept := range []string{"text/html", "application/x-ndjson"} {
+			t.Run(how+" "+accept, func(t *testing.T) {
+				dir := fastDir(t)
+				root := dir + "/root"
+				must(t, os.MkdirAll(root+"/d", 0o755))
+				must(t, os.WriteFile(dir+"/f", nil, 0o644))
+				for i := range n {
+					must(t, os.Link(dir+"/f", fmt.Sprintf("%s/d/a-name-that-is-as-long-as-those-of-logs-are-%d", root, i)))
+				}
+				p := start(t, Server{Root: root})
+				nc := p.dial(t)
+				io.WriteString(nc, "GET /d/"+h+"Accept: "+accept+"\r\nConnection: close\r\n\r\n")
+				r := bufio.NewReaderSize(nc, 64<<10)
+				r.Peek(1)
+				p.idle() // its buffers are full
+				must(t, c.then(root))
+				a, err := readAnswer(r, "GET")
+				got := strings.Count(a.body, "href=\"a-") + strings.Count(a.body, "\"href\":\"a-")
+				if c.whole && (err != nil || got != n) || !c.whole && !isReset(err) {
+					t.Errorf("got %d of %d entries, and %v", got, n, err)
+				}
+			})
+		}
+	}
+}
+
+// What has no time that can be said has none, and what leads nowhere is no
+// link: wget -r would fail for it.
+func TestListingOfOddities(t *testing.T) {
+	dir := fastDir(t)
+	for name, year := range map[string]int{"y-1": -1, "y0": 0, "y9999": 9999, "y10000": 10000, "y2026": 2026} {
+		must(t, os.WriteFile(dir+"/"+name, []byte("x"), 0o644))
+		var at [2]syscall.Timespec
+		if !set(&at[1].Sec, time.Date(year, 6, 1, 0, 0, 0, 0, time.UTC).Unix()) {
+			must(t, os.Remove(dir+"/"+name)) // 32 bits have no such time
+			continue
+		}
+		must(t, syscall.UtimesNano(dir+"/"+name, at[:]))
+	}
+	must(t, os.Mkdir(dir+"/sub", 0o755))
+	mkfifo(t, dir+"/fifo")
+	for name, to := range map[string]string{"ok": "y2026", "dangling": "nowhere", "loop": "loop", "to-fifo": "fifo", "to-device": "/dev/null", "to-dir": "sub", "to-dangling": "dangling", "through-file": "y2026/x"} {
+		must(t, os.Symlink(to, dir+"/"+name))
+	}
+	p := start(t, Server{Root: dir})
+	lines := p.get(t, "GET", "/", "Accept: application/x-ndjson").body
+	page := p.get(t, "GET", "/").body
+	for line := range strings.SplitSeq(strings.TrimSpace(lines), "\n") {
+		var e struct {
+			Name, Type string
+			Mtime      *time.Time
+			Inode      uint64
+		}
+		if err := json.Unmarshal([]byte(line), &e); err != nil {
+			t.Errorf("%s: %v", line, err)
+			continue
+		}
+		if has := e.Mtime != nil; has == (e.Name == "y-1" || e.Name == "y10000") || e.Inode == 0 {
+			t.Errorf("got %s", line)
+		}
+		link := strings.Contains(page, `<a href="`+e.Name+`"`) || strings.Contains(page, `<a href="`+e.Name+`/"`)
+		if want := !strings.Contains("dangling loop fifo to-fifo to-device to-dangling through-file", e.Name); link != want {
+			t.Errorf("%s: link %v, want %v", e.Name, link, want)
+		}
+		if status := p.get(t, "GET", "/"+e.Name).StatusCode; link != (status < 400) {
+			t.Errorf("%s: link %v, and %d", e.Name, link, status)
+		}
+	}
+	for name, want := range map[string]bool{"y-1": false, "y0": true, "y2026": true} {
+		if _, err := os.Lstat(dir + "/" + name); err != nil {
+			continue
+		}
+		a := p.get(t, "GET", "/"+name)
+		value := a.Header.Get("Last-Modified")
+		_, err := http.ParseTime(value)
+		if (value != "") != want || want && err != nil {
+			t.Errorf("%s: Last-Modified %q, %v", name, value, err)
+		}
+		if b := p.get(t, "GET", "/"+name, "If-Modified-Since: Mon, 01 Jun 2026 00:00:00 GMT"); (b.StatusCode == 304) != want {
+			t.Errorf("%s: got %d", name, b.StatusCode)
+		}
+	}
+}
+
+// set stores v in p, and reports whether there is room for it.
+func set[T int32 | int64](p *T, v int64) bool {
+	*p = T(v)
+	return int64(*p) == v
+}
+
+// An index.html is there for those who want no lines: caches must know, from
+// its 304 too.
+func TestIndexVaries(t *testing.T) {
+	p := start(t, Server{Root: fixture(t)})
+	tag := p.get(t, "GET", "/d/").Header.Get("ETag")
+	for _, c := range []struct {
+		path, fields string
+		status       int
+		vary         string
+	}{
+		{"/d/", "A: b", 200, "Accept"}, {"/d/", "If-None-Match: " + tag, 304, "Accept"}, {"/d/", "Range: bytes=0-1", 206, "Accept"},
+		{"/d/", "Accept: application/x-ndjson", 200, "Accept"}, {"/d/", "Range: bytes=99-", 416, ""}, {"/d/index.html", "A: b", 200, ""}, {"/f11", "A: b", 200, ""},
+	} {
+		for _, method := range []string{"GET", "HEAD"} {
+			if method == "HEAD" && strings.HasPrefix(c.fields, "Range") {
+				continue
+			}
+			a := p.get(t, method, c.path, c.fields)
+			if got := strings.Join(a.Header.Values("Vary"), "+"); a.StatusCode != c.status || got != c.vary {
+				t.Errorf("%s %s %s: got %d, Vary %q, want %d, %q", method, c.path, c.fields, a.StatusCode, got, c.status, c.vary)
+			}
+		}
 	}
 }
 

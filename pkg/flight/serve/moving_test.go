@@ -77,7 +77,7 @@ func TestContentDigestOfMovingFile(t *testing.T) {
 			case <-stop:
 				return
 			default:
-				f.WriteAt([]byte{byte(i)}, int64(i*7919%(4<<20)))
+				f.WriteAt([]byte{byte(i)}, int64(sniffed+i*7919%(4<<20-2*sniffed))) // the ends say what file it is
 			}
 		}
 	})

@@ -9,8 +9,9 @@ import (
 
 const (
 	oPath = 0x200000 // O_PATH of fcntl.h, which package syscall lacks
+	cwd   = -100     // AT_FDCWD
 
-	// sniffed is how much of the front of a file is read before anything is
+	// sniffed is how much of either end of a file is read before anything is
 	// sent: it goes into the snapshot's token, and a disk that cannot be read
 	// shows while there is still a status to choose.
 	sniffed = 4 << 10
@@ -20,9 +21,11 @@ const (
 type file struct {
 	fd     int
 	st     syscall.Stat_t
-	pseudo bool   // on a file system whose files do not know their size
-	front  uint32 // CRC-32C of the first sniffed bytes
-	text   bool   // they look like text
+	pseudo bool // on a file system whose files do not know their size
+	text   bool // its first sniffed bytes look like text
+
+	promise snapshot // of what is sent; see sniff
+	small   []byte   // all of that, where it is not more than both ends
 }
 
 func (f *file) close()      { syscall.Close(f.fd) }
@@ -50,11 +53,14 @@ func (f *file) etag() string {
 const errSpecial = syscall.EPERM
 
 // open opens the regular file at path for reading, or finds the directory
-// there, which reopen opens. What it is gets decided on a descriptor that
-// cannot do anything to it (O_PATH): opening /dev/watchdog arms it, opening a
-// FIFO waits for a writer.
-func (r *run) open(path string) (*file, error) {
-	at, err := openRetry(path, oPath)
+// there, which reopen opens.
+func (r *run) open(path string) (*file, error) { return r.openAt(cwd, path, 0) }
+
+// openAt is open for a path that begins in the directory dir. What it leads to
+// gets decided on a descriptor that cannot do anything to it (O_PATH): opening
+// /dev/watchdog arms it, opening a FIFO waits for a writer.
+func (r *run) openAt(dir int, path string, flags int) (*file, error) {
+	at, err := openRetry(dir, path, oPath|flags)
 	if err != nil {
 		return nil, err
 	}
@@ -64,10 +70,10 @@ func (r *run) open(path string) (*file, error) {
 		switch kind := f.st.Mode & syscall.S_IFMT; {
 		case kind == syscall.S_IFDIR:
 			return f, nil
-		case kind != syscall.S_IFREG || f.pseudo && dangerous(at, path):
+		case kind != syscall.S_IFREG || f.pseudo && dangerous(f, path):
 			err = errSpecial
 		default:
-			err = r.reopen(f, path)
+			err = f.told(r.reopen(f, dir, path))
 		}
 	}
 	if err != nil {
@@ -77,13 +83,13 @@ func (r *run) open(path string) (*file, error) {
 	return f, nil
 }
 
-// reopen makes f, which was found at path, readable.
-func (r *run) reopen(f *file, path string) error {
+// reopen makes f, which was found at path from dir on, readable.
+func (r *run) reopen(f *file, dir int, path string) error {
 	if !r.noProc {
 		// This leads to the very object that was looked at.
 		path = "/proc/self/fd/" + strconv.Itoa(f.fd)
 	}
-	fd, err := openRetry(path, syscall.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOCTTY)
+	fd, err := openRetry(dir, path, syscall.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOCTTY)
 	if err != nil {
 		return err
 	}
@@ -102,12 +108,12 @@ func (r *run) reopen(f *file, path string) error {
 // canReopen reports whether descriptors can be reopened through /proc. A
 // sandbox without it is served all the same.
 func canReopen(dir string) bool {
-	at, err := openRetry(dir, oPath)
+	at, err := openRetry(cwd, dir, oPath)
 	if err != nil {
 		return true
 	}
 	defer syscall.Close(at)
-	fd, err := openRetry("/proc/self/fd/"+strconv.Itoa(at), oPath)
+	fd, err := openRetry(cwd, "/proc/self/fd/"+strconv.Itoa(at), oPath)
 	if err != nil {
 		return false
 	}
@@ -115,9 +121,9 @@ func canReopen(dir string) bool {
 	return true
 }
 
-func openRetry(path string, flags int) (fd int, err error) {
+func openRetry(dir int, path string, flags int) (fd int, err error) {
 	for {
-		fd, err = syscall.Open(path, flags|syscall.O_CLOEXEC, 0)
+		fd, err = syscall.Openat(dir, path, flags|syscall.O_CLOEXEC, 0)
 		if err != syscall.EINTR {
 			return fd, err
 		}
@@ -151,16 +157,53 @@ func (f *file) readFull(p []byte, off int64) error {
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// sniff reads the front of f, as far as it belongs to the first size bytes,
-// into buf.
-func (f *file) sniff(buf []byte, size int64) error {
-	p := buf[:min(size, sniffed)]
-	if err := f.readFull(p, 0); err != nil {
+// sniff makes the first size bytes of f, as they are now, its promise. buf has
+// room for both ends.
+func (f *file) sniff(buf []byte, size int64) (err error) {
+	f.promise = snapshot{inode: f.st.Ino, size: size}
+	f.promise.ends, err = f.ends(buf, size)
+	f.text = looksLikeText(buf[:min(size, sniffed)])
+	if f.small = nil; size <= 2*sniffed {
+		f.small = buf[:size]
+	}
+	return err
+}
+
+// ends reads both ends of the first size bytes of f into buf, and returns their
+// CRC-32C.
+func (f *file) ends(buf []byte, size int64) (uint32, error) {
+	front, back := min(size, sniffed), max(sniffed, size-sniffed)
+	p := buf[:front+max(size-back, 0)]
+	err := f.readFull(p[:front], 0)
+	if err == nil {
+		err = f.readFull(p[front:], back)
+	}
+	return crc32.Checksum(p, castagnoli), err
+}
+
+// kept reports whether f is still what its promise says: a log that was
+// truncated, or was and has grown again, is another one under the same name.
+func (f *file) kept(buf []byte) error {
+	if err := f.look(); err != nil {
 		return err
 	}
-	f.front = crc32.Checksum(p, castagnoli)
-	f.text = looksLikeText(p)
-	return nil
+	if f.size() < f.promise.size {
+		return errShrunk
+	}
+	ends, err := f.ends(buf, f.promise.size)
+	if err == nil && ends != f.promise.ends {
+		err = errChanged
+	}
+	return err
+}
+
+// told is err as it is told of f. What a driver behind a pseudo-file says is
+// no fault of this server: the file is not to be had.
+func (f *file) told(err error) error {
+	if err != nil && f.pseudo && status(err) == 500 {
+		return syscall.EACCES
+	}
+	return err
 }
 
 // status is the answer to a file that cannot be opened or read.
@@ -174,7 +217,7 @@ func status(err error) int {
 	case syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.EAGAIN:
 		return 503
 	}
-	if err == errShrunk {
+	if err == errShrunk || err == errChanged {
 		return 503
 	}
 	return 500

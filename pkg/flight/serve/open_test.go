@@ -212,7 +212,7 @@ func TestSys(t *testing.T) {
 		if _, err := os.ReadFile(path); err == nil {
 			continue
 		}
-		if a := p.get(t, "GET", path); a.StatusCode < 400 {
+		if a := p.get(t, "GET", path); a.StatusCode != 403 {
 			t.Errorf("%s: got %q", path, a.raw)
 		}
 	}
@@ -226,7 +226,8 @@ func TestDangerousPseudoFiles(t *testing.T) {
 		"/proc/kmsg", "/proc/kcore", "/proc/self/mem", "/proc/1/mem", "/proc/self/pagemap", "/proc/thread-self/mem",
 		"/proc/" + pid + "/task/" + pid + "/mem", "/proc/kpagecount", "/proc/kpageflags", "/dev/kmsg",
 		"/sys/kernel/tracing/trace_pipe", "/sys/kernel/debug/tracing/trace_pipe", "/sys/kernel/tracing/per_cpu/cpu0/trace_pipe_raw",
-		"/sys/power/wakeup_count",
+		"/sys/power/wakeup_count", "/sys/class/zram-control/hot_add", "/sys/kernel/tracing/free_buffer",
+		"/proc/sysrq-trigger", "/proc/self/clear_refs", "/sys/bus/pci/rescan", "/proc/sys/vm/compact_memory",
 	} {
 		if _, err := os.Lstat(path); err != nil {
 			continue
@@ -247,6 +248,27 @@ func TestDangerousPseudoFiles(t *testing.T) {
 	}
 	if a := q.get(t, "GET", "/kmsg"); a.StatusCode != 200 {
 		t.Errorf("regular file called kmsg: got %d", a.StatusCode)
+	}
+}
+
+// The name of a pseudo-file, and its mode, decide; nothing is opened.
+func TestDangerousNames(t *testing.T) {
+	const reg = syscall.S_IFREG
+	for _, c := range []struct {
+		name string
+		mode uint32
+		want bool
+	}{
+		{"/sys/class/zram-control/hot_add", reg | 0o400, true}, {"/sys/kernel/tracing/free_buffer", reg | 0o200, true},
+		{"/sys/x/resource0", reg | 0o600, true}, {"/sys/x/resource5_wc", reg | 0o600, true}, {"/sys/x/legacy_io", reg | 0o600, true},
+		{"/sys/x/resource", reg | 0o444, false}, {"/sys/x/resources", reg | 0o444, false}, {"/sys/x/hot_added", reg | 0o444, false},
+		{"/sys/x/anything", reg, true}, {"/sys/x/anything", reg | 0o040, false},
+	} {
+		f := &file{fd: -1}
+		f.st.Mode = c.mode
+		if got := dangerous(f, c.name); got != c.want {
+			t.Errorf("%s %o: got %v", c.name, c.mode, got)
+		}
 	}
 }
 

@@ -33,20 +33,29 @@ func pseudoFS(fd int) bool {
 	return false
 }
 
-// dangerous reports whether the pseudo-file fd, opened by path, takes what it
-// gives away from others, is the memory of others, has no end or makes its
-// reader wait.
-func dangerous(fd int, path string) bool {
-	if real, err := readlink("/proc/self/fd/" + strconv.Itoa(fd)); err == nil {
-		path = real
-	}
-	switch lastSegment(path) {
-	case "kmsg", "mem", "kcore", "vmcore", "pagemap",
-		"kpagecount", "kpageflags", "kpagecgroup",
-		"trace_pipe", "trace_pipe_raw", "snapshot_raw", "wakeup_count":
+// dangerous reports whether the pseudo-file f, found at path, takes what it
+// gives away from others, is the memory of others, has no end, makes its reader
+// wait, or does something when it is read. What gives nobody leave to read is
+// there to be written to, and root would open it all the same: tracefs drops
+// its buffer when free_buffer is closed.
+func dangerous(f *file, path string) bool {
+	if f.st.Mode&0o444 == 0 {
 		return true
 	}
-	return false
+	if real, err := readlink("/proc/self/fd/" + strconv.Itoa(f.fd)); err == nil {
+		path = real
+	}
+	name := lastSegment(path)
+	switch name {
+	case "kmsg", "mem", "kcore", "vmcore", "pagemap",
+		"kpagecount", "kpageflags", "kpagecgroup",
+		"trace_pipe", "trace_pipe_raw", "snapshot_raw", "wakeup_count",
+		"hot_add",                 // of zram-control: each read is a new device
+		"legacy_io", "legacy_mem": // of PCI: registers of devices
+		return true
+	}
+	// Of PCI too: resource0, resource0_wc; resource itself is a text.
+	return len(name) > len("resource") && name[:len("resource")] == "resource" && name[8]-'0' < 10
 }
 
 func lastSegment(path string) string {

@@ -2,9 +2,11 @@ package serve
 
 import (
 	"bufio"
+	"bytes"
 	"io"
 	"net"
 	"net/netip"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -27,7 +29,7 @@ func TestMaxConns(t *testing.T) {
 	var open []net.Conn
 	for range 4 {
 		nc := p.dial(t)
-		io.WriteString(nc, "GET /f11"+h+"\r\n")
+		io.WriteString(nc, "GET /f11"+h+"\r\nGET /f11 HT") // the second is under way: it is not idle
 		if a, err := readAnswer(bufio.NewReaderSize(nc, 64<<10), "GET"); err != nil || a.StatusCode != 200 {
 			t.Fatal(err, a.raw)
 		}
@@ -53,6 +55,122 @@ func TestMaxConns(t *testing.T) {
 	before.same(t)
 	if sum := p.stop(t); sum.Refused < 5 || sum.Clients != 1 {
 		t.Errorf("got %+v", sum)
+	}
+}
+
+// At the limit, the connection that waits longest for a request makes room, one
+// that has not said anything yet only after a moment.
+func TestIdleMakeRoom(t *testing.T) {
+	for name, c := range map[string]struct {
+		send   string
+		answer int // how many answers each of those that hold the places has had
+		fresh  bool
+	}{
+		"keep-alive": {"GET /f11" + h + "\r\n", 1, false},
+		"twice":      {"GET /f11" + h + "\r\nHEAD /nope" + h + "\r\n", 2, false},
+		"silent":     {"", 0, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := start(t, Server{Root: fixture(t), MaxConns: 4})
+			p.settled(t)
+			var open []net.Conn
+			for range 4 {
+				nc := p.dial(t)
+				open = append(open, nc)
+				io.WriteString(nc, c.send)
+				r := bufio.NewReaderSize(nc, 64<<10)
+				for i := range c.answer {
+					if a, err := readAnswer(r, []string{"GET", "HEAD"}[i]); err != nil {
+						t.Fatal(err, a.raw)
+					}
+				}
+				time.Sleep(30 * time.Millisecond) // which of them is the longest idle
+			}
+			if c.fresh {
+				if a := p.get(t, "GET", "/f11"); a.StatusCode != 503 {
+					t.Errorf("the first moment: got %d, want 503", a.StatusCode)
+				}
+				time.Sleep(freshTime)
+			}
+			for i := range 4 {
+				nc := p.dial(t) // stays
+				io.WriteString(nc, "GET /f11"+h+"\r\n")
+				if a, err := readAnswer(bufio.NewReaderSize(nc, 64<<10), "GET"); err != nil || a.body != f11 {
+					t.Fatalf("number %d beyond the limit: %v, %q", i+1, err, a.raw)
+				}
+				// The longest idle of the four has gone for it, cleanly.
+				open[i].SetReadDeadline(time.Now().Add(10 * time.Second))
+				if b, err := io.ReadAll(open[i]); err != nil || len(b) > 0 {
+					t.Errorf("number %d: %q, %v, want the end", i+1, b, err)
+				}
+				time.Sleep(30 * time.Millisecond)
+			}
+			for _, nc := range open {
+				nc.Close()
+			}
+			if sum := p.stop(t); sum.Refused > 1 || sum.Cut > 0 {
+				t.Errorf("got %+v", sum)
+			}
+		})
+	}
+}
+
+// A digest that nobody waits for any more is not worked on: not the one under
+// way, none in the queue.
+func TestDigestsOfThoseWhoHaveGone(t *testing.T) {
+	for name, leave := range map[string]func(nc net.Conn) error{
+		"closed":     func(nc net.Conn) error { return nc.Close() },
+		"half":       func(nc net.Conn) error { return nc.(*net.TCPConn).CloseWrite() },
+		"with reset": func(nc net.Conn) error { nc.(*net.TCPConn).SetLinger(0); return nc.Close() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := start(t, Server{Root: fixture(t), MaxConns: 8})
+			before := p.settled(t)
+			location := p.get(t, "HEAD", "/sparse5g").Header.Get("Content-Location")
+			var all []net.Conn
+			for range 8 {
+				nc := p.dial(t)
+				all = append(all, nc)
+				io.WriteString(nc, "HEAD "+location+h+"Want-Repr-Digest: sha-256=1\r\n\r\n")
+			}
+			time.Sleep(300 * time.Millisecond) // one is worked on, the others wait
+			if n := len(p.happened()); n > 2 {
+				t.Fatalf("%d answers to 5 GiB each in no time", n-2)
+			}
+			for _, nc := range all {
+				must(t, leave(nc))
+			}
+			began := time.Now()
+			waitFor(t, "all are dropped", func() bool { return len(p.cuts()) == 8 })
+			if took := time.Since(began); took > 3*time.Second {
+				t.Errorf("they were dropped after %v", took)
+			}
+			for _, e := range p.cuts() {
+				if e.Err != errGone.Error() {
+					t.Errorf("got %+v", e)
+				}
+			}
+			for _, nc := range all {
+				nc.Close()
+			}
+			before.same(t)
+		})
+	}
+}
+
+// A FIN may be half a close: what is sent goes on, with its digest too.
+func TestHalfClosedClientsAreServed(t *testing.T) {
+	dir := t.TempDir()
+	must(t, os.WriteFile(dir+"/f", bytes.Repeat([]byte("0123456789abcdef"), 2<<20), 0o644))
+	p := start(t, Server{Root: dir})
+	for _, fields := range []string{"", "Range: bytes=7-8388607\r\nWant-Content-Digest: sha-256=1\r\n", "Range: bytes=0-99,1000-2000000\r\n"} {
+		nc := p.dial(t)
+		io.WriteString(nc, "GET /f"+h+fields+"\r\n")
+		must(t, nc.(*net.TCPConn).CloseWrite())
+		time.Sleep(50 * time.Millisecond)
+		if a, err := readAnswer(bufio.NewReaderSize(nc, 64<<10), "GET"); err != nil || int64(len(a.body)) != a.ContentLength {
+			t.Errorf("%q: %v, %d bytes", fields, err, len(a.body))
+		}
 	}
 }
 

@@ -32,16 +32,10 @@ type Server struct {
 	Events func(Event)
 }
 
-const (
-	// maxRefusing is how many connections are turned away politely at a time;
-	// the rest are reset.
-	maxRefusing = 16
-
-	// endGrace is how long the end waits for the connections it has just
-	// reset. A thread held in a system call (a read from a dying disk) must
-	// not keep the process beyond its window.
-	endGrace = 50 * time.Millisecond
-)
+// endGrace is how long the end waits for the connections it has just reset. A
+// thread held in a system call (a read from a dying disk) must not keep the
+// process beyond its window.
+const endGrace = 50 * time.Millisecond
 
 // A run is one call of Serve.
 type run struct {
@@ -93,7 +87,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) (Summary, error) {
 	select {
 	case <-gone:
 	case <-end.Done():
-		r.reset()
+		r.abortAll()
 		grace := time.NewTimer(endGrace)
 		defer grace.Stop()
 		select {
@@ -170,95 +164,6 @@ func passing(err error) bool {
 		return true
 	}
 	return false
-}
-
-// admit gives nc a goroutine, if there is room and its peer may connect.
-func (r *run) admit(nc net.Conn) {
-	c := newConn(r, nc)
-	r.mu.Lock()
-	addr := c.peer.Addr()
-	if len(r.clients) < maxClients && addr.IsValid() {
-		r.clients[addr] = struct{}{}
-	}
-	status, reason := 0, ""
-	switch {
-	case !r.allowed(addr):
-		status, reason = 403, "address not allowed"
-	case r.serving == r.MaxConns:
-		status, reason = 503, "too many connections"
-	}
-	if status != 0 {
-		r.sum.Refused++
-		if r.refusing == maxRefusing {
-			r.mu.Unlock()
-			r.event(Event{Kind: Refused, Peer: c.peer, Err: reason})
-			c.abort()
-			return
-		}
-		r.refusing++
-		c.refused = status
-	} else {
-		r.serving++
-	}
-	r.conns[c] = struct{}{}
-	r.wg.Add(1)
-	r.mu.Unlock()
-	if status != 0 {
-		r.event(Event{Kind: Refused, Peer: c.peer, Status: status, Err: reason})
-	}
-	go c.run()
-}
-
-func (r *run) allowed(a netip.Addr) bool {
-	for _, p := range r.Allow {
-		if p.Contains(a) {
-			return true
-		}
-	}
-	return len(r.Allow) == 0
-}
-
-// forget takes c, whose goroutine ends, off the list.
-func (r *run) forget(c *conn) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	delete(r.conns, c)
-	if c.refused != 0 {
-		r.refusing--
-	} else {
-		r.serving--
-	}
-	r.wg.Done()
-}
-
-// reset ends every connection: one in the middle of an answer by a reset,
-// which no client can take for the end of the body, the others by closing.
-func (r *run) reset() {
-	close(r.over)
-	for _, c := range r.all() {
-		if c.isBusy() {
-			c.abort()
-		} else {
-			c.nc.Close()
-		}
-	}
-}
-
-// abandon reports the answers whose goroutines did not come back in time.
-func (r *run) abandon() {
-	for _, c := range r.all() {
-		c.done(Cut, "window over, held in a system call")
-	}
-}
-
-func (r *run) all() []*conn {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	all := make([]*conn, 0, len(r.conns))
-	for c := range r.conns {
-		all = append(all, c)
-	}
-	return all
 }
 
 // event counts e and passes it on.

@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"unsafe"
 )
 
 // A snapshot names the first size bytes of one very file, whatever has been
@@ -12,24 +13,24 @@ import (
 type snapshot struct {
 	inode uint64
 	size  int64
-	front uint32 // CRC-32C of the first 4 KiB, or of all if that is less
+	ends  uint32 // CRC-32C of the first and the last 4 KiB, or of all if that is less
 }
 
 // token is the three in hex with dashes between.
 func (s snapshot) token() string {
 	b := strconv.AppendUint(nil, s.inode, 16)
 	b = strconv.AppendInt(append(b, '-'), s.size, 16)
-	return string(strconv.AppendUint(append(b, '-'), uint64(s.front), 16))
+	return string(strconv.AppendUint(append(b, '-'), uint64(s.ends), 16))
 }
 
 func parseSnapshot(token string) (s snapshot, ok bool) {
 	inode, rest, _ := strings.Cut(token, "-")
-	size, front, _ := strings.Cut(rest, "-")
+	size, ends, _ := strings.Cut(rest, "-")
 	var err1, err2, err3 error
 	s.inode, err1 = strconv.ParseUint(inode, 16, 64)
 	s.size, err2 = strconv.ParseInt(size, 16, 64)
-	crc, err3 := strconv.ParseUint(front, 16, 32)
-	s.front = uint32(crc)
+	crc, err3 := strconv.ParseUint(ends, 16, 32)
+	s.ends = uint32(crc)
 	// There is one way to write a snapshot: another would be another URL for
 	// the same.
 	return s, err1 == nil && err2 == nil && err3 == nil && s.token() == token
@@ -85,7 +86,7 @@ func (r *run) findIn(dir string, s snapshot) (*file, error) {
 	if !d.isDir() {
 		return nil, syscall.ENOTDIR
 	}
-	if err := r.reopen(d, dir); err != nil {
+	if err := r.reopen(d, cwd, dir); err != nil {
 		return nil, err
 	}
 	var found *file
@@ -97,12 +98,14 @@ func (r *run) findIn(dir string, s snapshot) (*file, error) {
 		if looked++; e.inode != s.inode && looked > maxSearch {
 			return true
 		}
-		var st syscall.Stat_t
-		name := dir + "/" + e.name
-		if syscall.Lstat(name, &st) != nil || st.Ino != s.inode || st.Mode&syscall.S_IFMT != syscall.S_IFREG {
-			return true
+		if e.inode != s.inode {
+			// Only a look: opening all of them would be dear.
+			i, err := d.item(e)
+			if err != nil || i.st.Ino != s.inode {
+				return true
+			}
 		}
-		f, err := r.open(name)
+		f, err := r.openAt(d.fd, e.name, syscall.O_NOFOLLOW)
 		if err != nil {
 			return true
 		}
@@ -131,11 +134,22 @@ func parent(path string) string {
 	return "/"
 }
 
-func readlink(path string) (string, error) {
-	var buf [4096]byte
-	n, err := syscall.Readlink(path, buf[:])
-	if err == nil && n == 0 {
-		err = syscall.EINVAL
+func readlink(path string) (string, error) { return readlinkAt(cwd, path) }
+
+// readlinkAt reads the link at path from dir on, or the link dir itself where
+// path is empty (readlinkat(2)).
+func readlinkAt(dir int, path string) (string, error) {
+	p, err := syscall.BytePtrFromString(path)
+	if err != nil {
+		return "", err
 	}
-	return string(buf[:max(n, 0)]), err
+	buf := make([]byte, 4096)
+	n, _, e := syscall.Syscall6(syscall.SYS_READLINKAT, uintptr(dir), uintptr(unsafe.Pointer(p)), uintptr(unsafe.Pointer(&buf[0])), uintptr(len(buf)), 0, 0)
+	if e != 0 {
+		return "", e
+	}
+	if n == 0 {
+		return "", syscall.EINVAL
+	}
+	return string(buf[:n]), nil
 }

@@ -21,6 +21,7 @@ func (p *peer) snapshotOf(t *testing.T, path string) (location, body string) {
 
 func TestSnapshot(t *testing.T) {
 	long := strings.Repeat("a line of a log\n", 1000)
+	head, zeros := strings.Repeat("time,level,text\n", 300), strings.Repeat("\x00", 9000)
 	for name, c := range map[string]struct {
 		first string
 		then  func(t *testing.T, dir string)
@@ -46,9 +47,20 @@ func TestSnapshot(t *testing.T) {
 			must(t, os.Truncate(dir+"/log", 0))
 			appendTo(t, dir+"/log", strings.ToUpper(long)+long)
 		}, 410},
-		"rewritten in place": {long, func(t *testing.T, dir string) { overwrite(t, dir+"/log", 100, "B") }, 410},
-		"moved away":         {long, func(t *testing.T, dir string) { must(t, os.Rename(dir+"/log", t.TempDir()+"/log")) }, 410},
-		"became a directory": {long, func(t *testing.T, dir string) { must(t, os.Remove(dir+"/log")); must(t, os.Mkdir(dir+"/log", 0o755)) }, 410},
+		"copytruncate, same head": {head + long, func(t *testing.T, dir string) {
+			must(t, os.Truncate(dir+"/log", 0))
+			appendTo(t, dir+"/log", head+strings.ToUpper(long)+long)
+		}, 410},
+		"copytruncate, a writer that does not append": {zeros + long, func(t *testing.T, dir string) {
+			must(t, os.Truncate(dir+"/log", 0))
+			overwrite(t, dir+"/log", int64(len(zeros+long)), strings.ToUpper(long))
+		}, 410},
+		"rewritten at its end": {long, func(t *testing.T, dir string) { overwrite(t, dir+"/log", int64(len(long))-1, "B") }, 410},
+		"rewritten, short":     {"x\n", func(t *testing.T, dir string) { overwrite(t, dir+"/log", 0, "y") }, 410},
+		"rewritten at 4096":    {long[:5000], func(t *testing.T, dir string) { overwrite(t, dir+"/log", 4096, "B") }, 410},
+		"rewritten in place":   {long, func(t *testing.T, dir string) { overwrite(t, dir+"/log", 100, "B") }, 410},
+		"moved away":           {long, func(t *testing.T, dir string) { must(t, os.Rename(dir+"/log", t.TempDir()+"/log")) }, 410},
+		"became a directory":   {long, func(t *testing.T, dir string) { must(t, os.Remove(dir+"/log")); must(t, os.Mkdir(dir+"/log", 0o755)) }, 410},
 		"replaced": {long, func(t *testing.T, dir string) {
 			appendTo(t, dir+"/new", long)
 			rename(t, dir, "new", "log")

@@ -124,7 +124,7 @@ func (x *exchange) stream(f *file, front []byte) error {
 	for u.err == nil {
 		n, err := f.next(buf)
 		if err != nil {
-			u.fail(err)
+			u.fail(f.told(err))
 		}
 		if n <= 0 {
 			break
