@@ -14,18 +14,21 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"payload-ipc/pkg/ground/plan"
 	"payload-ipc/pkg/ground/review"
 )
 
 func reviewVerb(ctx context.Context, args []string, std stdio) int {
 	var endpoint, page string
 	var asJSON bool
+	var silence time.Duration
 	var choice review.Choice
 	fs := pflag.NewFlagSet("review", pflag.ContinueOnError)
 	fs.StringVar(&choice.Run, "run", "", "this run only")
 	fs.BoolVar(&choice.Latest, "latest", false, "the last run of each satellite only")
 	fs.StringVar(&page, "html", "", "also write the review as one page into this file")
 	fs.StringVar(&endpoint, "endpoint", "", "S3 server (default: the AWS settings, such as AWS_ENDPOINT_URL)")
+	fs.DurationVar(&silence, "silence", review.Silence, "how long the server may say nothing")
 	fs.BoolVar(&asJSON, "json", false, "print the result as JSON")
 	fs.String("api", "", "not used: review asks the bucket alone") // all verbs take it
 	if code, done := parse(fs, args, std, "review [flags] s3://BUCKET/PREFIX"); done {
@@ -38,20 +41,27 @@ func reviewVerb(ctx context.Context, args []string, std stdio) int {
 	if err != nil {
 		return fail(std, "review", wrong("%v", err))
 	}
-	b, err := review.Open(ctx, bucket, prefix, endpoint)
+	if silence <= 0 {
+		return fail(std, "review", wrong("--silence must be above zero"))
+	}
+	b, err := review.Open(ctx, bucket, prefix, endpoint, silence)
 	if err != nil {
 		return fail(std, "review", err)
 	}
-	objects, err := b.List(ctx)
+	listing, err := b.List(ctx)
 	if err != nil {
 		return fail(std, "review", err)
 	}
 	if !asJSON {
-		for _, o := range objects {
-			fmt.Fprintln(std.out, o.Line(time.Local))
+		var out io.Writer = std.out
+		if terminal(out) { // elsewhere it is byte for byte what aws prints
+			out = plain{out}
+		}
+		for _, o := range listing.Objects {
+			fmt.Fprintln(out, o.Line(time.Local))
 		}
 	}
-	rep, err := b.Review(ctx, objects, choice)
+	rep, err := b.Review(ctx, listing, choice)
 	if err != nil {
 		return fail(std, "review", err)
 	}
@@ -72,8 +82,7 @@ func reviewVerb(ctx context.Context, args []string, std stdio) int {
 	return int(rep.Verdict)
 }
 
-// plain takes the control characters out of what came down: it is shown on a
-// terminal. The listing above it is left as it is, since aws shows it so.
+// plain takes the control characters out of what came down.
 type plain struct{ w io.Writer }
 
 func (p plain) Write(b []byte) (int, error) {
@@ -92,23 +101,12 @@ func (p plain) Write(b []byte) (int, error) {
 func showReport(std stdio, rep *review.Report, choice review.Choice) {
 	out := plain{std.out}
 	for _, r := range rep.Runs {
-		name, on := "run "+r.ID, ""
-		if r.ID == "" {
-			name = "without a receipt"
-		}
-		if r.Satellite != "" {
-			on = " on " + r.Satellite
-		}
-		fmt.Fprintf(out, "\n%s%s: %s\n", name, on, strings.ToUpper(r.Verdict.String()))
-		for _, it := range r.Items {
-			fmt.Fprintf(out, "  %-9s %s: %s\n", it.Verdict, it.Name, it.Why)
-			if rc := it.Receipt; rc != nil {
-				fmt.Fprintf(out, "  %-9s from %s, %.1f s, attempts %d, %d bytes received%s\n", "", rc.Source,
-					rc.Finished.Sub(rc.Started).Seconds(), rc.Attempts, rc.BytesReceived, counts(rc.Errors))
-			}
-			for _, n := range it.Notes {
-				fmt.Fprintf(out, "  %-9s note: %s\n", "", n)
-			}
+		showRun(out, r)
+	}
+	if len(rep.Unread) > 0 {
+		fmt.Fprintf(out, "\ncannot be read:\n")
+		for _, u := range rep.Unread {
+			fmt.Fprintf(out, "  %s: %s\n", u.Key, u.Why)
 		}
 	}
 	if len(rep.Runs) == 0 && choice.Run == "" {
@@ -120,6 +118,11 @@ func showReport(std stdio, rep *review.Report, choice review.Choice) {
 	}
 	fmt.Fprintln(out)
 	switch {
+	case rep.Cut != "":
+		fmt.Fprintf(plain{std.err}, "ground review: the listing is not whole: %s; what is missing cannot be told, look again\n", rep.Cut)
+		fmt.Fprintln(out, rep.Verdict)
+	case len(rep.Runs) == 0 && rep.Verdict == review.Unknown:
+		fmt.Fprintln(out, "unknown: receipts came down that cannot be read; what they speak of cannot be told")
 	case len(rep.Runs) == 0 && choice.Run != "":
 		fmt.Fprintf(out, "missing: nothing of run %s came down (yet)\n", choice.Run)
 	case len(rep.Runs) == 0:
@@ -129,10 +132,34 @@ func showReport(std stdio, rep *review.Report, choice review.Choice) {
 	}
 }
 
+func showRun(out io.Writer, r *review.Run) {
+	name, on, completed := "run "+r.ID, "", ""
+	if r.ID == "" {
+		name = "without a receipt"
+	}
+	if r.Satellite != "" {
+		on = " on " + r.Satellite
+	}
+	if r.CompletedBy != "" {
+		completed = ", and completed by run " + r.CompletedBy
+	}
+	fmt.Fprintf(out, "\n%s%s: %s%s\n", name, on, strings.ToUpper(r.Verdict.String()), completed)
+	for _, it := range r.Items {
+		fmt.Fprintf(out, "  %-9s %s: %s\n", it.Verdict, it.Name, it.Why)
+		if rc := it.Receipt; rc != nil {
+			fmt.Fprintf(out, "  %-9s from %s, %.1f s, attempts %s, %s bytes received%s\n", "", rc.Source,
+				rc.Finished.Sub(rc.Started).Seconds(), plan.Grouped(rc.Attempts), plan.Grouped(rc.BytesReceived), counts(rc.Errors))
+		}
+		for _, n := range it.Notes {
+			fmt.Fprintf(out, "  %-9s note: %s\n", "", n)
+		}
+	}
+}
+
 func counts(errs map[string]int64) string {
 	var b strings.Builder
 	for _, k := range slices.Sorted(maps.Keys(errs)) {
-		fmt.Fprintf(&b, ", %s %d", k, errs[k])
+		fmt.Fprintf(&b, ", %s %s", k, plan.Grouped(errs[k]))
 	}
 	return b.String()
 }

@@ -1,14 +1,15 @@
 // Package review looks at what came down: it lists the bucket as the AWS CLI
 // does, pairs files with their receipts, checks size and digest, and gives each
-// run a verdict.
+// run a verdict. One object that cannot be read hides no other, and absence is
+// a fact only where the listing was whole.
 package review
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -17,7 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
-	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/logging"
 )
 
 // Object is one key of a bucket.
@@ -33,12 +34,23 @@ func (o Object) Line(loc *time.Location) string {
 	return fmt.Sprintf("%s %10d %s", o.Modified.In(loc).Format("2006-01-02 15:04:05"), o.Size, o.Key)
 }
 
+// Listing is what a bucket holds below the prefix, as far as the server told.
+type Listing struct {
+	Objects []Object
+	Cut     string // why it is not whole; "" if it is
+}
+
 // Bucket is one S3 bucket, read only.
 type Bucket struct {
 	Name   string
 	Prefix string
+
 	client *s3.Client
+	guard  *guard
 }
+
+// Silence is how long a server may say nothing, before a head or in a body.
+const Silence = 15 * time.Second
 
 // ParseURL splits s3://BUCKET/PREFIX. The prefix is any beginning of keys, as
 // for the AWS CLI.
@@ -54,16 +66,21 @@ func ParseURL(s string) (bucket, prefix string, err error) {
 // Open makes the way to a bucket with the settings that the AWS CLI uses:
 // environment, profile, shared files, custom endpoint; endpoint overrides the
 // latter. A custom endpoint is addressed by path, since names below it rarely
-// resolve.
-func Open(ctx context.Context, name, prefix, endpoint string) (*Bucket, error) {
-	cfg, err := config.LoadDefaultConfig(ctx)
+// resolve. silence is how long the server may say nothing; 0 is Silence.
+func Open(ctx context.Context, name, prefix, endpoint string, silence time.Duration) (*Bucket, error) {
+	if silence <= 0 {
+		silence = Silence
+	}
+	b := &Bucket{Name: name, Prefix: prefix, guard: newGuard(silence)}
+	// The SDK's logger would speak before us, and of credentials it did not find.
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithLogger(logging.Nop{}))
 	if err != nil {
 		return nil, fmt.Errorf("the AWS settings cannot be read: %w", err)
 	}
+	cfg.HTTPClient = b.guard
 	if cfg.Region == "" {
 		cfg.Region = "us-east-1" // as the CLI does for S3
 	}
-	b := &Bucket{Name: name, Prefix: prefix}
 	b.connect(cfg, endpoint)
 	// A bucket elsewhere answers with a redirect that names its region.
 	if _, err = b.page(ctx, nil, 1); err != nil {
@@ -91,68 +108,72 @@ func (b *Bucket) connect(cfg aws.Config, endpoint string) {
 	})
 }
 
+// page asks for one page of the listing. Its keys come escaped as in a URL: XML
+// has no form for most control characters, which a key may well have.
 func (b *Bucket) page(ctx context.Context, after *string, n int32) (*s3.ListObjectsV2Output, error) {
-	return b.client.ListObjectsV2(ctx, &s3.ListObjectsV2Input{
-		Bucket: &b.Name, Prefix: &b.Prefix, ContinuationToken: after, MaxKeys: &n,
+	p, err := b.client.ListObjectsV2(ctx, &s3.ListObjectsV2Input{
+		Bucket: &b.Name, Prefix: &b.Prefix, ContinuationToken: after, MaxKeys: &n, EncodingType: types.EncodingTypeUrl,
 	})
+	if err == nil && p.EncodingType == types.EncodingTypeUrl {
+		for i, o := range p.Contents {
+			if key, err := url.QueryUnescape(aws.ToString(o.Key)); err == nil {
+				p.Contents[i].Key = &key
+			}
+		}
+	}
+	return p, err
 }
 
-// List lists the keys below the prefix, in the bucket's order.
-func (b *Bucket) List(ctx context.Context) ([]Object, error) {
-	var out []Object
+// emptyPages is how many pages without a new key may follow each other.
+const emptyPages = 100
+
+// List lists the keys below the prefix, in the bucket's order. The error is for
+// a listing that does not even begin; one that breaks off is Cut.
+func (b *Bucket) List(ctx context.Context) (Listing, error) {
+	var out Listing
 	var after *string
+	tokens, keys := map[string]bool{}, map[string]bool{}
+	empty := 0
 	for {
 		p, err := b.page(ctx, after, 1000)
-		if err != nil {
-			return nil, b.explain(err)
-		}
-		for _, o := range p.Contents {
-			out = append(out, Object{aws.ToString(o.Key), aws.ToInt64(o.Size), aws.ToTime(o.LastModified)})
-		}
-		if !aws.ToBool(p.IsTruncated) || p.NextContinuationToken == nil {
+		switch {
+		case err != nil && after == nil:
+			return out, b.explain(err)
+		case err != nil:
+			out.Cut = fmt.Sprintf("after %d keys: %v", len(keys), b.explain(err))
 			return out, nil
 		}
+		before := len(keys)
+		for _, o := range p.Contents {
+			key := aws.ToString(o.Key)
+			if !strings.HasPrefix(key, b.Prefix) {
+				out.Cut = "the answer is of another place: it lists keys that do not begin with the prefix"
+				continue
+			}
+			if !keys[key] {
+				keys[key] = true
+				out.Objects = append(out.Objects, Object{key, aws.ToInt64(o.Size), aws.ToTime(o.LastModified)})
+			}
+		}
+		if !aws.ToBool(p.IsTruncated) {
+			return out, nil
+		}
+		if empty++; len(keys) > before {
+			empty = 0
+		}
 		after = p.NextContinuationToken
-	}
-}
-
-// Get opens an object's bytes.
-func (b *Bucket) Get(ctx context.Context, key string) (io.ReadCloser, error) {
-	o, err := b.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &b.Name, Key: &key})
-	if err != nil {
-		return nil, b.explain(err)
-	}
-	return o.Body, nil
-}
-
-// explain makes one sentence of what the SDK says.
-func (b *Bucket) explain(err error) error {
-	var api smithy.APIError
-	var missing *types.NoSuchBucket
-	switch {
-	case errors.As(err, &missing):
-		return fmt.Errorf("there is no bucket %s; check the name and the endpoint", b.Name)
-	case errors.As(err, &api):
-		switch api.ErrorCode() {
-		case "NoSuchBucket":
-			return fmt.Errorf("there is no bucket %s; check the name and the endpoint", b.Name)
-		case "AccessDenied", "Forbidden", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken":
-			return fmt.Errorf("bucket %s may not be read with these AWS settings (%s); check AWS_PROFILE or the keys", b.Name, api.ErrorCode())
-		}
-		return fmt.Errorf("bucket %s: %s: %s", b.Name, api.ErrorCode(), api.ErrorMessage())
-	}
-	s := err.Error()
-	if strings.Contains(s, "get credentials") || strings.Contains(s, "refresh cached credentials") {
-		return errors.New("no AWS credentials were found; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
-	}
-	var r *awshttp.ResponseError
-	if errors.As(err, &r) && r.HTTPStatusCode() > 0 {
-		return fmt.Errorf("bucket %s: the S3 server answered %d; check the endpoint", b.Name, r.HTTPStatusCode())
-	}
-	for _, cut := range []string{"exceeded maximum number of attempts, ", "request send failed, ", "\": "} {
-		if i := strings.LastIndex(s, cut); i >= 0 {
-			s = s[i+len(cut):]
+		switch token := aws.ToString(after); {
+		case token == "":
+			out.Cut = fmt.Sprintf("after %d keys the server says that there are more, but not how to ask for them", len(keys))
+			return out, nil
+		case tokens[token]:
+			out.Cut = fmt.Sprintf("after %d keys the server goes round in a circle", len(keys))
+			return out, nil
+		case empty == emptyPages:
+			out.Cut = fmt.Sprintf("after %d keys came %d pages without a new one", len(keys), emptyPages)
+			return out, nil
+		default:
+			tokens[token] = true
 		}
 	}
-	return fmt.Errorf("bucket %s cannot be reached: %s; check AWS_ENDPOINT_URL", b.Name, s)
 }

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"payload-ipc/pkg/ground/plan"
 )
 
 // WriteHTML writes rep as one page that needs nothing besides itself.
@@ -21,9 +23,10 @@ func (rep *Report) WriteHTML(w io.Writer, place string, loc *time.Location) erro
 }
 
 var page = template.Must(template.New("page").Funcs(template.FuncMap{
-	"pass": func(r *Run) template.HTML { return template.HTML(drawPass(r)) },
-	"line": func(o Object, loc *time.Location) string { return o.Line(loc) },
-	"utc":  func(t time.Time) string { return t.UTC().Format("Mon 2 Jan 2006 15:04:05.000 UTC") },
+	"grouped": plan.Grouped,
+	"pass":    func(r *Run) template.HTML { return template.HTML(drawPass(r)) },
+	"line":    func(o Object, loc *time.Location) string { return o.Line(loc) },
+	"utc":     func(t time.Time) string { return t.UTC().Format("Mon 2 Jan 2006 15:04:05.000 UTC") },
 	"tail": func(l *Log) string {
 		var b strings.Builder
 		for _, x := range l.Lines[max(0, len(l.Lines)-40):] {
@@ -43,7 +46,7 @@ var page = template.Must(template.New("page").Funcs(template.FuncMap{
 <style>
 body{font:15px/1.45 sans-serif;max-width:62em;margin:1.5em auto;padding:0 1em;color:#222}
 h1{font-size:1.5em}h2{font-size:1.15em;margin-top:2em}
-.delivered{color:#1f7a3f}.partial{color:#a35c00}.missing{color:#b3261e}
+.delivered{color:#1f7a3f}.partial{color:#a35c00}.missing,.unknown{color:#b3261e}
 table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.25em .8em .25em 0;vertical-align:top;border-bottom:1px solid #ddd}
 pre{background:#f5f5f5;padding:.7em;overflow-x:auto;font-size:12.5px}
 svg{width:100%;height:auto;background:#fff;border:1px solid #ddd;margin:.6em 0}
@@ -51,18 +54,22 @@ svg{width:100%;height:auto;background:#fff;border:1px solid #ddd;margin:.6em 0}
 <h1>{{.Place}}: <span class="{{.Report.Verdict}}">{{.Report.Verdict}}</span></h1>
 <p>Made {{.Made}} by <code>ground review</code>.</p>
 {{range .Report.Runs}}
-<h2>{{name .}}{{if .Satellite}} on {{.Satellite}}{{end}}: <span class="{{.Verdict}}">{{.Verdict}}</span></h2>
+<h2>{{name .}}{{if .Satellite}} on {{.Satellite}}{{end}}: <span class="{{.Verdict}}">{{.Verdict}}</span>{{with .CompletedBy}}, and completed by run {{.}}{{end}}</h2>
 {{pass .}}
 <table><tr><th>file</th><th>verdict</th><th>why</th></tr>
 {{range .Items}}<tr><td>{{.Name}}</td><td class="{{.Verdict}}">{{.Verdict}}</td><td>{{.Why}}{{range .Notes}}<br>{{.}}{{end}}
-{{with .Receipt}}<br><small>from {{.Source}}{{if .Server}} ({{.Server}}){{end}}; {{utc .Started}} to {{utc .Finished}}; attempts {{.Attempts}}, received {{.BytesReceived}} bytes{{range $k, $v := .Errors}}, {{$k}} {{$v}}{{end}}</small>{{end}}
+{{with .Receipt}}<br><small>from {{.Source}}{{if .Server}} ({{.Server}}){{end}}; {{utc .Started}} to {{utc .Finished}}; attempts {{grouped .Attempts}}, received {{grouped .BytesReceived}} bytes{{range $k, $v := .Errors}}, {{$k}} {{$v}}{{end}}</small>{{end}}
 {{with .Key}}<br><small>{{.}}</small>{{end}}</td></tr>
 {{end}}</table>
 {{range .Logs}}<details><summary>log of {{.Program}}, {{len .Lines}} lines, last 40</summary><pre>{{tail .}}</pre></details>
 {{end}}{{else}}
 <p>No receipt came down. Without one nothing is known: the window may be still to come, or its files wait for the next contact.</p>
 {{end}}
+{{with .Report.Unread}}<h2>Cannot be read</h2><table><tr><th>key</th><th>why</th></tr>
+{{range .}}<tr><td>{{.Key}}</td><td>{{.Why}}</td></tr>
+{{end}}</table>{{end}}
 <h2>Listing</h2>
+{{with .Report.Cut}}<p class="missing">It is not whole: {{.}}. What is missing cannot be told.</p>{{end}}
 <pre>{{$loc := .Loc}}{{range .Report.Objects}}{{line . $loc}}
 {{end}}</pre>
 </body></html>

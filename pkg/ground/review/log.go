@@ -5,10 +5,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 const (
@@ -94,38 +95,49 @@ func parseLog(data []byte) []Line {
 	return out
 }
 
-func (v *viewer) readLogs(ctx context.Context) error {
-	for _, f := range v.logs {
-		rc, err := v.b.Get(ctx, f.Key)
-		if err != nil {
-			return err
-		}
-		data, err := io.ReadAll(io.LimitReader(rc, maxLog))
-		rc.Close()
-		if err != nil {
-			return fmt.Errorf("reading %s: %w", f.Key, err)
-		}
-		l := &Log{Program: logOf(f.name), Key: f.Key, Lines: parseLog(data), stamp: f.stamp, sat: f.satellite}
-		for _, line := range l.Lines {
-			if line.Time.IsZero() {
-				continue
+func (v *viewer) readLogs(ctx context.Context) {
+	logs := make([]*Log, len(v.logs))
+	var g errgroup.Group
+	g.SetLimit(atOnce)
+	for i, f := range v.logs {
+		g.Go(func() error {
+			data, err := v.b.bytes(ctx, f, maxLog)
+			if err != nil {
+				v.failed(f.Key, err)
+				return nil
 			}
-			if l.First.IsZero() || line.Time.Before(l.First) {
-				l.First = line.Time
-			}
-			if line.Time.After(l.Last) {
-				l.Last = line.Time
-			}
-		}
-		v.read = append(v.read, l)
+			logs[i] = newLog(f, data)
+			return nil
+		})
 	}
-	return nil
+	g.Wait()
+	for _, l := range logs {
+		if l != nil {
+			v.read = append(v.read, l)
+		}
+	}
+}
+
+func newLog(f file, data []byte) *Log {
+	l := &Log{Program: logOf(f.name), Key: f.Key, Lines: parseLog(data), stamp: f.stamp, sat: f.satellite}
+	for _, line := range l.Lines {
+		if line.Time.IsZero() {
+			continue
+		}
+		if l.First.IsZero() || line.Time.Before(l.First) {
+			l.First = line.Time
+		}
+		if line.Time.After(l.Last) {
+			l.Last = line.Time
+		}
+	}
+	return l
 }
 
 // logsOf are the logs that came down with a run: of each program the one
 // nearest to its newest key, if that is within half an hour.
 func (v *viewer) logsOf(r *Run) []*Log {
-	var out []*Log
+	out := []*Log{}
 	for _, program := range []string{"sdr-serve", "sabertooth-fetch"} {
 		var best *Log
 		for _, l := range v.read {

@@ -3,23 +3,59 @@ package review
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
+	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
+	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"payload-ipc/pkg/ground/plan"
 )
 
 type viewer struct {
 	b     *Bucket
+	cut   bool // the listing is not whole
 	files []file
 	logs  []file
 	read  []*Log
 	used  map[string]bool // keys that a receipt vouches for
-	sums  map[string]string
+	sums  map[string]summed
 	runs  map[[2]string]*Run
+
+	mu           sync.Mutex
+	unread       []Unread
+	lostReceipts int // receipts that are listed and cannot be read
+}
+
+// summed is an object's digest, or why there is none.
+type summed struct {
+	hex string
+	err error
+}
+
+// paired is a receipt with its object.
+type paired struct {
+	file
+	r *Receipt
+}
+
+// atOnce is how many objects are read side by side.
+const atOnce = 8
+
+// failed notes an object that cannot be read.
+func (v *viewer) failed(key string, err error) {
+	var u *Unread
+	if !errors.As(err, &u) {
+		u = &Unread{key, err.Error()}
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if !slices.ContainsFunc(v.unread, func(o Unread) bool { return o.Key == key }) {
+		v.unread = append(v.unread, *u)
+	}
 }
 
 func (v *viewer) add(f file, run string, it Item) {
@@ -36,73 +72,91 @@ func (v *viewer) add(f file, run string, it Item) {
 	}
 }
 
-// receipt reads one; an item without a receipt says what is wrong with it.
-func (v *viewer) receipt(ctx context.Context, f file) (Item, error) {
-	bad := Item{Name: f.name, Key: f.Key, Verdict: Partial}
-	if f.Size > maxReceipt {
-		bad.Why = fmt.Sprintf("the receipt cannot be used: it has %d bytes", f.Size)
-		return bad, nil
+// receipts reads them all. One that cannot be read or used is an item of no
+// run, which says what is wrong with it.
+func (v *viewer) receipts(ctx context.Context, list []file) (good []paired) {
+	found := make([]*Receipt, len(list))
+	why := make([]string, len(list))
+	var g errgroup.Group
+	g.SetLimit(atOnce)
+	for i, f := range list {
+		g.Go(func() error {
+			if f.Size > maxReceipt {
+				why[i] = fmt.Sprintf("the receipt cannot be used: it has %s bytes", plan.Grouped(f.Size))
+				return nil
+			}
+			data, err := v.b.bytes(ctx, f, maxReceipt)
+			if err != nil {
+				why[i] = "the receipt " + err.Error()
+				v.failed(f.Key, err)
+				v.mu.Lock()
+				v.lostReceipts++
+				v.mu.Unlock()
+				return nil
+			}
+			if found[i], err = parseReceipt(data); err != nil {
+				why[i] = "the receipt cannot be used: " + err.Error()
+			}
+			return nil
+		})
 	}
-	rc, err := v.b.Get(ctx, f.Key)
-	if err != nil {
-		return bad, err
+	g.Wait()
+	for i, f := range list {
+		if found[i] != nil && why[i] == "" {
+			good = append(good, paired{f, found[i]})
+			continue
+		}
+		v.add(f, "", Item{Name: f.name, Key: f.Key, Verdict: Partial, Why: why[i]})
 	}
-	defer rc.Close()
-	data, err := io.ReadAll(io.LimitReader(rc, maxReceipt))
-	if err != nil {
-		return bad, fmt.Errorf("reading %s: %w", f.Key, err)
-	}
-	r, err := parseReceipt(data)
-	if err != nil {
-		bad.Why = "the receipt cannot be used: " + err.Error()
-		return bad, nil
-	}
-	return Item{Receipt: r}, nil
+	return good
 }
 
 // item judges what r says against what came down.
-func (v *viewer) item(ctx context.Context, f file, r *Receipt) (Item, error) {
+func (v *viewer) item(ctx context.Context, f file, r *Receipt) Item {
 	it := Item{Name: r.Name, Receipt: r}
 	for _, p := range append(slices.Clone(r.Sealed), deref(r.Earlier)...) {
-		if key, err := v.find(ctx, f, func(n string) bool { return n == p.Name }, p.Size, p.SHA256); err != nil {
-			return it, err
-		} else if key != "" {
-			it.Notes = append(it.Notes, fmt.Sprintf("%s beside it, %d bytes, is an older piece and whole as such", p.Name, p.Size))
+		if key, _ := v.find(ctx, f, func(n string) bool { return n == p.Name }, p.Size, p.SHA256); key != "" {
+			it.Notes = append(it.Notes, fmt.Sprintf("%s beside it, %s bytes, is an older piece and whole as such", p.Name, plan.Grouped(p.Size)))
 		}
+	}
+	if r.Clock == "untrusted" {
+		it.Notes = append(it.Notes, "the payload's clock was not set: its times are not to be believed")
 	}
 	if r.Status == "failed" || r.SHA256 == nil {
 		it.Verdict, it.Why = Missing, "nothing came: "+orElse(r.Reason, "the receipt gives no reason")
-		return it, nil
+		return it
 	}
 	fits := func(n string) bool { return n == r.Name }
 	if r.Status == "partial" {
 		fits = func(n string) bool { return n == r.Name || partOf(n, r.Name) }
 	}
+	size := plan.Grouped(r.Size)
 	key, err := v.find(ctx, f, fits, r.Size, *r.SHA256)
-	if err != nil {
-		return it, err
-	}
 	it.Key = key
+	other := ""
+	if key == "" && err == nil {
+		other = v.other(f, fits)
+	}
 	switch {
 	case key != "" && r.Status == "complete":
-		it.Verdict, it.Why = Delivered, fmt.Sprintf("whole, %d bytes, sha256 as in the receipt, %s", r.Size, proof(r.Verified))
+		it.Verdict, it.Why = Delivered, fmt.Sprintf("whole, %s bytes, sha256 as in the receipt, %s", size, proof(r.Verified))
 	case key != "":
 		of := "an unknown total"
 		if r.Total != nil {
-			of = fmt.Sprint(*r.Total)
+			of = plan.Grouped(*r.Total)
 		}
-		it.Verdict, it.Why = Partial, fmt.Sprintf("%d bytes of %s, sha256 as in the receipt: %s", r.Size, of, orElse(r.Reason, "the receipt gives no reason"))
-	case v.other(f, fits) != "":
-		o := v.other(f, fits)
-		v.used[o] = true
-		it.Key, it.Verdict, it.Why = o, Partial, fmt.Sprintf("a file of this name came down, but not the %d bytes that the receipt vouches for", r.Size)
+		it.Verdict, it.Why = Partial, fmt.Sprintf("%s bytes of %s, sha256 as in the receipt: %s", size, of, orElse(r.Reason, "the receipt gives no reason"))
+	case err != nil:
+		it.Verdict, it.Why = Partial, "a file of this size came down, but "+err.Error()
+	case other != "":
+		v.used[other] = true
+		it.Key, it.Verdict, it.Why = other, Partial, fmt.Sprintf("a file of this name came down, but not the %s bytes that the receipt vouches for", size)
+	case v.cut:
+		it.Verdict, it.Why = Unknown, "the receipt came down; whether the file has, a whole listing would tell"
 	default:
 		it.Verdict, it.Why = Missing, "the receipt came down, the file has not (yet); a later contact may bring it"
 	}
-	if r.Clock == "untrusted" {
-		it.Notes = append(it.Notes, "the payload's clock was not set: its times are not to be believed")
-	}
-	return it, nil
+	return it
 }
 
 func deref(p *Published) []Published {
@@ -132,22 +186,34 @@ func proof(verified string) string {
 }
 
 // find is the nearest file of the same satellite that fits, not yet vouched
-// for, with these very bytes.
-func (v *viewer) find(ctx context.Context, near file, fits func(string) bool, size int64, sum string) (string, error) {
+// for, with these very bytes; or why one of their number cannot be read.
+func (v *viewer) find(ctx context.Context, near file, fits func(string) bool, size int64, sum string) (key string, unread error) {
 	for _, f := range v.nearest(near, fits) {
 		if f.Size != size {
 			continue
 		}
-		have, err := v.sum(ctx, f.Key)
-		if err != nil {
-			return "", err
+		have, ok := v.sums[f.Key]
+		if !ok {
+			have.hex, have.err = v.b.sum(ctx, f)
+			v.sums[f.Key] = have
 		}
-		if strings.EqualFold(have, sum) {
+		if have.err != nil {
+			v.failed(f.Key, have.err)
+			if unread == nil {
+				unread = have.err
+			}
+			continue
+		}
+		if strings.EqualFold(have.hex, sum) {
 			v.used[f.Key] = true
 			return f.Key, nil
 		}
 	}
-	return "", nil
+	var u *Unread
+	if errors.As(unread, &u) {
+		v.used[u.Key] = true // a receipt speaks of it, though nobody can check it
+	}
+	return "", unread
 }
 
 // other is a file of the receipt's own stamp that fits but is not the one.
@@ -173,29 +239,12 @@ func (v *viewer) nearest(near file, fits func(string) bool) []file {
 	return out
 }
 
-func (v *viewer) sum(ctx context.Context, key string) (string, error) {
-	if s, ok := v.sums[key]; ok {
-		return s, nil
-	}
-	rc, err := v.b.Get(ctx, key)
-	if err != nil {
-		return "", err
-	}
-	defer rc.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, rc); err != nil {
-		return "", fmt.Errorf("reading %s: %w", key, err)
-	}
-	v.sums[key] = hex.EncodeToString(h.Sum(nil))
-	return v.sums[key], nil
-}
-
 // suspects are files without a receipt.
 func (v *viewer) suspects() {
 	for _, f := range v.files {
 		if !v.used[f.Key] {
 			v.add(f, "", Item{Name: f.name, Key: f.Key, Verdict: Partial,
-				Why: fmt.Sprintf("%d bytes without a receipt: it may be cut, or its receipt comes with a later contact", f.Size)})
+				Why: fmt.Sprintf("%s bytes without a receipt: it may be cut, or its receipt comes with a later contact", plan.Grouped(f.Size))})
 		}
 	}
 }

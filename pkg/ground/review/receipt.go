@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -22,6 +24,7 @@ type Receipt struct {
 	Total         *int64           `json:"total"`
 	SHA256        *string          `json:"sha256"`
 	Verified      string           `json:"verified"`
+	Generation    string           `json:"generation"`
 	Attempts      int64            `json:"attempts"`
 	Errors        map[string]int64 `json:"errors"`
 	BytesReceived int64            `json:"bytes_received"`
@@ -32,6 +35,21 @@ type Receipt struct {
 	Reason        string           `json:"reason"`
 	Sealed        []Published      `json:"sealed"`  // older generations beside it
 	Earlier       *Published       `json:"earlier"` // of an earlier run, under another name
+
+	raw json.RawMessage
+}
+
+// MarshalJSON gives a receipt as it came down, with the keys that are not known
+// here.
+func (r *Receipt) MarshalJSON() ([]byte, error) { return r.raw, nil }
+
+// path is what was asked for, whichever of the server's addresses answered.
+func (r *Receipt) path() string {
+	u, err := url.Parse(r.Source)
+	if err != nil {
+		return r.Source
+	}
+	return u.Path
 }
 
 // Published is a further file that a receipt vouches for.
@@ -59,6 +77,7 @@ func parseReceipt(b []byte) (*Receipt, error) {
 	case r.Status != "complete" && r.Status != "partial" && r.Status != "failed":
 		return nil, fmt.Errorf("its status is %q", r.Status)
 	}
+	r.raw = slices.Clone(b)
 	return &r, nil
 }
 

@@ -68,7 +68,7 @@ func set(key string, v any) func(map[string]any) { return func(m map[string]any)
 func reviewAll(t *testing.T, choice Choice) *Report {
 	t.Helper()
 	ctx := context.Background()
-	b, err := Open(ctx, "bucket", "a/directory/", "")
+	b, err := Open(ctx, "bucket", "a/directory/", "", 300*time.Millisecond)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +132,31 @@ func TestVerdicts(t *testing.T) {
 		{name: "partial, then whole", keys: map[string]string{
 			dir + s1 + "a.part": "on", dir + s2 + "a": "one",
 			dir + s1 + "a" + receiptSuffix: receipt("r1", "a", "partial", "on"), dir + s2 + "a" + receiptSuffix: receipt("r2", "a", "complete", "one")},
+			want: Delivered, runs: "r1=partial(a=partial) r2=delivered(a=delivered)"},
+		{name: "whole, then partial", keys: map[string]string{
+			dir + s2 + "a.part": "on", dir + s1 + "a": "one",
+			dir + s2 + "a" + receiptSuffix: receipt("r1", "a", "partial", "on"), dir + s1 + "a" + receiptSuffix: receipt("r2", "a", "complete", "one")},
+			want: Partial, runs: "r2=delivered(a=delivered) r1=partial(a=partial)"},
+		{name: "nothing, then whole", keys: map[string]string{
+			dir + s2 + "a": "one", dir + s1 + "a" + receiptSuffix: receipt("r1", "a", "failed", "", set("sha256", nil)),
+			dir + s2 + "a" + receiptSuffix: receipt("r2", "a", "complete", "one", set("generation", "g2"))},
+			want: Delivered, runs: "r1=missing(a=missing) r2=delivered(a=delivered)"},
+		{name: "partial, then another generation", keys: map[string]string{
+			dir + s1 + "a.part": "on", dir + s2 + "a": "two",
+			dir + s1 + "a" + receiptSuffix: receipt("r1", "a", "partial", "on", set("generation", "g1")), dir + s2 + "a" + receiptSuffix: receipt("r2", "a", "complete", "two", set("generation", "g2"))},
 			want: Partial, runs: "r1=partial(a=partial) r2=delivered(a=delivered)"},
+		{name: "partial, then whole from another path", keys: map[string]string{
+			dir + s1 + "a.part": "on", dir + s2 + "a": "two",
+			dir + s1 + "a" + receiptSuffix: receipt("r1", "a", "partial", "on"), dir + s2 + "a" + receiptSuffix: receipt("r2", "a", "complete", "two", set("source", "http://10.2.1.8:10101/other"))},
+			want: Partial, runs: "r1=partial(a=partial) r2=delivered(a=delivered)"},
+		{name: "a completed run by itself", choice: Choice{Run: "r1"}, keys: map[string]string{
+			dir + s1 + "a.part": "on", dir + s2 + "a": "one",
+			dir + s1 + "a" + receiptSuffix: receipt("r1", "a", "partial", "on"), dir + s2 + "a" + receiptSuffix: receipt("r2", "a", "complete", "one")},
+			want: Partial, runs: "r1=partial(a=partial)"},
+		{name: "one of two completed", keys: merge(whole("b", "r2", "y"), map[string]string{
+			dir + s1 + "a.part": "on", dir + s2 + "a": "one",
+			dir + s1 + "a" + receiptSuffix: receipt("r1", "a", "partial", "on"), dir + s1 + "c" + receiptSuffix: receipt("r1", "c", "failed", "", set("sha256", nil)), dir + s2 + "a" + receiptSuffix: receipt("r2", "a", "complete", "one")}),
+			want: Partial, runs: "r1=partial(c=missing a=partial) r2=delivered(b=delivered a=delivered)"},
 		{name: "latest only", choice: Choice{Latest: true}, keys: map[string]string{
 			dir + s1 + "a.part": "on", dir + s2 + "a": "one",
 			dir + s1 + "a" + receiptSuffix: receipt("r1", "a", "partial", "on"), dir + s2 + "a" + receiptSuffix: receipt("r2", "a", "complete", "one")},
@@ -207,7 +231,7 @@ func TestListingIsThatOfAWS(t *testing.T) {
 		if err != nil && prefix != "nothing/there" { // the CLI exits 1 for an empty listing
 			t.Fatalf("%v: %s", err, stderr.String())
 		}
-		b, err := Open(ctx, "bucket", prefix, "")
+		b, err := Open(ctx, "bucket", prefix, "", 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -220,7 +244,7 @@ func TestListingIsThatOfAWS(t *testing.T) {
 			t.Skip("no time zones here")
 		}
 		var got strings.Builder
-		for _, o := range objects {
+		for _, o := range objects.Objects {
 			fmt.Fprintln(&got, o.Line(loc))
 		}
 		if d := cmp.Diff(string(want), got.String()); d != "" {
@@ -232,18 +256,18 @@ func TestListingIsThatOfAWS(t *testing.T) {
 func TestErrorsAreSentences(t *testing.T) {
 	fakeS3(t, nil)
 	ctx := context.Background()
-	if _, err := Open(ctx, "nowhere", "", ""); err == nil || !strings.Contains(err.Error(), "there is no bucket nowhere") {
+	if _, err := Open(ctx, "nowhere", "", "", 0); err == nil || !strings.Contains(err.Error(), "there is no bucket nowhere") {
 		t.Errorf("missing bucket: got %v", err)
 	}
 	t.Setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
 	t.Setenv("AWS_MAX_ATTEMPTS", "1")
-	if _, err := Open(ctx, "bucket", "", ""); err == nil || !strings.Contains(err.Error(), "cannot be reached") || !strings.Contains(err.Error(), "connection refused") {
+	if _, err := Open(ctx, "bucket", "", "", 0); err == nil || !strings.Contains(err.Error(), "cannot be reached") || !strings.Contains(err.Error(), "connection refused") {
 		t.Errorf("no server: got %v", err)
 	}
 	os.Unsetenv("AWS_ACCESS_KEY_ID")
 	os.Unsetenv("AWS_SECRET_ACCESS_KEY")
 	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
-	if _, err := Open(ctx, "bucket", "", ""); err == nil || !strings.Contains(err.Error(), "no AWS credentials") {
+	if _, err := Open(ctx, "bucket", "", "", 0); err == nil || !strings.Contains(err.Error(), "no AWS credentials") {
 		t.Errorf("no credentials: got %v", err)
 	}
 	for _, s := range []string{"", "bucket/x", "s3://", "s3:///x", "https://bucket/x"} {

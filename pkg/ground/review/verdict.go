@@ -13,6 +13,7 @@ type Verdict int
 
 const (
 	Delivered Verdict = 0
+	Unknown   Verdict = 1 // the listing was not whole, or nothing could be read
 	Partial   Verdict = 3
 	Missing   Verdict = 4
 )
@@ -21,6 +22,8 @@ func (v Verdict) String() string {
 	switch v {
 	case Delivered:
 		return "delivered"
+	case Unknown:
+		return "unknown"
 	case Partial:
 		return "partial"
 	}
@@ -47,16 +50,22 @@ type Run struct {
 	Satellite string    `json:"satellite"`
 	Verdict   Verdict   `json:"verdict"`
 	Items     []Item    `json:"files"`
-	Logs      []*Log    `json:"logs,omitempty"`
+	Logs      []*Log    `json:"logs"`
 	Last      time.Time `json:"last"` // newest key
+
+	// CompletedBy is a later run that brought everything which this one lacks;
+	// such a run does not count for the verdict of the whole.
+	CompletedBy string `json:"completed_by,omitempty"`
 }
 
 // Report is everything below a prefix.
 type Report struct {
 	Verdict Verdict  `json:"verdict"`
+	Cut     string   `json:"listing_cut,omitempty"` // why the listing is not whole
+	Unread  []Unread `json:"unread"`                // objects that are listed and cannot be read
 	Runs    []*Run   `json:"runs"`
 	Objects []Object `json:"objects"`
-	Logs    []*Log   `json:"logs,omitempty"` // that belong to no run
+	Logs    []*Log   `json:"logs"` // that belong to no run
 }
 
 // Choice narrows a review: to one run, or to the last of each satellite.
@@ -65,12 +74,12 @@ type Choice struct {
 	Latest bool
 }
 
-// Review checks everything that objects hold. Bytes are read only where a
-// receipt of the right size vouches for them.
-func (b *Bucket) Review(ctx context.Context, objects []Object, choice Choice) (*Report, error) {
-	v := &viewer{b: b, used: map[string]bool{}, sums: map[string]string{}, runs: map[[2]string]*Run{}}
+// Review checks everything that a listing holds. Bytes are read only where a
+// receipt of the right size vouches for them. The error is the context's.
+func (b *Bucket) Review(ctx context.Context, listing Listing, choice Choice) (*Report, error) {
+	v := &viewer{b: b, cut: listing.Cut != "", used: map[string]bool{}, sums: map[string]summed{}, runs: map[[2]string]*Run{}}
 	var receipts []file
-	for _, o := range objects {
+	for _, o := range listing.Objects {
 		f, ok := parseKey(o)
 		switch {
 		case !ok:
@@ -83,49 +92,41 @@ func (b *Bucket) Review(ctx context.Context, objects []Object, choice Choice) (*
 		}
 	}
 	// Good files first: a partial receipt must not take the file of another run.
-	type paired struct {
-		file
-		r *Receipt
-	}
-	var good []paired
-	for _, f := range receipts {
-		r, err := v.receipt(ctx, f)
-		if err != nil {
-			return nil, err
-		}
-		if r.Receipt != nil {
-			good = append(good, paired{f, r.Receipt})
-			continue
-		}
-		v.add(f, "", r)
-	}
+	good := v.receipts(ctx, receipts)
 	slices.SortStableFunc(good, func(a, b paired) int { return cmp.Compare(a.r.Status, b.r.Status) }) // complete, failed, partial
 	for _, p := range good {
-		it, err := v.item(ctx, p.file, p.r)
-		if err != nil {
-			return nil, err
-		}
-		v.add(p.file, p.r.Run, it)
+		v.add(p.file, p.r.Run, v.item(ctx, p.file, p.r))
 	}
-	if choice.Run == "" {
-		v.suspects()
+	v.suspects()
+	v.readLogs(ctx)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
 	}
-	if err := v.readLogs(ctx); err != nil {
-		return nil, err
-	}
-	return v.report(objects, choice), nil
+	return v.report(listing, choice), nil
 }
 
-func (v *viewer) report(objects []Object, choice Choice) *Report {
-	rep := &Report{Verdict: Missing, Objects: objects}
+func (v *viewer) report(listing Listing, choice Choice) *Report {
+	rep := &Report{Verdict: Missing, Cut: listing.Cut, Unread: v.unread, Runs: []*Run{}, Objects: listing.Objects, Logs: []*Log{}}
+	if rep.Unread == nil {
+		rep.Unread = []Unread{}
+	}
+	if rep.Objects == nil {
+		rep.Objects = []Object{}
+	}
+	slices.SortFunc(rep.Unread, func(a, b Unread) int { return cmp.Compare(a.Key, b.Key) })
 	for _, r := range v.runs {
-		if choice.Run == "" || r.ID == choice.Run {
-			rep.Runs = append(rep.Runs, r)
-		}
+		slices.SortStableFunc(r.Items, func(a, b Item) int { return a.stamp.Compare(b.stamp) })
+		r.Verdict = judge(r.Items)
+		r.Logs = v.logsOf(r)
+		rep.Runs = append(rep.Runs, r)
 	}
 	slices.SortFunc(rep.Runs, func(a, b *Run) int {
 		return cmp.Or(a.Last.Compare(b.Last), cmp.Compare(a.Satellite, b.Satellite), cmp.Compare(a.ID, b.ID))
 	})
+	supersede(rep.Runs)
+	if choice.Run != "" {
+		rep.Runs = slices.DeleteFunc(rep.Runs, func(r *Run) bool { return r.ID != choice.Run })
+	}
 	if choice.Latest {
 		last := map[string]*Run{}
 		for _, r := range rep.Runs {
@@ -133,14 +134,7 @@ func (v *viewer) report(objects []Object, choice Choice) *Report {
 		}
 		rep.Runs = slices.DeleteFunc(rep.Runs, func(r *Run) bool { return last[r.Satellite] != r })
 	}
-	for i, r := range rep.Runs {
-		slices.SortStableFunc(r.Items, func(a, b Item) int { return a.stamp.Compare(b.stamp) })
-		r.Verdict = judge(r.Items)
-		if i == 0 || r.Verdict > rep.Verdict {
-			rep.Verdict = r.Verdict
-		}
-		r.Logs = v.logsOf(r)
-	}
+	rep.Verdict = v.overall(rep, choice)
 	for _, l := range v.read {
 		if !slices.ContainsFunc(rep.Runs, func(r *Run) bool { return slices.Contains(r.Logs, l) }) {
 			rep.Logs = append(rep.Logs, l)
@@ -149,22 +143,78 @@ func (v *viewer) report(objects []Object, choice Choice) *Report {
 	return rep
 }
 
-// judge: all delivered, nothing at all, or something in between.
-func judge(items []Item) Verdict {
-	delivered, missing := 0, 0
-	for _, it := range items {
-		switch it.Verdict {
-		case Delivered:
-			delivered++
-		case Missing:
-			missing++
+// overall is the worst verdict of the runs that count. Without any, nothing came
+// down, unless it may be among what was not listed or cannot be read.
+func (v *viewer) overall(rep *Report, choice Choice) Verdict {
+	if rep.Cut != "" {
+		return Unknown
+	}
+	worst, counted := Delivered, 0
+	for _, r := range rep.Runs {
+		if r.CompletedBy == "" || choice.Run != "" {
+			worst = max(worst, r.Verdict)
+			counted++
 		}
 	}
-	switch len(items) {
-	case delivered:
+	switch {
+	case counted > 0:
+		return worst
+	case v.lostReceipts > 0:
+		return Unknown
+	}
+	return Missing
+}
+
+// supersede marks the runs of which a later one brought everything they lack.
+// Runs are sorted by time.
+func supersede(runs []*Run) {
+	for i, r := range runs {
+		if r.ID == "" || r.Verdict == Delivered {
+			continue
+		}
+		by := ""
+		for _, it := range r.Items {
+			if it.Verdict == Delivered {
+				continue
+			}
+			by = ""
+			for _, next := range runs[i+1:] {
+				if next.Satellite == r.Satellite && slices.ContainsFunc(next.Items, it.completedBy) {
+					by = next.ID
+				}
+			}
+			if by == "" {
+				break
+			}
+		}
+		r.CompletedBy = by
+	}
+}
+
+// completedBy reports whether next is the same file, whole. Of a log that was
+// rotated meanwhile the generation differs: what was left of the old one did not
+// come.
+func (it Item) completedBy(next Item) bool {
+	if next.Verdict != Delivered || next.Receipt == nil || it.Receipt == nil || next.Name != it.Name || next.Receipt.path() != it.Receipt.path() {
+		return false
+	}
+	a, b := it.Receipt.Generation, next.Receipt.Generation
+	return a == b || a == "" || b == "" || it.Receipt.Status == "failed"
+}
+
+// judge: all delivered, nothing at all, or something in between.
+func judge(items []Item) Verdict {
+	count := map[Verdict]int{}
+	for _, it := range items {
+		count[it.Verdict]++
+	}
+	switch {
+	case count[Delivered] == len(items):
 		return Delivered
-	case missing:
+	case count[Missing] == len(items):
 		return Missing
+	case count[Unknown] > 0 && count[Partial]+count[Missing] == 0:
+		return Unknown
 	}
 	return Partial
 }

@@ -1,6 +1,7 @@
 package tasking
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"html"
@@ -176,3 +177,7 @@ func clean(s string) string {
 	}
 	return b.String()
 }
+
+// Describe is what data, which should have been something else, looks like to a
+// person: one short line, of an HTML page the title.
+func Describe(data []byte) string { return clean(string(bytes.ToValidUTF8(data, []byte("?")))) }
