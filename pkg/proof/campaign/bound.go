@@ -15,6 +15,7 @@ const (
 	silence     = 5 * time.Second        // the time after which a silent peer is given up
 	piece       = 1 << 20                // what a kill or a power cut may cost again (docs/contract.md, "sabertooth-fetch")
 	unsynced    = 500 * time.Millisecond // and what was not synced yet
+	syncsMost   = 12                     // in a window one after the other: a new stage with the directories above it, then data, name, receipt, its name, log
 )
 
 // A verdict on a schedule, whoever played it.
@@ -42,7 +43,10 @@ type possible struct {
 // most waitMost, or cableMost where the server lived on; the piece in flight at
 // the end of every window but the last, and what was not synced before a kill; a
 // clock that steps ahead by less than the window, which ends it early, for
-// nobody can tell it from a true one. And the generation must be the log's own, not yet rotated, when the time begins, and
+// nobody can tell it from a true one; and the disk: its stalls as they came, the
+// log's bytes at its rate, syncsMost of its longest syncs in every window, but
+// never more than the time in which a sync was under way. No log must be had
+// from a disk that fails. And the generation must be the log's own, not yet rotated, when the time begins, and
 // the outbox must have room for whatever generation there was.
 func (p *pass) bound() (b possible) {
 	plain, strict := p.able(false), p.able(true)
@@ -57,7 +61,7 @@ func (p *pass) bound() (b possible) {
 			again += p.onLine(piece)
 		}
 	}
-	room := true // for every generation: which one a client meets first is chance
+	room := !slices.ContainsFunc(p.flown, func(f *flown) bool { return f.Disk.Error != nil }) // for every generation: which one a client meets first is chance
 	for _, g := range p.journal.gens {
 		room = room && p.fits(len(g.body))
 	}
@@ -70,7 +74,7 @@ func (p *pass) bound() (b possible) {
 		if t.IsZero() || !g.past.IsZero() && g.past.Before(t) || !room {
 			continue
 		}
-		need := p.onLine(begun(g, t))*21/20 + publishCost + time.Duration(resets)*resetCost + again
+		need := p.onLine(begun(g, t))*21/20 + publishCost + time.Duration(resets)*resetCost + again + p.onDisk(begun(g, t))
 		b.spare = max(b.spare, sum-need)
 	}
 	b.must = b.could && b.spare >= 0
@@ -86,6 +90,34 @@ func begun(g *generation, t time.Time) int {
 func (p *pass) onLine(size int) time.Duration {
 	return time.Duration(int64(size) * int64(time.Second) / p.Rate)
 }
+
+// onDisk is what the fetcher's disk cost, or may have.
+func (p *pass) onDisk(size int) (d time.Duration) {
+	for _, f := range p.flown {
+		disk := f.flash()
+		stall := disk.StallMin
+		if f.Disk.Stall > 0 {
+			stall = f.Disk.Stall / 5
+		}
+		may := syncsMost*disk.SyncMax + time.Duration(int64(size)*int64(time.Second)/disk.Write)
+		busy, until := syncsMost*shortSync, time.Time{}
+		for _, s := range f.ended.Syncs {
+			if s.For >= stall {
+				may += s.For
+			}
+			end := s.At.Add(s.For)
+			if from := later(s.At, until); from.Before(end) {
+				busy += end.Sub(from)
+				until = end
+			}
+		}
+		d += min(may, busy)
+	}
+	return d
+}
+
+// shortSync is the longest sync that the disk does not tell of.
+const shortSync = 50 * time.Millisecond
 
 // fits says whether size bytes have room in the last window's outbox, receipt
 // and log beside them, with what a tmpfs takes for itself.

@@ -5,10 +5,13 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
+	"payload-ipc/pkg/desk/flash"
 	"payload-ipc/pkg/desk/sandbox"
+	"payload-ipc/pkg/flight/window"
 )
 
 // Outcomes of a pass, from the best to the worst.
@@ -16,12 +19,13 @@ const (
 	Complete = "complete" // the whole log of some moment of the pass came down, and is told so
 	Partial  = "partial"  // a part, told as a part
 	Nothing  = "nothing"  // no byte, and no claim to any
+	Held     = "held"     // a program was alive when it had to be gone, in a sync that had not returned
 	Overrun  = "overrun"  // a program was alive when it had to be gone
 	Lost     = "lost"     // bytes that were durable are gone
 	Lie      = "lie"      // something that is not what it claims
 )
 
-var outcomes = []string{Complete, Partial, Nothing, Overrun, Lost, Lie}
+var outcomes = []string{Complete, Partial, Nothing, Held, Overrun, Lost, Lie}
 
 // late is how long after the instant by which it must be gone a program may be
 // seen alive: nothing by docs/contract.md, "Both programs", and this for a
@@ -86,16 +90,55 @@ func (p *pass) judge() Verdict {
 			v.Outcome, v.Why = Lost, append(v.Why, why)
 		}
 		for _, f := range p.flown {
-			if f.serverLate > late {
-				v.Outcome, v.Why = Overrun, append(v.Why, fmt.Sprintf("%s: the server was alive %s after it should have been gone", f.run, short(f.serverLate)))
+			f.judgeEnd("the server", f.serverGone, f.serverLate, f.serverSyncs, &v)
+			if _, signed := f.files[logName+".receipt.json"]; !signed && f.stuck() && !f.killed && v.Outcome != Lost {
+				v.Outcome, v.Why = Held, append(v.Why, f.run+": no receipt, the disk did not answer at the end")
 			}
-			if f.ended.End == sandbox.Killed {
-				v.Outcome, v.Why = Overrun, append(v.Why, f.run+": the fetcher was alive at the end of the window")
-			}
+			f.judgeEnd("the fetcher", f.deadline.Add(-window.Margin), f.fetchLate, f.ended.Syncs, &v)
 		}
 	}
 	return v
 }
+
+// judgeEnd says whether a program was gone when it had to be. A kernel lets no
+// process go, not even one that is killed, that waits for a sync: one that the
+// program had begun in time, and that went on as long as the program lived, is
+// not its fault.
+func (f *flown) judgeEnd(who string, gone time.Time, after time.Duration, syncs []flash.Wait, v *Verdict) {
+	if after <= late {
+		return
+	}
+	outcome, why := Overrun, fmt.Sprintf("%s: %s was alive %s after it should have been gone", f.run, who, short(after))
+	if s, in := under(syncs, gone, gone.Add(after-late)); in {
+		outcome, why = Held, why+fmt.Sprintf(", in a sync of %s", short(s.For))
+	}
+	if slices.Index(outcomes, outcome) > slices.Index(outcomes, v.Outcome) {
+		v.Outcome = outcome
+	}
+	v.Why = append(v.Why, why)
+}
+
+// under finds a sync that began before from and went on until to.
+func under(syncs []flash.Wait, from, to time.Time) (flash.Wait, bool) {
+	for _, s := range syncs {
+		if s.At.Before(from) && to.Before(s.At.Add(s.For)) {
+			return s, true
+		}
+	}
+	return flash.Wait{}, false
+}
+
+// stuck says whether the fetcher's disk did not answer when its end came: then
+// it has no way to publish a receipt that is synced before it has its name.
+func (f *flown) stuck() bool {
+	gone := f.deadline.Add(-window.Margin)
+	_, in := under(f.ended.Syncs, gone.Add(-hurry), gone.Add(-hurry))
+	return in
+}
+
+// hurry is what a fetcher needs from the last sync of its work to its end: the
+// receipt's, its name's, the log's.
+const hurry = 200 * time.Millisecond
 
 // wholeFile says whether f brought the log as it was at some moment of f.
 func (p *pass) wholeFile(f *flown) (body []byte, whole bool) {
@@ -170,11 +213,12 @@ func (p *pass) judgeHonest(f *flown, lie func(string, ...any), better func(strin
 	} else if len(r.Sealed) > 0 || signed && r.Size > 0 || f.files[logName+".part"] != nil {
 		better(Partial)
 	}
-	if f.killed {
+	if f.killed || f.ended.End == sandbox.Killed {
 		return
 	}
 	switch {
-	case !signed && f.exit == 1 && f.Outbox > 0: // it did not fit
+	case !signed && f.stuck(): // judged by its end
+	case !signed && f.exit == 1 && (f.Outbox > 0 || f.Disk.Error != nil): // it did not fit, or could not be written
 	case !signed:
 		lie("%s: ended by itself (exit %d) without a receipt", f.run, f.exit)
 	case r.Exit != f.exit:
@@ -191,7 +235,6 @@ func (p *pass) judgeReceipt(f *flown, r receipt, told map[string]bool, lie func(
 		body, ok := f.files[name]
 		got := sha256.Sum256(body)
 		switch {
-		case !ok && f.killed:
 		case !ok:
 			lie("%s: the receipt speaks of %s, which is not there", f.run, name)
 		case int64(len(body)) != size:
@@ -250,6 +293,7 @@ func (p *pass) judgeOld(f *flown, lie func(string, ...any), better func(string))
 // lost names every stretch that a stage held between windows and that was
 // neither delivered nor is still held.
 func (p *pass) lost() (why []string) {
+	why = append(why, p.torn...)
 	for _, c := range append(p.claims, p.held...) {
 		if c.gen == nil {
 			why = append(why, fmt.Sprintf("the stage claims %d bytes that are of no one generation", c.size))
@@ -264,12 +308,10 @@ func (p *pass) lost() (why []string) {
 	return why
 }
 
-func (p *pass) still(c claim) bool {
-	for _, h := range p.held {
-		if h.gen == c.gen && h.from <= c.from && h.from+h.size >= c.from+c.size {
-			return true
-		}
-	}
+// still says whether c is held at the end, or came down.
+func (p *pass) still(c claim) bool { return c.in(p.held) || p.delivered(c) }
+
+func (p *pass) delivered(c claim) bool {
 	for _, f := range p.flown {
 		for name, body := range f.files {
 			if name != logName && !strings.HasSuffix(name, ".part") {

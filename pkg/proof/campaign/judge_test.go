@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"payload-ipc/pkg/desk/flash"
 	"payload-ipc/pkg/desk/sandbox"
 )
 
@@ -107,7 +108,40 @@ func TestJudge(t *testing.T) {
 		{"receipt of another run", func(p *pass, f *flown) { f.change(func(r *receipt) { r.Run = "x" }) }, Lie, "receipt of run"},
 		{"exit and receipt disagree", func(p *pass, f *flown) { f.exit = 3 }, Lie, "process exit 3"},
 		{"complete with exit 3", func(p *pass, f *flown) { f.exit = 3; f.change(func(r *receipt) { r.Exit = 3 }) }, Lie, "status complete with exit 3"},
-		{"alive at the end", func(p *pass, f *flown) { f.ended = sandbox.Outcome{} }, Overrun, "alive at the end"},
+		{"alive at the end", func(p *pass, f *flown) { f.fetchLate = 500 * time.Millisecond }, Overrun, "fetcher was alive 500ms"},
+		{"held in a sync", func(p *pass, f *flown) {
+			f.fetchLate = 500 * time.Millisecond
+			f.ended.Syncs = []flash.Wait{{At: f.deadline.Add(-time.Second), For: time.Second, Held: true}}
+		}, Held, "in a sync of 1s"},
+		{"held, and nothing came", func(p *pass, f *flown) {
+			delete(f.files, logName)
+			f.sign(receipt{Status: "failed", Exit: 4, Run: f.run})
+			f.exit, f.fetchLate = 4, 500*time.Millisecond
+			f.ended.Syncs = []flash.Wait{{At: f.deadline.Add(-time.Second), For: time.Second}}
+		}, Held, "in a sync of 1s"},
+		{"a sync that was over in time", func(p *pass, f *flown) {
+			f.fetchLate = 500 * time.Millisecond
+			f.ended.Syncs = []flash.Wait{{At: f.deadline.Add(-time.Second), For: 600 * time.Millisecond}}
+		}, Overrun, "fetcher was alive"},
+		{"a sync that was begun too late", func(p *pass, f *flown) {
+			f.fetchLate = 500 * time.Millisecond
+			f.ended.Syncs = []flash.Wait{{At: f.deadline.Add(-300 * time.Millisecond), For: time.Second, Held: true}}
+		}, Overrun, "fetcher was alive"},
+		{"no receipt, for the disk does not answer", func(p *pass, f *flown) {
+			clear(f.files)
+			f.exit = 1
+			f.ended.Syncs = []flash.Wait{{At: f.deadline.Add(-time.Second), For: time.Second, Held: true}}
+		}, Held, "did not answer"},
+		{"no receipt, and the disk had answered", func(p *pass, f *flown) {
+			clear(f.files)
+			f.exit = 1
+			f.ended.Syncs = []flash.Wait{{At: f.deadline.Add(-2 * time.Second), For: time.Second}}
+		}, Lie, "without a receipt"},
+		{"a lie, and held", func(p *pass, f *flown) {
+			f.exit, f.fetchLate = 3, 500*time.Millisecond
+			f.ended.Syncs = []flash.Wait{{At: f.deadline.Add(-time.Second), For: time.Second}}
+		}, Lie, "process exit 3"},
+		{"a durable cursor of nothing", func(p *pass, f *flown) { p.torn = []string{"a durable cursor claims"} }, Lost, "a durable cursor claims"},
 		{"server alive too long", func(p *pass, f *flown) { f.serverLate = time.Second }, Overrun, "server was alive"},
 		{"what the stage held is gone", func(p *pass, f *flown) {
 			p.claims = []claim{{p.journal.gens[0], 0, 9000}}

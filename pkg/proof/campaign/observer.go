@@ -47,6 +47,8 @@ func (o *observer) hear(now time.Time, e mockfm.Event) {
 		}
 		if e.Payload == "SABERTOOTH" {
 			o.f.closed, o.f.ended = now, e.Outcome
+		} else {
+			o.f.serverSyncs = e.Outcome.Syncs
 		}
 	case mockfm.PowerLost, mockfm.Unplugged:
 		o.plug(now, e.Payload, false)
@@ -76,6 +78,7 @@ func (p *pass) notes(f *flown, o *observer) {
 	at := func(n note) time.Time { return o.began.Add(time.Duration(n.At - o.mono)) }
 	f.deadline = f.opened.Add(f.Fetch.For)
 	sdrOpened := f.opened.Add(f.SDR.At - f.Fetch.At)
+	f.serverGone = sdrOpened.Add(f.SDR.For - window.Margin)
 	var up time.Time
 	for _, n := range o.notes(p.dir, "SDR") {
 		fmt.Fprintf(&p.story, "%s server %s %d\n", at(n).Format("05.000"), n.What, n.Exit)
@@ -86,7 +89,7 @@ func (p *pass) notes(f *flown, o *observer) {
 			f.up = append(f.up, [2]time.Time{up, at(n)})
 			up = time.Time{}
 		case "exit":
-			f.serverLate = at(n).Sub(sdrOpened.Add(f.SDR.For - window.Margin))
+			f.serverLate = at(n).Sub(f.serverGone)
 		}
 	}
 	if !up.IsZero() {
@@ -97,6 +100,12 @@ func (p *pass) notes(f *flown, o *observer) {
 		}
 	}
 	f.killed = f.ended.End == sandbox.Lost
+	switch gone := f.deadline.Add(-window.Margin); f.ended.End {
+	case sandbox.Killed:
+		f.fetchLate = f.closed.Sub(gone)
+	case sandbox.Exited:
+		f.fetchLate = f.opened.Add(f.ended.After).Sub(gone)
+	}
 	if f.Kill > 0 {
 		for _, n := range o.notes(p.dir, "SABERTOOTH") {
 			fmt.Fprintf(&p.story, "%s fetcher %s %d\n", at(n).Format("05.000"), n.What, n.Exit)

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"payload-ipc/pkg/desk/flash"
 	"payload-ipc/pkg/desk/mockfm"
 	"payload-ipc/pkg/desk/sandbox"
 )
@@ -29,8 +30,9 @@ type pass struct {
 	dir     string
 	journal *journal
 	flown   []*flown
-	claims  []claim // what the stage held between windows
-	held    []claim // and at the end
+	claims  []claim  // what the stage held between windows
+	held    []claim  // and at the end
+	torn    []string // what durable cursors claim and no disk has
 	story   strings.Builder
 }
 
@@ -45,7 +47,10 @@ type flown struct {
 	ended          sandbox.Outcome // of the fetch window
 	exit           int             // of the fetcher, -1 if it had none
 	killed         bool            // by the schedule
-	serverLate     time.Duration   // how long the server outlived the instant by which it must be gone
+	serverGone     time.Time       // the instant by which the server must be gone
+	serverLate     time.Duration   // how long it outlived that
+	serverSyncs    []flash.Wait
+	fetchLate      time.Duration // likewise the fetcher
 	files          map[string][]byte
 }
 
@@ -69,7 +74,7 @@ func play(ctx context.Context, s Schedule, c contender, dir string, b bins) (p *
 	var mu sync.Mutex
 	var hear func(time.Time, mockfm.Event)
 	m := mockfm.New(mockfm.Config{
-		State: state, Sandbox: "namespaces",
+		State: state, Sandbox: "namespaces", Disk: "emmc", Seed: s.Seed<<20 + uint64(s.Pass),
 		Shortest: time.Second, SyslogRotate: -1, SyslogRate: 1,
 		Event: func(e mockfm.Event) {
 			mu.Lock()
@@ -109,10 +114,11 @@ func play(ctx context.Context, s Schedule, c contender, dir string, b bins) (p *
 		if !c.honest {
 			continue
 		}
-		claims, err := p.stage(filepath.Join(payload(state, "SABERTOOTH"), stageDir), f.Power > 0)
+		claims, err := p.stage(filepath.Join(payload(state, "SABERTOOTH"), stageDir))
 		if err != nil {
 			return p, err
 		}
+		p.torn = append(p.torn, p.unkept(filepath.Join(payload(state, "SABERTOOTH"), stageDir), claims)...)
 		if i+1 < len(s.Overlaps) {
 			p.claims = append(p.claims, claims...)
 		} else {
@@ -243,4 +249,23 @@ func (p *pass) misfortunes(m *mockfm.Mock, f *flown) {
 	if f.Outbox > 0 {
 		add("SABERTOOTH", mockfm.DiskFull, 0, mockfm.Fault{Size: f.Outbox})
 	}
+	if d := f.Disk; d.Rate > 0 || d.Stall > 0 {
+		emmc := f.flash()
+		add("SABERTOOTH", mockfm.DiskSlow, 0, mockfm.Fault{Rate: emmc.Write, Sync: emmc.SyncMax, Stall: d.Stall})
+	}
+	if e := f.Disk.Error; e != nil {
+		add("SABERTOOTH", mockfm.DiskError, 0, mockfm.Fault{Op: e.Op, Nth: e.Nth, Errno: e.Errno})
+	}
+}
+
+// flash is the disk that the fetcher stands on.
+func (o Overlap) flash() flash.Spec {
+	s, err := flash.Preset("emmc")
+	if err != nil {
+		panic(err) // our own preset
+	}
+	if o.Disk.Rate > 0 {
+		s.Write, s.SyncMax = o.Disk.Rate, o.Disk.Sync
+	}
+	return s
 }

@@ -20,10 +20,10 @@ func (t Table) Publish(file string, c Campaign, took time.Duration, load string)
 }
 
 func (t Table) svg() []byte {
-	parts := []string{Complete, Partial, Nothing, "overrun, lost or lie"}
+	parts := []string{Complete, Partial, Nothing, Held, "overrun, lost or lie"}
 	s := chart.Stacks{
 		Title: "What came of the same passes", Unit: "passes",
-		Parts: parts, Fills: []string{"#1a7f37", "#bf8700", "#8c959f", "#cf222e"},
+		Parts: parts, Fills: []string{"#1a7f37", "#bf8700", "#8c959f", "#8250df", "#cf222e"},
 	}
 	add := func(label string, is func(Row) bool) {
 		if t.of(contenders[0].name, is) == 0 {
@@ -32,7 +32,7 @@ func (t Table) svg() []byte {
 		s.Rows = append(s.Rows, chart.Stack{Label: fmt.Sprintf("%s (%d)", label, t.of(contenders[0].name, is)), Head: true})
 		for i, who := range t.who {
 			row := chart.Stack{Label: who, Ours: i == 0}
-			for _, o := range [][]string{{Complete}, {Partial}, {Nothing}, {Overrun, Lost, Lie}} {
+			for _, o := range [][]string{{Complete}, {Partial}, {Nothing}, {Held}, {Overrun, Lost, Lie}} {
 				row.Values = append(row.Values, float64(t.of(who, func(r Row) bool { return is(r) && slices.Contains(o, r.Verdict.Outcome) })))
 			}
 			s.Rows = append(s.Rows, row)

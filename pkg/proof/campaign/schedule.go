@@ -10,7 +10,10 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
+
+	"payload-ipc/pkg/desk/flash"
 )
 
 // The faults that a Schedule is made of.
@@ -24,11 +27,14 @@ const (
 	Clock    = "clock"    // a clock is unset or steps
 	Disk     = "disk"     // /outbox is small
 	Kill     = "kill"     // the fetcher is killed
-	Power    = "power"    // the fetcher's payload loses power
+	Power    = "power"    // the fetcher's payload loses power, and what it had not synced
 	Short    = "short"    // the window is too short for the file
+	Slow     = "slow disk"
+	Stalls   = "stalls"      // one sync in ten of the fetcher's disk takes its time
+	Errors   = "disk errors" // a call to the fetcher's disk fails
 )
 
-var faults = []string{Late, Restart, Link, Resets, Rotate, Truncate, Clock, Disk, Kill, Power, Short}
+var faults = []string{Late, Restart, Link, Resets, Rotate, Truncate, Clock, Disk, Kill, Power, Short, Slow, Stalls, Errors}
 
 // A Span is a stretch of time. Spans of a schedule count from the moment the
 // first window of their Overlap opens.
@@ -57,6 +63,15 @@ type Overlap struct {
 	Outbox     int64         // room in bytes, 0: enough
 	Kill       time.Duration // of the fetcher, from its window's opening; 0: not
 	Power      time.Duration // likewise, of its payload
+	Disk       Flash         // that the fetcher stands on
+}
+
+// A Flash is how the fetcher's disk differs from an eMMC that is well.
+type Flash struct {
+	Rate  int64         // bytes a second that a sync brings to it, 0: as an eMMC
+	Sync  time.Duration // the longest sync, with Rate
+	Stall time.Duration // the longest stall, 0: as an eMMC
+	Error *flash.Error
 }
 
 // A Schedule is one pass: everything about it that is not chance of this
@@ -87,7 +102,7 @@ func Draw(seed uint64, pass int) Schedule {
 	s.Burst = int64(between(r, 0, float64(s.Size)/2))
 	s.Growth = int64(between(r, 0, 20_000))
 	n := 1
-	if s.has(Kill) || s.has(Power) || s.has(Short) || r.IntN(5) == 0 {
+	if s.has(Errors) || s.has(Kill) || s.has(Power) || s.has(Short) || r.IntN(5) == 0 {
 		n = 2
 	}
 	for i := range n {
@@ -174,6 +189,18 @@ func (s *Schedule) overlap(r *rand.Rand, first bool) Overlap {
 	if s.has(Power) && first {
 		o.Power = within(0.2, 0.8)
 	}
+	if befalls(Slow) {
+		o.Disk.Rate = int64(math.Exp(between(r, math.Log(2e6), math.Log(40e6))))
+		o.Disk.Sync = time.Duration(between(r, 20, 400)) * time.Millisecond
+	}
+	if befalls(Stalls) {
+		o.Disk.Stall = time.Duration(between(r, 500, 3000)) * time.Millisecond
+	}
+	if s.has(Errors) && first {
+		e := flash.Error{Op: flash.Op(r.IntN(3)), Errno: []syscall.Errno{syscall.EIO, syscall.EIO, syscall.ENOSPC, syscall.EROFS}[r.IntN(4)]}
+		e.Nth = 1 + r.IntN(map[flash.Op]int{flash.Any: 80, flash.Write: 60, flash.Sync: 25}[e.Op])
+		o.Disk.Error = &e
+	}
 	return o
 }
 
@@ -203,6 +230,12 @@ func (s Schedule) String() string {
 		add(o.Outbox > 0, "outbox of %d bytes", o.Outbox)
 		add(o.Kill > 0, "fetcher killed at %s", short(o.Kill))
 		add(o.Power > 0, "power cut at %s", short(o.Power))
+		d := o.Disk
+		add(d.Rate > 0, "disk of %.1f MB/s with syncs of up to %s", float64(d.Rate)/1e6, short(d.Sync))
+		add(d.Stall > 0, "stalls of up to %s", short(d.Stall))
+		if d.Error != nil {
+			add(true, "%s number %d: %v", [...]string{"call", "write", "sync"}[d.Error.Op], d.Error.Nth, d.Error.Errno)
+		}
 		b.WriteByte('\n')
 	}
 	return b.String()

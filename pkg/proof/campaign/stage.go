@@ -2,6 +2,8 @@ package campaign
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -11,10 +13,9 @@ import (
 	"payload-ipc/pkg/flight/outbox"
 )
 
-// stage reads what the fetcher's stage at dir claims to hold, from a copy. With
-// dark, it then spoils the original as a power cut may: whatever no cursor
-// claims reads as zeros from now on.
-func (p *pass) stage(dir string, dark bool) (claims []claim, err error) {
+// stage reads what the fetcher's stage at dir claims to hold, from a copy, with
+// the fetcher's own code.
+func (p *pass) stage(dir string) (claims []claim, err error) {
 	if _, err := os.Stat(dir); err != nil {
 		return nil, nil // it never came so far
 	}
@@ -52,38 +53,85 @@ func (p *pass) stage(dir string, dark bool) (claims []claim, err error) {
 		if g == nil {
 			continue // the judge will say so
 		}
-		if dark {
-			if err := darken(dir, body); err != nil {
-				return nil, err
-			}
-		}
 		fmt.Fprintf(&p.story, "the stage holds %d bytes of generation %d\n", len(body), g.number)
 	}
 	return claims, nil
 }
 
-// darken zeroes what stands behind proven in the data file that begins with it.
-func darken(dir string, proven []byte) error {
-	rows, err := os.ReadDir(dir)
-	if err != nil {
-		return err
-	}
-	for _, row := range rows {
-		file := filepath.Join(dir, row.Name())
-		if !strings.HasSuffix(file, ".dat") {
-			continue
+// unkept reads the stage at dir by itself, without the fetcher's own code, and
+// says which durable cursors claim bytes that are nowhere: neither proven there
+// nor come down. Slots 0 and 1 of a cursor file are written after the sync of
+// the bytes that they claim, so whatever a power cut leaves of them holds.
+func (p *pass) unkept(dir string, proven []claim) (why []string) {
+	files, _ := filepath.Glob(filepath.Join(dir, "*.cur"))
+	for _, file := range files {
+		if _, err := os.Stat(strings.TrimSuffix(file, ".cur") + ".dat"); err != nil {
+			continue // published, or given up: the names go one by one
 		}
 		body, err := os.ReadFile(file)
 		if err != nil {
-			return err
-		}
-		if len(proven) == 0 || !bytes.HasPrefix(body, proven) {
 			continue
 		}
-		clear(body[len(proven):])
-		if err := os.WriteFile(file, body, 0o644); err != nil {
-			return err
+		for slot := range 2 {
+			at := slot * slotSize
+			if len(body) < at+slotSize {
+				break
+			}
+			size, sum, ok := lastMark(body[at : at+slotSize])
+			if !ok || size == 0 {
+				continue
+			}
+			c := claim{size: int(size)}
+			for _, g := range p.journal.gens {
+				if int(size) <= len(g.body) && sha256.Sum256(g.body[:size]) == sum {
+					c.gen = g
+				}
+			}
+			if c.gen == nil {
+				why = append(why, fmt.Sprintf("a durable cursor claims %d bytes that are of no one generation", size))
+			} else if !c.in(proven) && !p.delivered(c) {
+				why = append(why, fmt.Sprintf("a durable cursor claims %d bytes of generation %d, and they are nowhere", size, c.gen.number))
+			}
 		}
 	}
-	return nil
+	return why
+}
+
+const slotSize = 8192
+
+// lastMark reads what a slot of a cursor claims: "sfc2", the length of what
+// follows its hash, texts, and marks of an end and a SHA-256 each, the last of
+// them in front of the slot's own SHA-256.
+func lastMark(b []byte) (end int64, sum [32]byte, ok bool) {
+	const magic, mark = "sfc2", 8 + sha256.Size
+	if string(b[:4]) != magic {
+		return 0, sum, false
+	}
+	n := int(binary.LittleEndian.Uint32(b[4:]))
+	if n < 64 || n+sha256.Size > len(b) {
+		return 0, sum, false
+	}
+	if want := sha256.Sum256(b[:n]); !bytes.Equal(want[:], b[n:n+sha256.Size]) {
+		return 0, sum, false
+	}
+	// Texts are each behind their length; behind them stand total, base, flags
+	// and the number of marks.
+	at := 20
+	for range 5 {
+		at += 2 + int(binary.LittleEndian.Uint16(b[at:]))
+	}
+	if at += 17; b[at] == 0 {
+		return 0, sum, true
+	}
+	copy(sum[:], b[n-sha256.Size:n])
+	return int64(binary.LittleEndian.Uint64(b[n-mark:])), sum, true
+}
+
+func (c claim) in(all []claim) bool {
+	for _, h := range all {
+		if h.gen == c.gen && h.from <= c.from && h.from+h.size >= c.from+c.size {
+			return true
+		}
+	}
+	return false
 }

@@ -85,7 +85,7 @@ func (t Table) Text(c Campaign, took time.Duration) string {
 	}
 	b.WriteString("\nBy fault (a pass may have up to three):\n\n| fault | passes |")
 	for _, who := range t.who {
-		fmt.Fprintf(&b, " %s: whole / part / nothing / bad |", who)
+		fmt.Fprintf(&b, " %s: whole / part / nothing / held / bad |", who)
 	}
 	b.WriteString("\n|---|---:|")
 	b.WriteString(strings.Repeat("---:|", len(t.who)))
@@ -99,7 +99,7 @@ func (t Table) Text(c Campaign, took time.Duration) string {
 			is := func(o ...string) int {
 				return t.of(who, func(r Row) bool { return has(r) && slices.Contains(o, r.Verdict.Outcome) })
 			}
-			fmt.Fprintf(&b, " %d / %d / %d / %d |", is(Complete), is(Partial), is(Nothing), is(Lie, Lost, Overrun))
+			fmt.Fprintf(&b, " %d / %d / %d / %d / %d |", is(Complete), is(Partial), is(Nothing), is(Held), is(Lie, Lost, Overrun))
 		}
 		b.WriteByte('\n')
 	}
