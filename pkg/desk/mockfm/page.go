@@ -25,6 +25,8 @@ var pageFiles embed.FS
 
 var page = template.Must(template.New("page.html").Funcs(template.FuncMap{
 	"mood":  mood,
+	"bytes": func(n int64) string { return some(n, "byte") },
+	"files": func(n int) string { return some(int64(n), "file") },
 	"group": plan.Grouped,
 	"stamp": func(t time.Time) string { return t.UTC().Format("Mon 2 Jan 2006 15:04:05") },
 	"clock": func(t time.Time) string { return t.UTC().Format("15:04:05") },
@@ -41,11 +43,17 @@ var page = template.Must(template.New("page.html").Funcs(template.FuncMap{
 	// A browser lays out of a long list what is on the screen, by chunks.
 	"chunks": func(all []listed) [][]listed { return slices.Collect(slices.Chunk(all, 100)) },
 	"word":   word,
-	"count":  func(n int) int64 { return int64(n) },
 	"folder": func(key string) bool { return strings.HasSuffix(key, "/") },
 	"css":    func() template.CSS { return template.CSS(pageFile("page.css")) },
 	"js":     func() template.JS { return template.JS(pageFile("page.js")) },
 }).ParseFS(pageFiles, "page/*.html"))
+
+func some(n int64, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return plan.Grouped(n) + " " + what
+}
 
 func pageFile(name string) string {
 	b, err := pageFiles.ReadFile("page/" + name)

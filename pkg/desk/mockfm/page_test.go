@@ -114,6 +114,9 @@ func TestPageFits(t *testing.T) {
 			if wide := p.Overflow(); wide != "" {
 				t.Errorf("%s %v: %s", name, screen, wide)
 			}
+			if pairs := p.Clashes(".ticks span"); pairs != nil {
+				t.Errorf("%s %v: in each other's way: %q", name, screen, pairs)
+			}
 			p.Keep(name + "-" + screen.String())
 			for _, r := range p.Requests() {
 				if !strings.HasPrefix(r, m.URL()) {

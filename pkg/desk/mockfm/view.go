@@ -270,17 +270,10 @@ func (m *Mock) lookAtPass(windows []*window) passView {
 	return v
 }
 
-// ticks of an axis; one whose label would run into that of the last has none.
-// Labels are centred on their ticks, but stay on the page.
+// ticks of an axis, with as many labels as have room on a desk.
 func ticks(a timeline.Axis) (out []place) {
-	free := 0.0
-	for _, t := range a.Ticks(8) {
-		p := place{From: share(a.At(t.At)), At: t.At}
-		half := 0.006 * float64(len(t.Label))
-		if at := max(half, min(1-half, a.At(t.At))); at-half >= free {
-			p.Text, free = t.Label, at+half+0.01
-		}
-		out = append(out, p)
+	for _, t := range a.Spread(a.Ticks(8), 0.012) {
+		out = append(out, place{From: share(a.At(t.At)), At: t.At, Text: t.Label})
 	}
 	return out
 }

@@ -4,6 +4,7 @@
 package timeline
 
 import (
+	"slices"
 	"strconv"
 	"time"
 )
@@ -42,6 +43,24 @@ func (a Axis) At(t time.Time) float64 {
 type Tick struct {
 	At    time.Time
 	Label string // the time of day in UTC, or the day
+}
+
+// Spread takes away the label of each tick that would run into the one before
+// it, where a character is so wide a share of the axis. Labels are centred on
+// their ticks, except that they do not reach beyond the ends of the axis.
+func (a Axis) Spread(ticks []Tick, char float64) []Tick {
+	out := slices.Clone(ticks)
+	free := 0.0
+	for i := range out {
+		half := char * float64(len(out[i].Label)) / 2
+		at := max(half, min(1-half, a.At(out[i].At)))
+		if at-half < free {
+			out[i].Label = ""
+			continue
+		}
+		free = at + half + char
+	}
+	return out
 }
 
 const day = 24 * time.Hour

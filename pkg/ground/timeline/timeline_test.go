@@ -93,6 +93,19 @@ func TestTicksFit(t *testing.T) {
 	}
 }
 
+// Ten characters to the axis: of labels of two, each second of five fits.
+func TestSpread(t *testing.T) {
+	zero := at("2026-11-30 09:28:00")
+	a := Axis{zero.Add(10 * time.Second), zero.Add(50 * time.Second)}
+	ticks := a.TicksSince(zero, 5)
+	if got, want := labels(a.Spread(ticks, 0.1)), "10 |  | 30 |  | 50"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if got, want := labels(a.Spread(ticks, 0.01)), labels(ticks); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
 func TestAt(t *testing.T) {
 	zero := at("2026-11-30 09:28:49")
 	var a Axis

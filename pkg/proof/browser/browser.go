@@ -150,6 +150,7 @@ func (b *Browser) Downloads(dir string) {
 type Screen struct {
 	Width, Height int
 	Dark          bool
+	Phone         bool // zooms out where a page is wider, and goes by its viewport
 }
 
 func (s Screen) String() string {
@@ -161,7 +162,7 @@ func (s Screen) String() string {
 
 // Screens are those a page is to be good on: a desk's and a telephone's, by day
 // and by night.
-var Screens = []Screen{{1280, 900, false}, {1280, 900, true}, {390, 844, false}, {390, 844, true}}
+var Screens = []Screen{{1280, 900, false, false}, {1280, 900, true, false}, {390, 844, false, true}, {390, 844, true, true}}
 
 // A Page is one tab.
 type Page struct {
@@ -182,7 +183,7 @@ func (b *Browser) Visit(address string, s Screen) *Page {
 	if s.Dark {
 		scheme = "dark"
 	}
-	p.call("Emulation.setDeviceMetricsOverride", map[string]any{"width": s.Width, "height": s.Height, "deviceScaleFactor": 1, "mobile": s.Width < 600})
+	p.call("Emulation.setDeviceMetricsOverride", map[string]any{"width": s.Width, "height": s.Height, "deviceScaleFactor": 1, "mobile": s.Phone})
 	p.call("Emulation.setEmulatedMedia", map[string]any{"features": []map[string]string{{"name": "prefers-color-scheme", "value": scheme}}})
 	for _, domain := range []string{"Page", "Runtime", "Network", "Log"} {
 		p.call(domain+".enable", nil)
@@ -243,6 +244,23 @@ func (p *Page) Overflow() (names string) {
 			out.slice(-5).map(e => e.tagName + "." + (e.getAttribute("class") || "") + " " + e.textContent.slice(0, 40)).join("; ")
 	})(%d)`, p.width), &names)
 	return names
+}
+
+// Clashes names pairs of the elements that a selector finds whose boxes are in
+// each other's way: labels that nobody can read.
+func (p *Page) Clashes(selector string) (pairs []string) {
+	p.b.t.Helper()
+	p.Ask(fmt.Sprintf(`(selector => {
+		const all = [...document.querySelectorAll(selector)].map(e => [e, e.getBoundingClientRect()]).filter(([e, r]) => r.width && e.textContent), out = []
+		for (const [i, [e, a]] of all.entries()) for (const [o, b] of all.slice(i + 1))
+			if (a.left + 0.5 < b.right && b.left + 0.5 < a.right && a.top + 2 < b.bottom && b.top + 2 < a.bottom)
+				out.push(e.textContent + " and " + o.textContent)
+		return out
+	})(%q)`, selector), &pairs)
+	if len(pairs) == 0 {
+		return nil
+	}
+	return pairs
 }
 
 // Trouble lists what the page complained of since it was opened: exceptions,
