@@ -37,12 +37,7 @@ func Filter(program []byte) ([]byte, error) {
 		functab: uint32(t.off + t.functab), funcs: uint32(len(t.funcs)), first: uint32(8*len(t.funcs)+4+7) &^ 7,
 		pctab: uint32(t.off + t.pctab), names: uint32(t.off + t.names), address: t.address,
 	}
-	made := uint32(t.cus - t.names)
-	for i := range t.funcs {
-		if f := &t.funcs[i]; f.nameOff < made && len(f.name) >= digits && f.name[len(f.name)-digits:] == t.digits(*f) {
-			made = f.nameOff
-		}
-	}
+	made := t.made()
 	p.made = p.names + made
 	cols, err := t.columnsOf(made, len(program))
 	if err != nil {
@@ -78,8 +73,6 @@ type params struct {
 func (p params) literals() []uint32 {
 	return []uint32{p.length, p.text, p.words, p.functab, p.funcs, p.first, p.pctab, p.names, p.made, p.address}
 }
-
-func (t *table) digits(f function) string { return fmt.Sprintf("%0*x", digits, t.address+f.entry) }
 
 // unfilter is what the stub does, in Go: b becomes the program.
 func (p params) unfilter(b []byte) (program []byte, err error) {

@@ -65,6 +65,17 @@ func exported(name string) bool {
 	return name != "" && upper(name) && (receiver == "" || upper(receiver))
 }
 
+// made returns the offset of the first name that is an address with what is
+// kept of the name.
+func (t *table) made() uint32 {
+	for _, f := range t.funcs {
+		if !kept[f.name] {
+			return f.nameOff
+		}
+	}
+	return uint32(t.cus - t.names)
+}
+
 // rename gives every function the name that is its address, and returns the
 // table of names: an empty one, the beginnings and the kept, then those with
 // addresses in the order of the functions, which the stub makes.

@@ -21,6 +21,12 @@ import (
 func Patch(old, new []byte) ([]byte, error) {
 	var steps, diffs, extra []byte
 	n := uint32(0)
+	from, to := rowsOf(old), rowsOf(new)
+	aboard, want := old, new
+	old, new = bytes.Clone(old), bytes.Clone(new)
+	if err := errors.Join(from.turn(old, false), to.turn(new, false)); err != nil {
+		return nil, err
+	}
 	each(old, new, func(from, to, add, insert, next int) {
 		steps = le.AppendUint32(steps, uint32(add))
 		steps = le.AppendUint32(steps, uint32(insert))
@@ -31,25 +37,28 @@ func Patch(old, new []byte) ([]byte, error) {
 		extra = append(extra, new[to+add:to+add+insert]...)
 		n++
 	})
-	out := stub(patchCode)
+	out := stub(patchCode, append(from.literals(), to.literals()...)...)
 	out = le.AppendUint32(out, uint32(len(new)))
 	out = le.AppendUint32(out, n)
 	out = le.AppendUint32(out, uint32(len(diffs)))
 	out = append(append(append(out, steps...), diffs...), extra...)
-	back, err := apply(old, out[stubSize:])
-	if err != nil || !bytes.Equal(back, new) {
+	back, err := apply(bytes.Clone(aboard), out[stubSize:], from, to)
+	if err != nil || !bytes.Equal(back, want) {
 		return nil, errors.New("the patch does not make the new program")
 	}
 	return out, nil
 }
 
-// apply is what the stub does, in Go.
-func apply(old, patch []byte) (new []byte, err error) {
+// apply is what the stub does, in Go. It loosens old.
+func apply(old, patch []byte, from, to rows) (new []byte, err error) {
 	defer func() {
 		if recover() != nil {
 			err = errors.New("a patch that points beyond its data")
 		}
 	}()
+	if err := from.turn(old, false); err != nil {
+		return nil, err
+	}
 	n, length := int(le.Uint32(patch[4:])), int(le.Uint32(patch[8:]))
 	steps := patch[12:]
 	diffs := steps[12*n:]
@@ -65,7 +74,7 @@ func apply(old, patch []byte) (new []byte, err error) {
 		diffs, extra = diffs[add:], extra[insert:]
 		pos += add + int(int32(le.Uint32(s[8:])))
 	}
-	return new, nil
+	return new, to.turn(new, true)
 }
 
 // each divides new into steps, in order: add bytes at to that resemble those

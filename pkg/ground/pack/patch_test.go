@@ -47,7 +47,7 @@ func TestPatchRandom(t *testing.T) {
 		if err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
 		}
-		if got, err := apply(old, p[stubSize:]); err != nil || !bytes.Equal(got, new) {
+		if got, err := apply(old, p[stubSize:], rows{}, rows{}); err != nil || !bytes.Equal(got, new) {
 			t.Fatalf("seed %d: %v", seed, err)
 		}
 	}
@@ -55,28 +55,32 @@ func TestPatchRandom(t *testing.T) {
 
 // The stub, on the processor it is written for.
 func TestPatchStub(t *testing.T) {
-	qemu, err := exec.LookPath("qemu-aarch64-static")
-	if err != nil {
-		if os.Getenv("REQUIRE_PEERS") == "1" {
-			t.Fatal(err)
-		}
-		t.Skip("no qemu-aarch64-static")
-	}
-	old := build(t, "arm64", plain)
-	bare := bytes.Clone(old)
-	if err := Strip(bare); err != nil {
-		t.Fatal(err)
+	qemu := need(t, "qemu-aarch64-static")
+	linked := build(t, "arm64", plain)
+	bare, other := stripped(t, "arm64", plain), stripped(t, "arm64", "")
+	if rowsOf(bare).funcs == 0 || rowsOf(other).funcs == 0 || rowsOf(linked).funcs != 0 {
+		t.Error("rows are those of stripped programs")
 	}
 	r := rand.New(rand.NewPCG(1, 2))
-	for name, new := range map[string][]byte{
-		"same": old, "stripped": bare, "mutated": mutate(r, old), "half": old[:len(old)/2], "double": append(bytes.Clone(old), old...),
+	for _, c := range []struct {
+		name     string
+		old, new []byte
+	}{
+		{"same", linked, linked},
+		{"no rows, then rows", linked, bare},
+		{"rows, then none", bare, linked},
+		{"rows in both", bare, other},
+		{"a rotten new one", bare, mutate(r, bare)},
+		{"mutated", linked, mutate(r, linked)},
+		{"half", linked, linked[:len(linked)/2]},
+		{"double", linked, append(bytes.Clone(linked), linked...)},
 	} {
-		p, err := Patch(old, new)
+		p, err := Patch(c.old, c.new)
 		if err != nil {
 			t.Fatal(err)
 		}
 		dir := t.TempDir()
-		for file, b := range map[string][]byte{"old": old, "patch": p} {
+		for file, b := range map[string][]byte{"old": c.old, "patch": p} {
 			if err := os.WriteFile(filepath.Join(dir, file), b, 0o755); err != nil {
 				t.Fatal(err)
 			}
@@ -84,17 +88,37 @@ func TestPatchStub(t *testing.T) {
 		cmd := exec.Command("sh", "-c", `"$0" ./patch <patch 3<old >new`, qemu)
 		cmd.Dir = dir
 		if msg, err := cmd.CombinedOutput(); err != nil {
-			t.Errorf("%s: %v %s", name, err, msg)
+			t.Errorf("%s: %v %s", c.name, err, msg)
 			continue
 		}
-		if got, _ := os.ReadFile(filepath.Join(dir, "new")); !bytes.Equal(got, new) {
-			t.Errorf("%s: got %d bytes, want %d, and they differ", name, len(got), len(new))
+		if got, _ := os.ReadFile(filepath.Join(dir, "new")); !bytes.Equal(got, c.new) {
+			t.Errorf("%s: got %d bytes, want %d, and they differ", c.name, len(got), len(c.new))
+		}
+		if got, _ := os.ReadFile(filepath.Join(dir, "old")); !bytes.Equal(got, c.old) {
+			t.Errorf("%s: the old program is no longer what it was", c.name)
 		}
 		// Without its input it fails instead of making something.
 		cmd = exec.Command("sh", "-c", `"$0" ./patch <patch 3<&- >new`, qemu)
 		cmd.Dir = dir
 		if cmd.Run() == nil {
-			t.Errorf("%s: without the old program: exit 0", name)
+			t.Errorf("%s: without the old program: exit 0", c.name)
 		}
+	}
+}
+
+// A function put in moves all behind it, and what is told of those stays the
+// same but for the sizes of what is there.
+func TestLooseRowsAreAlike(t *testing.T) {
+	b := stripped(t, "arm64", plain)
+	r := rowsOf(b)
+	loose := bytes.Clone(b)
+	if err := r.turn(loose, false); err != nil {
+		t.Fatal(err)
+	}
+	if i := bytes.Index(loose[r.names:r.pctab], []byte("000")); i >= 0 {
+		t.Errorf("an address is still in a name, at %d", i)
+	}
+	if i := bytes.IndexFunc(loose[r.functab:r.functab+8*r.funcs], func(c rune) bool { return c != 0 }); i >= 0 {
+		t.Errorf("an offset is still in a pair, at %d", i)
 	}
 }
