@@ -27,7 +27,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.IntVar(&r.Cuts, "cuts", 1, "power cuts of the fetching machine: the first in the middle, the others at random instants")
 	flags.IntVar(&r.Disks, "disks", 1, "disks as a cut at a random write leaves them when their drive forgets")
 	flags.Uint64Var(&r.Seed, "seed", 1, "what instants and disks are drawn from")
-	flags.StringVar(&r.Only, "only", "", "play one scenario, behind a pass: "+strings.Join(rehearsal.Scenarios(), ", "))
+	flags.StringVar(&r.Only, "only", "", "play one scenario: "+strings.Join(rehearsal.Scenarios(), ", "))
 	flags.StringVar(&r.Bin, "bin", "bin/uplink", "directory of the packed programs")
 	flags.StringVar(&r.Dir, "dir", "", "scratch; default in memory")
 	flags.StringVar(&r.Keep, "keep", "tmp/rehearse-vm", "directory for disks and consoles of what went wrong")
@@ -75,8 +75,16 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if r.Dir, err = filepath.Abs(r.Dir); err != nil {
 		return fail(err)
 	}
+	for _, program := range []string{"sdr-serve", "sabertooth-fetch", "payload"} {
+		if _, err := os.Stat(filepath.Join(r.Bin, program)); err != nil {
+			return fail(fmt.Errorf("%w: build it with make uplink", err))
+		}
+	}
 	begun, load := time.Now(), evidence.Load()
 	rows, err := r.Run(ctx)
+	if ctx.Err() != nil {
+		err = errors.New("interrupted")
+	}
 	t := rehearsal.Tally{Rows: rows, Took: time.Since(begun), Seed: r.Seed}
 	if *asJSON {
 		err = errors.Join(err, t.JSON(stdout))

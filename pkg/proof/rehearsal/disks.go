@@ -15,12 +15,12 @@ var boxes = []string{box, "/persist/outbox"}
 // disk is one disk as a cut at a random write leaves it when its drive forgets:
 // checked, looked into, and flown on. Lost is told against a drive that forgets
 // nothing.
-func (r *Rehearsal) disk(ctx context.Context, row *Row) error {
+func (p *pair) disk(ctx context.Context, row *Row) error {
 	box := boxes[(row.N-1)%len(boxes)]
 	mount := func(m *vm.Machine) { m.Outbox = box }
-	log := r.file(fmt.Sprintf("writes.%d", (row.N-1)%len(boxes)))
+	log := p.file(fmt.Sprintf("writes.%d", (row.N-1)%len(boxes)))
 	if _, err := os.Stat(log); err != nil {
-		if err := r.record(ctx, log, box); err != nil {
+		if err := p.record(ctx, log, box); err != nil {
 			return err
 		}
 	}
@@ -29,19 +29,19 @@ func (r *Rehearsal) disk(ctx context.Context, row *Row) error {
 		return err
 	}
 	defer rec.Close()
-	rnd := r.random(row)
+	rnd := p.random(row)
 	n := 1 + rnd.IntN(rec.Len())
 
 	// What no drive may forget, and what the best drive had kept.
-	least, _, err := r.remains(ctx, rec, n, vm.Drop, box)
+	least, _, err := p.remains(ctx, rec, n, vm.Drop, box)
 	if err != nil {
 		return fmt.Errorf("a drive that forgot everything: %w", err)
 	}
-	most, _, err := r.remains(ctx, rec, n, vm.Keep, box)
+	most, _, err := p.remains(ctx, rec, n, vm.Keep, box)
 	if err != nil {
 		return fmt.Errorf("a drive that forgot nothing: %w", err)
 	}
-	left, how, err := r.remains(ctx, rec, n, vm.Volatile(rnd), box)
+	left, how, err := p.remains(ctx, rec, n, vm.Volatile(rnd), box)
 	if err != nil {
 		return err
 	}
@@ -53,21 +53,21 @@ func (r *Rehearsal) disk(ctx context.Context, row *Row) error {
 	if most.whole {
 		row.Proven = logBytes
 	}
-	return r.next(ctx, row, "disk.img", box, mount)
+	return p.next(ctx, row, "disk.img", box, mount)
 }
 
 // record flies one window with every write recorded into the file log.
-func (r *Rehearsal) record(ctx context.Context, log, box string) error {
-	if err := vm.Copy(ctx, r.file("fresh.img"), r.file("disk.img")); err != nil {
+func (p *pair) record(ctx context.Context, log, box string) error {
+	if err := vm.Copy(ctx, p.file("fresh.img"), p.file("disk.img")); err != nil {
 		return err
 	}
 	if err := vm.NewRecording(log); err != nil {
 		return err
 	}
 	// A slower line: more of the writes are those of a fetch.
-	r.ether.Limit(lineRate / 3)
-	defer r.ether.Limit(lineRate)
-	f, err := r.fly(ctx, "disk.img", windowLength, func(m *vm.Machine) { m.Outbox, m.Record = box, log })
+	p.ether.Limit(lineRate / 3)
+	defer p.ether.Limit(lineRate)
+	f, err := p.fly(ctx, "disk.img", windowLength, func(m *vm.Machine) { m.Outbox, m.Record = box, log })
 	if err != nil {
 		return err
 	}
@@ -75,19 +75,19 @@ func (r *Rehearsal) record(ctx context.Context, log, box string) error {
 	window, cancel := context.WithDeadline(ctx, f.until)
 	defer cancel()
 	f.Wait(window)
-	_, err = r.whole(ctx, f, "disk.img", box)
+	_, err = p.whole(ctx, f, "disk.img", box)
 	return err
 }
 
 // remains makes disk.img what a cut behind the n-th write leaves, and looks into it.
-func (r *Rehearsal) remains(ctx context.Context, rec *vm.Recording, n int, fate vm.Fate, box string) (downlink, vm.Remains, error) {
-	if err := vm.Copy(ctx, r.file("fresh.img"), r.file("disk.img")); err != nil {
+func (p *pair) remains(ctx context.Context, rec *vm.Recording, n int, fate vm.Fate, box string) (downlink, vm.Remains, error) {
+	if err := vm.Copy(ctx, p.file("fresh.img"), p.file("disk.img")); err != nil {
 		return downlink{}, vm.Remains{}, err
 	}
-	how, err := rec.Cut(r.file("disk.img"), n, fate)
+	how, err := rec.Cut(p.file("disk.img"), n, fate)
 	if err != nil {
 		return downlink{}, how, err
 	}
-	d, err := r.look(ctx, "disk.img", box)
+	d, err := p.look(ctx, "disk.img", box)
 	return d, how, err
 }

@@ -36,29 +36,29 @@ type receipt struct {
 // is the directory that /outbox is. The error is a *wrong one if the file system
 // was damaged, if a file is not what its name or its receipt says, or if there
 // is one that nobody asked for.
-func (r *Rehearsal) look(ctx context.Context, disk, box string) (d downlink, err error) {
-	image := r.file("look.img")
-	if err := vm.Copy(ctx, r.file(disk), image); err != nil {
+func (p *pair) look(ctx context.Context, disk, box string) (d downlink, err error) {
+	image := p.file("look.img")
+	if err := vm.Copy(ctx, p.file(disk), image); err != nil {
 		return d, err
 	}
 	if err := vm.Check(ctx, image); err != nil {
 		return d, errors.Join(ctx.Err(), wrongf("the file system is damaged: %v", err))
 	}
-	if err := vm.Extract(ctx, image, box, r.file("look")); err != nil {
+	if err := vm.Extract(ctx, image, box, p.file("look")); err != nil {
 		return d, err
 	}
-	if d, err = r.judge(filepath.Join(r.file("look"), filepath.Base(box))); err != nil {
+	if d, err = p.judge(filepath.Join(p.file("look"), filepath.Base(box))); err != nil {
 		return d, err
 	}
-	if err := vm.Extract(ctx, image, outbox.DefaultStage, r.file("look")); err != nil {
+	if err := vm.Extract(ctx, image, outbox.DefaultStage, p.file("look")); err != nil {
 		return d, err
 	}
-	d.claimed, err = r.stage(filepath.Join(r.file("look"), filepath.Base(outbox.DefaultStage)))
+	d.claimed, err = p.stage(filepath.Join(p.file("look"), filepath.Base(outbox.DefaultStage)))
 	return d, err
 }
 
 // judge holds every file of the outbox against the log and its receipt.
-func (r *Rehearsal) judge(dir string) (d downlink, err error) {
+func (p *pair) judge(dir string) (d downlink, err error) {
 	files, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return d, err
@@ -72,11 +72,11 @@ func (r *Rehearsal) judge(dir string) (d downlink, err error) {
 	for file, body := range bodies {
 		switch file {
 		case name:
-			if d.whole = bytes.Equal(body, r.log); !d.whole {
-				return d, wrongf("%s, %d bytes, is not the file of %d bytes", file, len(body), len(r.log))
+			if d.whole = bytes.Equal(body, p.log); !d.whole {
+				return d, wrongf("%s, %d bytes, is not the file of %d bytes", file, len(body), len(p.log))
 			}
 		case name + ".part":
-			if d.part = int64(len(body)); !bytes.HasPrefix(r.log, body) {
+			if d.part = int64(len(body)); !bytes.HasPrefix(p.log, body) {
 				return d, wrongf("%s, %d bytes, is no beginning of the file", file, len(body))
 			}
 		case name + ".receipt.json":
@@ -110,7 +110,7 @@ func (r *Rehearsal) judge(dir string) (d downlink, err error) {
 
 // stage is how many bytes of the file the stage in dir, which is spoiled, claims
 // and holds; what it claims and holds must be the file's.
-func (r *Rehearsal) stage(dir string) (claimed int64, err error) {
+func (p *pair) stage(dir string) (claimed int64, err error) {
 	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
 		return 0, nil // it never came so far
 	}
@@ -127,14 +127,14 @@ func (r *Rehearsal) stage(dir string) (claimed int64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	for _, p := range t.Parts() {
-		body := make([]byte, p.Proven())
-		_, err := p.ReadAt(body, 0)
-		p.Close()
+	for _, part := range t.Parts() {
+		body := make([]byte, part.Proven())
+		_, err := part.ReadAt(body, 0)
+		part.Close()
 		if err != nil {
 			return 0, err
 		}
-		if !bytes.HasPrefix(r.log, body) {
+		if !bytes.HasPrefix(p.log, body) {
 			return 0, wrongf("the stage claims %d bytes that are not the file's", len(body))
 		}
 		claimed = max(claimed, int64(len(body)))

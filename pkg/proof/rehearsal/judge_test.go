@@ -12,8 +12,8 @@ import (
 )
 
 func TestJudge(t *testing.T) {
-	r := &Rehearsal{log: syslog(1)}
-	whole := string(r.log)
+	p := &pair{Rehearsal: &Rehearsal{log: syslog(1)}}
+	whole := string(p.log)
 	other := string(syslog(2))
 	told := func(status, body string) string {
 		sum := sha256.Sum256([]byte(body))
@@ -53,7 +53,7 @@ func TestJudge(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			d, err := r.judge(dir)
+			d, err := p.judge(dir)
 			if c.want != "" {
 				if err == nil || !strings.Contains(err.Error(), c.want) {
 					t.Errorf("got %v, want %q", err, c.want)

@@ -15,12 +15,12 @@ import (
 const box = "/outbox"
 
 // whole ends a window that has to deliver the whole file.
-func (r *Rehearsal) whole(ctx context.Context, f *flight, disk, box string) (downlink, error) {
+func (p *pair) whole(ctx context.Context, f *flight, disk, box string) (downlink, error) {
 	code, err := f.end(ctx)
 	if err != nil {
 		return downlink{}, err
 	}
-	d, err := r.look(ctx, disk, box)
+	d, err := p.look(ctx, disk, box)
 	switch {
 	case err != nil:
 		return d, err
@@ -31,34 +31,34 @@ func (r *Rehearsal) whole(ctx context.Context, f *flight, disk, box string) (dow
 }
 
 // pass is one without a fault. Its SDR boots beside it, as the fetcher may find it.
-func (r *Rehearsal) pass(ctx context.Context, row *Row) error {
-	if err := vm.Copy(ctx, r.file("fresh.img"), r.file("disk.img")); err != nil {
+func (p *pair) pass(ctx context.Context, row *Row) error {
+	if err := vm.Copy(ctx, p.file("fresh.img"), p.file("disk.img")); err != nil {
 		return err
 	}
-	f, err := r.fly(ctx, "disk.img", windowLength, nil)
+	f, err := p.fly(ctx, "disk.img", windowLength, nil)
 	if err != nil {
 		return err
 	}
 	// The server is ready or not; how long a fetch takes is told by the fetcher's own.
 	begun, _ := f.Await(ctx, "VM start")
-	if _, err := r.whole(ctx, f, "disk.img", box); err != nil {
+	if _, err := p.whole(ctx, f, "disk.img", box); err != nil {
 		return err
 	}
 	end, _ := f.Await(ctx, "VM exit")
-	r.span = end.At.Sub(begun.At)
+	p.span = end.At.Sub(begun.At)
 	up, _ := f.Await(ctx, "VM up")
-	row.Story = fmt.Sprintf("Linux %s; %.1f s from start to exit", strings.Fields(up.Text)[4], r.span.Seconds())
+	row.Story = fmt.Sprintf("Linux %s; %.1f s from start to exit", strings.Fields(up.Text)[4], p.span.Seconds())
 	return nil
 }
 
 // cut cuts the power of the fetching machine, in the middle of the file the
 // first time, then at random instants of what a pass takes, and opens the next
 // window on the same disk.
-func (r *Rehearsal) cut(ctx context.Context, row *Row) error {
-	if err := vm.Copy(ctx, r.file("fresh.img"), r.file("disk.img")); err != nil {
+func (p *pair) cut(ctx context.Context, row *Row) error {
+	if err := vm.Copy(ctx, p.file("fresh.img"), p.file("disk.img")); err != nil {
 		return err
 	}
-	f, err := r.fly(ctx, "disk.img", windowLength, nil)
+	f, err := p.fly(ctx, "disk.img", windowLength, nil)
 	if err != nil {
 		return err
 	}
@@ -66,7 +66,7 @@ func (r *Rehearsal) cut(ctx context.Context, row *Row) error {
 	if row.N == 1 {
 		err = f.third(ctx)
 	} else {
-		after, cancel := context.WithTimeout(ctx, time.Duration(r.random(row).Float64()*float64(r.span)))
+		after, cancel := context.WithTimeout(ctx, time.Duration(p.random(row).Float64()*float64(p.span)))
 		f.Wait(after)
 		cancel()
 	}
@@ -76,22 +76,22 @@ func (r *Rehearsal) cut(ctx context.Context, row *Row) error {
 	}
 	row.Cut, row.Proven = true, f.proven()
 	row.Story = fmt.Sprintf("cut after %.1f s", time.Since(begun).Seconds())
-	return r.next(ctx, row, "disk.img", box, nil)
+	return p.next(ctx, row, "disk.img", box, nil)
 }
 
 // next looks at what a cut left on disk, then flies the next window there. What
 // the cursor claims must be what that goes on from; what was proven beyond is
 // told as lost.
-func (r *Rehearsal) next(ctx context.Context, row *Row, disk, box string, set func(*vm.Machine)) error {
-	left, err := r.look(ctx, disk, box)
+func (p *pair) next(ctx context.Context, row *Row, disk, box string, set func(*vm.Machine)) error {
+	left, err := p.look(ctx, disk, box)
 	if err != nil {
 		return fmt.Errorf("after the cut: %w", err)
 	}
-	f, err := r.fly(ctx, disk, windowLength, set)
+	f, err := p.fly(ctx, disk, windowLength, set)
 	if err != nil {
 		return err
 	}
-	if _, err := r.whole(ctx, f, disk, box); err != nil {
+	if _, err := p.whole(ctx, f, disk, box); err != nil {
 		return fmt.Errorf("in the next window: %w", err)
 	}
 	row.Resumed = f.resumed()
@@ -108,18 +108,18 @@ func (r *Rehearsal) next(ctx context.Context, row *Row, disk, box string, set fu
 }
 
 // unplugged pulls the cable in the middle of the file, for some seconds.
-func (r *Rehearsal) unplugged(ctx context.Context, row *Row) error {
-	if err := vm.Copy(ctx, r.file("fresh.img"), r.file("disk.img")); err != nil {
+func (p *pair) unplugged(ctx context.Context, row *Row) error {
+	if err := vm.Copy(ctx, p.file("fresh.img"), p.file("disk.img")); err != nil {
 		return err
 	}
-	f, err := r.fly(ctx, "disk.img", windowLength, nil)
+	f, err := p.fly(ctx, "disk.img", windowLength, nil)
 	if err != nil {
 		return err
 	}
 	err = f.third(ctx)
 	at := f.proven()
-	r.ether.Connect(false)
-	defer r.ether.Connect(true)
+	p.ether.Connect(false)
+	defer p.ether.Connect(true)
 	if err != nil {
 		f.Cut()
 		return err
@@ -129,8 +129,8 @@ func (r *Rehearsal) unplugged(ctx context.Context, row *Row) error {
 	if _, ok := f.Await(outage, "VM exit"); ok {
 		return wrongf("the fetcher ended without a line, last: %s", f.last())
 	}
-	r.ether.Connect(true)
-	if _, err := r.whole(ctx, f, "disk.img", box); err != nil {
+	p.ether.Connect(true)
+	if _, err := p.whole(ctx, f, "disk.img", box); err != nil {
 		return err
 	}
 	row.Story = fmt.Sprintf("no line for %v from %d bytes on, the file came in the same window", outageLength, at)
@@ -139,17 +139,17 @@ func (r *Rehearsal) unplugged(ctx context.Context, row *Row) error {
 
 // serverBack cuts the SDR's power in the middle of the file and switches it on
 // again: the fetcher has to bring the file in the same window.
-func (r *Rehearsal) serverBack(ctx context.Context, row *Row) error {
-	f, err := r.cutServer(ctx, windowLength)
+func (p *pair) serverBack(ctx context.Context, row *Row) error {
+	f, err := p.cutServer(ctx, windowLength)
 	if err != nil {
 		return err
 	}
 	at := f.proven()
-	if err := r.on(ctx); err != nil {
+	if err := p.on(ctx); err != nil {
 		f.Cut()
 		return err
 	}
-	if _, err := r.whole(ctx, f, "disk.img", box); err != nil {
+	if _, err := p.whole(ctx, f, "disk.img", box); err != nil {
 		return err
 	}
 	row.Story = fmt.Sprintf("the server was cut at %d bytes and booted again, the file came in the same window", at)
@@ -157,11 +157,11 @@ func (r *Rehearsal) serverBack(ctx context.Context, row *Row) error {
 }
 
 // cutServer flies until a third of the file is there, and cuts the SDR's power.
-func (r *Rehearsal) cutServer(ctx context.Context, length time.Duration) (*flight, error) {
-	if err := vm.Copy(ctx, r.file("fresh.img"), r.file("disk.img")); err != nil {
+func (p *pair) cutServer(ctx context.Context, length time.Duration) (*flight, error) {
+	if err := vm.Copy(ctx, p.file("fresh.img"), p.file("disk.img")); err != nil {
 		return nil, err
 	}
-	f, err := r.fly(ctx, "disk.img", length, nil)
+	f, err := p.fly(ctx, "disk.img", length, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -169,14 +169,14 @@ func (r *Rehearsal) cutServer(ctx context.Context, length time.Duration) (*fligh
 		f.Cut()
 		return nil, err
 	}
-	r.off()
+	p.off()
 	return f, nil
 }
 
 // serverGone cuts the SDR's power for good: the fetcher has to publish what it
 // has before its own power goes, and the next window brings the rest.
-func (r *Rehearsal) serverGone(ctx context.Context, row *Row) error {
-	f, err := r.cutServer(ctx, r.shortest())
+func (p *pair) serverGone(ctx context.Context, row *Row) error {
+	f, err := p.cutServer(ctx, p.shortest())
 	if err != nil {
 		return err
 	}
@@ -186,7 +186,7 @@ func (r *Rehearsal) serverGone(ctx context.Context, row *Row) error {
 		return err
 	}
 	end, _ := f.Await(ctx, "VM exit")
-	d, err := r.look(ctx, "disk.img", box)
+	d, err := p.look(ctx, "disk.img", box)
 	switch {
 	case err != nil:
 		return err
@@ -195,35 +195,35 @@ func (r *Rehearsal) serverGone(ctx context.Context, row *Row) error {
 	}
 	row.Story = fmt.Sprintf("a part of %d bytes published %.1f s before power went", d.part, f.until.Sub(end.At).Seconds())
 	row.Proven = d.part
-	return r.next(ctx, row, "disk.img", box, nil)
+	return p.next(ctx, row, "disk.img", box, nil)
 }
 
 // shortest is a window in which a third of the file comes for sure, and that
 // ends soon.
-func (r *Rehearsal) shortest() time.Duration {
-	return (2*r.span + 6*time.Second).Truncate(time.Second)
+func (p *pair) shortest() time.Duration {
+	return (2*p.span + 4*time.Second).Truncate(time.Second)
 }
 
 // clock is a pass in which neither clock is set.
-func (r *Rehearsal) clock(ctx context.Context, row *Row) error {
-	r.off()
-	defer r.off()
+func (p *pair) clock(ctx context.Context, row *Row) error {
+	p.off()
+	defer p.off()
 	unset := time.Unix(1, 0) // qemu takes no 0
-	w := r.spec.Pass("FM1", time.Now()).Windows[0]
-	m := r.machine("sdr", "sdr.img", w)
+	w := p.spec.Pass("FM1", time.Now()).Windows[0]
+	m := p.machine("sdr", "sdr.img", w)
 	m.Address, m.End, m.CPU, m.Clock = sdrAddress, sdrEnd, "", unset
 	var err error
-	if r.sdr, err = m.Start(ctx); err != nil {
+	if p.sdr, err = m.Start(ctx); err != nil {
 		return err
 	}
-	if err := vm.Copy(ctx, r.file("fresh.img"), r.file("disk.img")); err != nil {
+	if err := vm.Copy(ctx, p.file("fresh.img"), p.file("disk.img")); err != nil {
 		return err
 	}
-	f, err := r.fly(ctx, "disk.img", windowLength, func(m *vm.Machine) { m.Clock = unset })
+	f, err := p.fly(ctx, "disk.img", windowLength, func(m *vm.Machine) { m.Clock = unset })
 	if err != nil {
 		return err
 	}
-	d, err := r.whole(ctx, f, "disk.img", box)
+	d, err := p.whole(ctx, f, "disk.img", box)
 	if err != nil {
 		return err
 	}
@@ -236,27 +236,27 @@ func (r *Rehearsal) clock(ctx context.Context, row *Row) error {
 }
 
 // handOver sends one program, to the SDR alone (docs/contract.md, "What goes up").
-func (r *Rehearsal) handOver(ctx context.Context, row *Row) error {
-	r.off()
-	defer r.off()
-	a, err := artifact(filepath.Join(r.Bin, "payload"), "payload", plan.SDR)
+func (p *pair) handOver(ctx context.Context, row *Row) error {
+	p.off()
+	defer p.off()
+	a, err := artifact(filepath.Join(p.Bin, "payload"), "payload", plan.SDR)
 	if err != nil {
 		return err
 	}
-	old := r.spec
-	defer func() { r.spec = old }()
-	r.spec.HandOver, r.spec.Artifacts = true, []plan.Artifact{a}
-	if err := r.format(ctx, "sdr.img", map[string][]byte{path: r.log}, a); err != nil {
+	old := p.spec
+	defer func() { p.spec = old }()
+	p.spec.HandOver, p.spec.Artifacts = true, []plan.Artifact{a}
+	if err := p.format(ctx, "sdr.img", map[string][]byte{path: p.log}, a); err != nil {
 		return err
 	}
-	if err := r.format(ctx, "disk.img", nil); err != nil {
+	if err := p.format(ctx, "disk.img", nil); err != nil {
 		return err
 	}
-	f, err := r.fly(ctx, "disk.img", 2*windowLength, nil)
+	f, err := p.fly(ctx, "disk.img", 2*windowLength, nil)
 	if err != nil {
 		return err
 	}
-	if _, err := r.whole(ctx, f, "disk.img", box); err != nil {
+	if _, err := p.whole(ctx, f, "disk.img", box); err != nil {
 		return err
 	}
 	begun, _ := f.Await(ctx, "VM start")

@@ -18,32 +18,32 @@ import (
 const bootLimit = 2 * time.Minute
 
 // on switches the SDR on, if it is off, and leaves it serving until off.
-func (r *Rehearsal) on(ctx context.Context) error {
-	if r.sdr != nil {
+func (p *pair) on(ctx context.Context) error {
+	if p.sdr != nil {
 		return nil
 	}
-	w := r.spec.Pass("FM1", time.Now()).Windows[0]
-	m := r.machine("sdr", "sdr.img", w)
+	w := p.spec.Pass("FM1", time.Now()).Windows[0]
+	m := p.machine("sdr", "sdr.img", w)
 	m.Address, m.End, m.CPU = sdrAddress, sdrEnd, ""
 	var err error
-	r.sdr, err = m.Start(ctx)
+	p.sdr, err = m.Start(ctx)
 	return err
 }
 
 // off cuts the SDR's power.
-func (r *Rehearsal) off() {
-	if r.sdr != nil {
-		r.sdr.Cut()
-		r.sdr = nil
+func (p *pair) off() {
+	if p.sdr != nil {
+		p.sdr.Cut()
+		p.sdr = nil
 	}
 }
 
 // machine is the SABERTOOTH with a window's command, unless it is made another.
-func (r *Rehearsal) machine(name, disk string, w plan.Window) vm.Machine {
-	r.boots++
+func (p *pair) machine(name, disk string, w plan.Window) vm.Machine {
+	p.boots++
 	return vm.Machine{
-		Name: fmt.Sprintf("%03d-%s", r.boots, name), Dir: r.Dir, Image: r.Image, CPU: fetchCPU, Disk: r.file(disk), Address: fetchAddress,
-		Ether: r.ether, End: fetchEnd, Command: append([]string{w.Executable}, w.Args...),
+		Name: fmt.Sprintf("%03d-%s", p.boots, name), Dir: p.Dir, Image: p.Image, CPU: fetchCPU, Disk: p.file(disk), Address: fetchAddress,
+		Ether: p.ether, End: fetchEnd, Command: append([]string{w.Executable}, w.Args...),
 	}
 }
 
@@ -57,14 +57,14 @@ type flight struct {
 
 // fly opens a window of length and waits until its command is started. set may
 // change the machine first.
-func (r *Rehearsal) fly(ctx context.Context, disk string, length time.Duration, set func(*vm.Machine)) (*flight, error) {
-	if err := r.on(ctx); err != nil {
+func (p *pair) fly(ctx context.Context, disk string, length time.Duration, set func(*vm.Machine)) (*flight, error) {
+	if err := p.on(ctx); err != nil {
 		return nil, err
 	}
-	s := r.spec
+	s := p.spec
 	s.FetchDuration = length
 	w := s.Pass("FM1", time.Now().Truncate(time.Second)).Windows[1]
-	m := r.machine("fetch", disk, w)
+	m := p.machine("fetch", disk, w)
 	m.Empty = true
 	if set != nil {
 		set(&m)
@@ -73,7 +73,7 @@ func (r *Rehearsal) fly(ctx context.Context, disk string, length time.Duration, 
 	if err != nil {
 		return nil, err
 	}
-	f := &flight{run, r.sdr, time.Now(), w.End()}
+	f := &flight{run, p.sdr, time.Now(), w.End()}
 	boot, cancel := context.WithTimeout(ctx, bootLimit)
 	defer cancel()
 	if _, ok := f.Await(boot, "VM start"); !ok {
