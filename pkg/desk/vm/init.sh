@@ -5,12 +5,22 @@ export PATH=/payload/bin
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t devtmpfs dev /dev
-[ ! -f /modules/order ] || while read -r m; do insmod "/modules/$m" || echo "VM failed: insmod $m"; done </modules/order
-until [ -b /dev/vda ]; do sleep 0.05; done
+[ ! -f /modules/order ] || while read -r m; do insmod "/modules/$m"; done </modules/order
 . /job
+# fail WHY: a word, and off.
+fail() {
+	echo "VM failed: $1"
+	poweroff -n -f
+}
+tries=0
+until [ -b /dev/vda ]; do
+	[ $tries -lt 100 ] || fail "no disk: the kernel has no driver for virtio, built in or among its modules (VM_MODULES)"
+	tries=$((tries + 1))
+	sleep 0.1
+done
 read -r up _ </proc/uptime
 echo "VM up $up $(date +%s) $(uname -r)"
-mount -t ext4 /dev/vda /disk || echo "VM failed: the disk cannot be mounted"
+mount -t ext4 /dev/vda /disk || fail "the disk cannot be mounted"
 cd /disk && mkdir -p bin lib dev proc sys outbox persist
 if [ "$OUTBOX" != /outbox ]; then # on a mount of its own
 	mkdir -p ".$OUTBOX"
@@ -25,7 +35,7 @@ mount -t proc proc proc
 mount -t devtmpfs dev dev
 ip link set lo up
 ip addr add "$ADDRESS/24" dev eth0
-ip link set eth0 up
+ip link set eth0 up || fail "no ethernet: the kernel has no driver for virtio_net (VM_MODULES)"
 read -r up _ </proc/uptime
 echo "VM start $up"
 env -i /payload/bin/chroot /disk "$@"

@@ -76,17 +76,16 @@ func (p *pair) fly(ctx context.Context, disk string, length time.Duration, set f
 	f := &flight{run, p.sdr, time.Now(), w.End()}
 	boot, cancel := context.WithTimeout(ctx, bootLimit)
 	defer cancel()
-	if _, ok := f.Await(boot, "VM start"); !ok {
-		f.Cut()
-		return nil, errors.Join(ctx.Err(), fmt.Errorf("%s did not boot: %s", m.Name, f.last()))
+	if _, ok := f.Await(boot, "VM start"); ok {
+		return f, nil
 	}
-	for _, l := range f.Lines() {
-		if strings.HasPrefix(l.Text, "VM failed") {
-			f.Cut()
-			return nil, wrongf("%s", l.Text)
-		}
+	f.Cut()
+	if why, ok := f.Await(ctx, "VM failed: "); ok && strings.Contains(why.Text, "mounted") {
+		return nil, wrongf("%s", why.Text) // of what a cut left
+	} else if ok {
+		return nil, errors.New(why.Text)
 	}
-	return f, nil
+	return nil, errors.Join(ctx.Err(), fmt.Errorf("%s did not boot within %v: %s", m.Name, bootLimit, f.last()))
 }
 
 // last is the last line of the console.
