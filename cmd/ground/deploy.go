@@ -39,7 +39,7 @@ func runDeploy(ctx context.Context, name string, args []string, io stdio) int {
 	if err != nil {
 		return w.fail(io, name, err)
 	}
-	arts, warnings, err := deploy.Artifacts(w.artifacts, w.spec.HandOver)
+	arts, warnings, err := deploy.Artifacts(w.artifacts, w.spec)
 	if err != nil {
 		return w.fail(io, name, err)
 	}

@@ -47,6 +47,7 @@ func (w *deployFlags) flags(fs *pflag.FlagSet, io stdio) {
 	fs.BoolVar(&s.HandOver, "hand-over", false, "send one program to the SDR, which hands it to the SABERTOOTH: half the uplink")
 	fs.StringVar(&w.artifacts, "artifacts", "bin/uplink", "directory of the packed programs")
 	fs.StringVar(&w.update, "update-from", "", "send patches against this version, which is aboard (make update FROM=VERSION builds them)")
+	fs.BoolVar(&s.Whole, "whole", false, "send whole programs even where an update made the same ones aboard (one that failed, as its log says)")
 	fs.StringVar(&w.svg, "svg", "", "also draw the plan into this file (one satellite)")
 	fs.BoolVar(&w.dryRun, "dry-run", false, "print the plan and stop: nothing is sent, the API is not asked, and no token is needed")
 	fs.BoolVar(&w.yes, "yes", false, "do not ask before scheduling")

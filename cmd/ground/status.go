@@ -89,7 +89,7 @@ func status(ctx context.Context, args []string, io stdio) int {
 func sizesOf(dir string) map[string]int64 {
 	sizes := map[string]int64{}
 	for _, handOver := range []bool{false, true} {
-		arts, _, err := deploy.Artifacts(dir, handOver)
+		arts, _, err := deploy.Artifacts(dir, plan.Spec{HandOver: handOver})
 		if err != nil {
 			continue // they are wanted for an estimate only
 		}

@@ -3,29 +3,46 @@ package deploy
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/hex"
+	"debug/elf"
+	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
+	"strings"
 
 	"payload-ipc/pkg/ground/plan"
 	"payload-ipc/pkg/ground/tasking"
 )
 
-// Artifacts reads the packed programs below dir: the pair, or with handOver the
-// one that holds both. warnings tell of what looks wrong but may be meant.
-func Artifacts(dir string, handOver bool) (out []plan.Artifact, warnings []string, err error) {
-	want := []struct{ program, payload string }{{"sdr-serve", plan.SDR}, {"sabertooth-fetch", plan.Sabertooth}}
-	if handOver {
-		want = []struct{ program, payload string }{{"payload", plan.SDR}}
+// Artifacts reads the packed programs of s below dir: the pair, or where one is
+// handed over the one that holds both. Those of a payload that is no arm64 lie
+// beside dir, as make puts them. warnings tell of what looks wrong but may be
+// meant.
+func Artifacts(dir string, s plan.Spec) (out []plan.Artifact, warnings []string, err error) {
+	from, to := s.Payloads()
+	want := []struct {
+		program string
+		payload plan.Payload
+	}{{plan.Server, from}, {plan.Fetcher, to}}
+	if s.HandOver {
+		if from.Arch != to.Arch {
+			return nil, nil, fmt.Errorf("the %s (%s) cannot hand a program over to the %s (%s); leave --hand-over out", from.Name, from.Arch, to.Name, to.Arch)
+		}
+		want = want[:1]
+		want[0].program = plan.Both
 	}
 	for _, w := range want {
-		a := plan.Artifact{Program: w.program, Payload: w.payload, File: filepath.Join(dir, w.program)}
-		warning, err := read(&a)
+		at := filepath.Clean(dir)
+		if w.payload.Arch != "arm64" {
+			at += "-" + w.payload.Arch
+		}
+		a := plan.Artifact{Program: w.program, Payload: w.payload.Name, File: filepath.Join(at, w.program)}
+		warning, err := read(&a, machines[w.payload.Arch])
 		if err != nil {
 			return nil, nil, err
 		}
@@ -37,20 +54,14 @@ func Artifacts(dir string, handOver bool) (out []plan.Artifact, warnings []strin
 	return out, warnings, nil
 }
 
-// updateOf finds in the head of an update what it is a patch against: the line
-// that scripts/pack puts there.
-var updateOf = regexp.MustCompile(`(?m)^b=(/persist/bin/\S+)$`)
+// machines are the processors of the payloads, as an ELF header names them.
+var machines = map[string]elf.Machine{"arm64": elf.EM_AARCH64, "arm": elf.EM_ARM}
 
-func read(a *plan.Artifact) (warning string, err error) {
-	f, err := os.Open(a.File)
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("%s is not there; build it with make uplink (an update with make update FROM=VERSION), or say where it is with --artifacts", a.File)
-	} else if err != nil {
-		return "", fmt.Errorf("cannot read a program to be sent: %w", err)
-	}
-	defer f.Close()
-	fi, err := f.Stat()
+func read(a *plan.Artifact, want elf.Machine) (warning string, err error) {
+	fi, err := os.Stat(a.File)
 	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "", fmt.Errorf("%s is not there; build it with make uplink (an update with make update FROM=VERSION), or say where it is with --artifacts", a.File)
 	case err != nil:
 		return "", fmt.Errorf("cannot read a program to be sent: %w", err)
 	case !fi.Mode().IsRegular():
@@ -60,22 +71,95 @@ func read(a *plan.Artifact) (warning string, err error) {
 	case fi.Size() > tasking.MaxFile:
 		return "", fmt.Errorf("%s has %s bytes, and the API takes %s at most; send the packed program that make uplink builds", a.File, plan.Grouped(fi.Size()), plan.Grouped(tasking.MaxFile))
 	}
-	a.Size = fi.Size()
-	h := sha256.New()
-	head := make([]byte, 1<<10)
-	n, _ := io.ReadFull(f, head)
-	h.Write(head[:n])
-	if _, err := io.Copy(h, f); err != nil {
+	b, err := os.ReadFile(a.File)
+	if err != nil {
 		return "", fmt.Errorf("cannot read a program to be sent: %w", err)
 	}
-	a.SHA256 = hex.EncodeToString(h.Sum(nil))
-	// ELF header, e_machine at 18: 183 is AArch64.
-	head = head[:n]
-	if m := updateOf.FindSubmatch(head); m != nil {
-		a.Base = string(m[1])
+	a.Size, a.SHA256 = int64(len(b)), fmt.Sprintf("%x", sha256.Sum256(b))
+	h, packed := packedHead(b)
+	if !packed {
+		if e, ok := machine(b); ok && e != want {
+			warning = fmt.Sprintf("%s is a program for another computer than the %s; right only for a rehearsal here", a.File, a.Payload)
+		}
+		return warning, nil
 	}
-	if bytes.HasPrefix(head, []byte("\x7fELF")) && n >= 20 && (head[18] != 183 || head[19] != 0) {
-		warning = fmt.Sprintf("%s is a program for another computer than the payloads' (arm64); right only for a rehearsal here", a.File)
+	a.Unpacked, a.Makes, a.OldID = h.sum, h.makes, h.oldID
+	if h.base != "" {
+		a.Base = "/persist/bin/" + a.Program + "-" + h.base
+	} else if strings.HasPrefix(filepath.Base(filepath.Dir(a.File)), "from-") {
+		warning = fmt.Sprintf("%s has not changed since the version that it is to be updated from: nothing of it is sent where that is aboard", a.Program)
+	}
+	body, err := unxz(b[h.length:])
+	if err != nil {
+		return "", fmt.Errorf("%s is damaged (%w); build it again with make uplink", a.File, err)
+	}
+	if a.UnpackedSize = h.size; h.size == 0 {
+		a.UnpackedSize = int64(len(body))
+	}
+	if e, ok := machine(body); !ok || e != want {
+		return "", fmt.Errorf("%s is not for the %s: %v inside, want %v; build it again with make uplink (for DEXTER with FLIGHT_ARCH=arm)", a.File, a.Payload, e, want)
 	}
 	return warning, nil
+}
+
+// machine is what a program runs on, e_machine of its ELF header.
+func machine(b []byte) (elf.Machine, bool) {
+	if len(b) < 20 || !bytes.HasPrefix(b, []byte(elf.ELFMAG)) {
+		return elf.EM_NONE, false
+	}
+	return elf.Machine(binary.LittleEndian.Uint16(b[18:])), true
+}
+
+// head is what the head of a packed program says (scripts/unpack.sh,
+// scripts/pack): bytes before the body, the hash of what it unpacks; of an
+// update the version that it needs, the one that it makes (both as they are
+// sent whole), what it makes in bytes, and the old program unpacked.
+type head struct {
+	length             int
+	sum                string
+	base, makes, oldID string
+	size               int64
+}
+
+var (
+	headBody   = regexp.MustCompile(`\btail -n\+(\d+) "\$0"`)
+	headSum    = regexp.MustCompile(`= "([0-9a-f]{64})  -"`)
+	headUpdate = regexp.MustCompile(`(?m)^b=([0-9a-f]{8}) w=([0-9a-f]{8}) z=(\d+)$`)
+	headOld    = regexp.MustCompile(`o=\$o/\.\$n-([0-9a-f]{8});`)
+)
+
+func packedHead(b []byte) (h head, ok bool) {
+	text := b[:min(len(b), 4<<10)]
+	body, sum := headBody.FindSubmatch(text), headSum.FindSubmatch(text)
+	if body == nil || sum == nil {
+		return h, false
+	}
+	h.sum = string(sum[1])
+	lines, _ := strconv.Atoi(string(body[1]))
+	for range lines - 1 {
+		i := bytes.IndexByte(b[h.length:], '\n')
+		if i < 0 {
+			return h, false
+		}
+		h.length += i + 1
+	}
+	if u, old := headUpdate.FindSubmatch(text[:h.length]), headOld.FindSubmatch(text[:h.length]); u != nil && old != nil {
+		h.base, h.makes, h.oldID = string(u[1]), string(u[2]), string(old[1])
+		h.size, _ = strconv.ParseInt(string(u[3]), 10, 64)
+	}
+	return h, true
+}
+
+// unxz takes out what is packed, which also checks its CRC, with the program
+// that packed it.
+func unxz(b []byte) ([]byte, error) {
+	cmd := exec.Command("xz", "-dc")
+	cmd.Stdin = bytes.NewReader(b)
+	cmd.Env = append(os.Environ(), "XZ_OPT=", "XZ_DEFAULTS=")
+	out, err := cmd.Output()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return nil, errors.New(strings.TrimSpace(string(exit.Stderr)))
+	}
+	return out, err
 }

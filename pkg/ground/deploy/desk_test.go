@@ -106,7 +106,7 @@ func (b *bench) spec(change ...func(*plan.Spec)) plan.Spec {
 		c(&s)
 	}
 	var err error
-	if s.Artifacts, _, err = Artifacts(dir, s.HandOver); err != nil {
+	if s.Artifacts, _, err = Artifacts(dir, s); err != nil {
 		b.t.Fatal(err)
 	}
 	return s

@@ -128,6 +128,9 @@ func (p *Plan) drawUploads(s *sheet) {
 		if u.Base != "" {
 			s.line(s.under80(23), "update of %s", u.Base)
 		}
+		if u.MadeBy != "" {
+			s.line(s.under80(23), "an update made it aboard; --whole sends it all the same")
+		}
 		if u.Days > 0 {
 			state += fmt.Sprintf(", %.1f days of uplink, expected by %s", u.Days, Date(u.Expected))
 		}

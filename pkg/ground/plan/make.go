@@ -3,6 +3,7 @@ package plan
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"payload-ipc/pkg/ground/tasking"
@@ -91,15 +92,21 @@ func (d *draft) uploads() error {
 			}
 		}
 	}
+	// A copy: the plans of other satellites are made of the same spec.
+	d.Spec.Artifacts = slices.Clone(d.Spec.Artifacts)
 	sizes := map[string]int64{}
-	for _, a := range d.Spec.Artifacts {
-		u := Upload{Artifact: a, Destination: a.Destination()}
+	for i := range d.Spec.Artifacts {
+		a := &d.Spec.Artifacts[i]
+		if own := status[a.Payload+" "+a.Destination()]; own == "" && a.Base == "" && !d.Spec.Whole && !d.Spec.SkipUpload {
+			a.MadeBy = updateTo(status, *a, a.Whole(), true)
+		}
+		u := Upload{Artifact: *a, Destination: a.Destination()}
 		key := u.Payload + " " + u.Destination
 		u.Status = status[key]
 		if d.Spec.SkipUpload {
 			u.Status = uploaded
 		} else if a.Base != "" {
-			if base := status[a.Payload+" "+a.Base]; base != uploaded && base != listed && d.facts.Asked {
+			if !aboard(status[a.Payload+" "+a.Base]) && updateTo(status, *a, a.Base, false) == "" && d.facts.Asked {
 				return &Absent{fmt.Sprintf("%s is an update of %s, which is not aboard yet; send the whole program, without --update-from", a.Program, a.Base)}
 			}
 		}
@@ -111,6 +118,22 @@ func (d *draft) uploads() error {
 	}
 	d.expect(sizes)
 	return nil
+}
+
+func aboard(status string) bool { return status == uploaded || status == listed }
+
+// updateTo is the destination of an update that makes, on a's payload, the
+// program whose own is whole; "" if there is none aboard, nor on its way if
+// that counts.
+func updateTo(status map[string]string, a Artifact, whole string, onItsWay bool) string {
+	found := ""
+	for key, state := range status {
+		destination, ok := strings.CutPrefix(key, a.Payload+" ")
+		if ok && strings.HasPrefix(destination, whole+"-") && (aboard(state) || onItsWay) && (found == "" || destination < found) {
+			found = destination
+		}
+	}
+	return found
 }
 
 // expect gives each upload that is not aboard its day: behind what is listed

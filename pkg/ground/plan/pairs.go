@@ -26,11 +26,11 @@ func RoleOf(w tasking.Window) Role {
 		first = w.Args[0]
 	}
 	switch {
-	case ok && strings.HasPrefix(name, Server+"-"), ok && strings.HasPrefix(name, both+"-") && first == Server:
+	case ok && strings.HasPrefix(name, Server+"-"), ok && strings.HasPrefix(name, Both+"-") && first == Server:
 		return Serve
-	case ok && strings.HasPrefix(name, Fetcher+"-"), ok && strings.HasPrefix(name, both+"-") && first == Fetcher:
+	case ok && strings.HasPrefix(name, Fetcher+"-"), ok && strings.HasPrefix(name, Both+"-") && first == Fetcher:
 		return Fetch
-	case ok && strings.HasPrefix(name, both+"-"): // its arguments are not listed
+	case ok && strings.HasPrefix(name, Both+"-"): // its arguments are not listed
 		if w.Type == windowPrefix+Sabertooth {
 			return Fetch
 		}
@@ -111,7 +111,7 @@ func protected(w tasking.Window, live []tasking.Window) bool {
 func overlap(a, b tasking.Window) bool { return a.Start.Before(b.End()) && b.Start.Before(a.End()) }
 
 // needs finds in a hand-over's script the program that it wants aboard.
-var needs = regexp.MustCompile(binDir + both + `-[0-9a-f]+`)
+var needs = regexp.MustCompile(`fetching (` + Both + `(-[0-9a-f]+)+)`)
 
 // Needs is the destination of the program that a window runs, "" if it is none
 // of ours.
@@ -122,7 +122,10 @@ func Needs(w tasking.Window) string {
 	case strings.HasPrefix(w.Executable, binDir):
 		return w.Executable
 	}
-	return needs.FindString(w.Args[1])
+	if m := needs.FindStringSubmatch(w.Args[1]); m != nil {
+		return binDir + m[1]
+	}
+	return ""
 }
 
 // RunOf is the run that a fetcher's arguments name, or "".

@@ -59,6 +59,9 @@ func PayloadNamed(name string) (Payload, bool) {
 func (s Spec) from() Payload { return payloadOr(s.FromPayload, SDR) }
 func (s Spec) to() Payload   { return payloadOr(s.ToPayload, Sabertooth) }
 
+// Payloads are the serving one and the fetching one.
+func (s Spec) Payloads() (from, to Payload) { return s.from(), s.to() }
+
 func payloadOr(name, fallback string) Payload {
 	if p, ok := PayloadNamed(name); ok {
 		return p

@@ -22,7 +22,7 @@ const (
 	// they, or the one that holds both, lie on a payload.
 	Server  = "sdr-serve"
 	Fetcher = "sabertooth-fetch"
-	both    = "payload"
+	Both    = "payload"
 
 	binDir = "/persist/bin/"
 
@@ -57,15 +57,48 @@ type Artifact struct {
 	Size    int64  `json:"bytes"`
 	SHA256  string `json:"sha256"` // hex
 
-	// Base is the destination of the version that this is a patch against;
-	// empty where the program is sent whole.
-	Base string `json:"base,omitempty"`
+	// Of an update, a patch against a version that is aboard:
+	Base  string `json:"base,omitempty"`  // where that version lies as it was sent whole; as an update, behind a further "-"
+	Makes string `json:"makes,omitempty"` // the first 8 digits of the hash that the program made has as it is sent whole
+	OldID string `json:"-"`               // and of the old program's, unpacked
+
+	// MadeBy is where an update that makes the same program lies; it runs in the
+	// place of this one.
+	MadeBy string `json:"made_by,omitempty"`
+
+	// Unpacked is the program that this one unpacks or makes: hash in hex, bytes.
+	// Without, it is the file itself.
+	Unpacked     string `json:"-"`
+	UnpackedSize int64  `json:"-"`
 }
 
 // Destination holds the content's hash, so that the list of uploads says what
-// is aboard, and two versions never overwrite each other.
+// is aboard, and two versions never overwrite each other. That of an update
+// begins as that of the program that it makes.
 func (a Artifact) Destination() string {
+	switch {
+	case a.MadeBy != "":
+		return a.MadeBy
+	case a.Makes != "":
+		return a.Whole() + "-" + a.SHA256[:8]
+	}
+	return a.Whole()
+}
+
+// Whole is the destination of the program that a is or makes, sent whole.
+func (a Artifact) Whole() string {
+	if a.Makes != "" {
+		return binDir + a.Program + "-" + a.Makes
+	}
 	return binDir + a.Program + "-" + a.SHA256[:8]
+}
+
+// Runs is the hash, in hex, and the size of the program that runs in the end.
+func (a Artifact) Runs() (sum string, size int64) {
+	if a.Unpacked != "" {
+		return a.Unpacked, a.UnpackedSize
+	}
+	return a.SHA256, a.Size
 }
 
 // File is one thing to be brought down.
@@ -93,6 +126,7 @@ type Spec struct {
 	ITAR           bool
 	SkipUpload     bool // the programs are aboard already, or the API has no uploads
 	HandOver       bool // one program goes up, the SDR hands it over
+	Whole          bool // whole programs go up even where an update made the same one
 
 	Artifacts []Artifact
 }
