@@ -281,7 +281,7 @@ func TestCases(t *testing.T) {
 		}, want: want{files: done(fileA), errors: "short"}},
 		{name: "close-delimited, cut, ranges", setup: func(p *peer, f *Fetcher) {
 			p.script = only(0, func(q *http.Request, a *reply) {
-				*a = reply{status: 200, body: []byte(fileA), cut: 30_000, how: "fin", pauseAt: -1}
+				*a = reply{status: 200, body: []byte(fileA), cut: 30_000, how: "fin", pauseAt: -1, head: []string{"ETag: " + contentTag(p.files["/f"])}}
 			})
 		}, want: want{files: done(fileA), verified: "overlap"}},
 		{name: "close-delimited, cut, no ranges", setup: func(p *peer, f *Fetcher) {

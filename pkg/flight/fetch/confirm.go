@@ -2,46 +2,53 @@ package fetch
 
 import (
 	"context"
+
+	"payload-ipc/pkg/flight/http1"
 )
 
 // check reads the stretch of target from from up to to again, which is held,
-// and compares.
+// and compares; in several answers where the server caps its ranges.
 func (r *run) check(ctx context.Context, j *job, g *generation, target string, from, to int64) error {
-	q := query{target: target, first: from, last: to - 1}
-	a, err := r.ask(ctx, j, q)
-	if err != nil {
-		return err
+	for from < to {
+		a, err := r.ask(ctx, j, query{target: target, first: from, last: to - 1})
+		if err != nil {
+			return err
+		}
+		if a.status == 416 {
+			a.finish()
+			return errChanged
+		}
+		x, err := a.extent()
+		switch {
+		case err != nil:
+		case x.total >= 0 && x.total < g.held():
+			err = errChanged
+		case x.start > from || x.end >= 0 && x.end <= from:
+			err = errPlace
+		case x.doubt:
+			err = errDoubt
+		case target == j.target || target == g.via:
+			err = g.identify(a, x)
+		}
+		var m *message
+		if err == nil {
+			g.noRanges = g.noRanges || a.status == 200
+			m, err = r.message(g, a, x)
+		}
+		if err != nil {
+			a.c.Close()
+			return err
+		}
+		m.has, m.end, m.quiet = false, min(to, m.to), true
+		if err = r.take(ctx, j, g, a, m); err != nil {
+			return err
+		}
+		if m.off <= from || a.status == 200 && m.off < to {
+			return errShort
+		}
+		from = m.off
 	}
-	if a.status == 416 {
-		a.finish()
-		return errChanged
-	}
-	x, err := a.extent()
-	switch {
-	case err != nil:
-	case x.start > from || x.end >= 0 && x.end < to && a.status == 206:
-		err = errPlace
-	case x.total >= 0 && x.total < g.held():
-		err = errChanged
-	}
-	if err != nil {
-		a.c.Close()
-		return err
-	}
-	if a.status == 200 {
-		g.noRanges = true
-	}
-	m, err := r.message(g, a, x)
-	if err != nil {
-		a.c.Close()
-		return err
-	}
-	m.has, m.end, m.quiet = false, to, true
-	err = r.take(ctx, j, g, a, m)
-	if err == nil && m.off < to {
-		err = errShort
-	}
-	return err
+	return nil
 }
 
 // confirm settles a file of which the last byte is held, but not everything
@@ -53,7 +60,7 @@ func (r *run) confirm(ctx context.Context, j *job, g *generation) error {
 	err := r.reread(ctx, j, g)
 	switch {
 	case err == errChanged:
-		g.suspect = true
+		g.suspect, g.refuted = true, true
 		return err
 	case err == nil, ctx.Err() != nil, isDisk(err):
 		return err
@@ -64,6 +71,7 @@ func (r *run) confirm(ctx context.Context, j *job, g *generation) error {
 			return err
 		}
 	}
+	g.bare = true
 	return r.accept(g)
 }
 
@@ -91,13 +99,14 @@ func (r *run) reread(ctx context.Context, j *job, g *generation) error {
 	}
 	if to < held {
 		if g.noRanges {
+			g.bare = true
 			return r.accept(g) // the head alone: not more than its length is known
 		}
 		if err := r.check(ctx, j, g, target, held-k, held); err != nil {
 			return err
 		}
 	}
-	g.whole = true
+	g.whole, g.twice = true, to == held
 	return r.accept(g)
 }
 
@@ -121,16 +130,38 @@ func (r *run) findEnd(ctx context.Context, j *job, g *generation, target string)
 	return err
 }
 
-// accept takes what is held for the whole.
+// accept takes what is held for the whole, or for all that --max-bytes allows.
 func (r *run) accept(g *generation) error {
 	g.closed = false
-	if g.id.Total < 0 {
+	if g.id.Total < 0 && g.held() < g.limit {
 		g.id.Total = g.held()
 	}
 	if err := g.prove(); err != nil {
 		return err
 	}
-	g.id.Complete = g.proven() >= g.id.Total
+	g.id.Complete = g.id.Total >= 0 && g.proven() >= g.id.Total
 	g.describe()
 	return nil
+}
+
+// witness asks for the digest of a whole snapshot that came in several pieces,
+// if there is time: it costs the peer no bytes, and shows every splice, also
+// of a file that is rewritten in place. False: it is not what is held.
+func (r *run) witness(ctx context.Context, j *job, g *generation) bool {
+	if g.proof || g.id.Snapshot == "" || g.via != "" || g.id.Base > 0 || g.answers < 2 || !g.complete() || r.left() < firstClock {
+		return true
+	}
+	a, err := r.s.ask(ctx, j.Path.Path, query{target: g.id.Snapshot, last: -1, repr: true})
+	if err != nil {
+		return true
+	}
+	want, has, err := http1.ParseDigest(a.header, "Repr-Digest")
+	ok := a.status == 200 && err == nil && has
+	a.finish()
+	if !ok {
+		return true
+	}
+	sum, err := g.part.Sum()
+	g.proof = err == nil && sum == want
+	return g.proof || err != nil
 }

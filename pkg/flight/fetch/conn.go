@@ -36,15 +36,19 @@ func (c *conn) send(q query) error {
 }
 
 // receive reads the head of the next answer.
-func (c *conn) receive() (*answer, error) {
+func (c *conn) receive(method string) (*answer, error) {
 	c.by = c.s.f.Window.Mono().Add(firstClock)
 	err := c.in.Await()
 	if err == nil {
 		c.by = c.s.f.Window.Mono().Add(firstClock)
-		resp, body, err := c.in.ReadResponse("GET")
+		resp, body, err := c.in.ReadResponse(method)
 		c.by = time.Time{}
 		if err != nil {
-			return nil, network(err, false)
+			f := *network(err, false)
+			if f.began = true; f.class == "short" {
+				f.text, f.closed = "the connection was closed within the head of an answer", true
+			}
+			return nil, &f
 		}
 		return &answer{c: c, status: resp.Status, header: resp.Header, body: body, close: resp.Close}, nil
 	}

@@ -19,6 +19,8 @@ type fault struct {
 	after  time.Duration // the peer's Retry-After
 	final  bool          // asking again would be the same
 
+	began   bool // some bytes of an answer came
+	closed  bool // the connection ended without an answer
 	counted bool // it was told and counted when it happened
 }
 
@@ -31,6 +33,8 @@ var (
 	errChanged = &fault{class: "changed", text: "the file changed on the peer"}
 	// errPlace: an answer that cannot be placed; one try without Range follows.
 	errPlace = &fault{class: "protocol", text: "the answer does not fit the range that was asked for"}
+	// errDoubt: Content-Range has no meaning in a 200 (RFC 9110 section 14.4).
+	errDoubt = &fault{class: "protocol", text: "a 200 with a Content-Range, also to a request without Range: it may be a part, and nothing proves the end", final: true}
 	errShort = &fault{class: "short", text: "the answer ended before its end"}
 	// errDigest: also the digest of the same piece asked again did not match.
 	errDigest  = &fault{class: "digest", text: "a piece does not match its digest"}
@@ -39,7 +43,7 @@ var (
 	errFirst   = &fault{class: "timeout", text: "connected, but no answer within 5 s"}
 	errSilence = &fault{class: "timeout", text: "silent for 5 s in the middle of an answer"}
 	errSilent  = &fault{class: "timeout", text: "silent after an outage, and a new connection can be had"}
-	errEmpty   = &fault{class: "reset", text: "the connection was closed without an answer"}
+	errEmpty   = &fault{class: "reset", text: "the connection was closed without an answer", closed: true}
 )
 
 // network makes a fault of what a connection said. atHead: before the first
@@ -71,7 +75,7 @@ func network(err error, atHead bool) *fault {
 		case syscall.EHOSTUNREACH, syscall.ENETUNREACH, syscall.ENETDOWN, syscall.EADDRNOTAVAIL, syscall.EHOSTDOWN:
 			f.class = "unreachable"
 		case syscall.ECONNRESET, syscall.ECONNABORTED, syscall.EPIPE:
-			f.class = "reset"
+			f.class, f.closed = "reset", atHead
 		case syscall.ETIMEDOUT:
 			f.class = "timeout"
 		}

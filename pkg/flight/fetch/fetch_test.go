@@ -295,7 +295,7 @@ func TestSimple(t *testing.T) {
 				p.framing = "close"
 				p.script = func(n int, q *http.Request, a *reply) {
 					if n == 0 && a.status == 206 {
-						*a = reply{status: 200, body: []byte(want), cut: -1, pauseAt: -1, close: true}
+						*a = reply{status: 200, body: []byte(want), cut: -1, pauseAt: -1, close: true, head: []string{"ETag: " + contentTag(p.files["/f"])}}
 					}
 				}
 			}, "overlap"},

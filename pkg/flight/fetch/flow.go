@@ -132,7 +132,7 @@ func (fl *flow) read(a *answer) {
 			return
 		}
 		var err error
-		if a, err = fl.c.receive(); err != nil {
+		if a, err = fl.c.receive("GET"); err != nil {
 			fl.blocks <- block{err: err}
 			return
 		}

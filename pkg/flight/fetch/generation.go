@@ -3,6 +3,7 @@ package fetch
 import (
 	"hash"
 	"math"
+	"slices"
 
 	"payload-ipc/pkg/flight/outbox"
 )
@@ -23,16 +24,25 @@ type generation struct {
 	told  int64 // the length as the peer told it, -1 unknown
 	limit int64 // where --max-bytes ends it
 
-	mine   bool // this run has had an answer about it, which settled its length
-	via    string
-	weak   bool // some of it came without a digest
-	whole  bool // head and tail were read again after the last byte, and equal
-	closed bool // the connection ended where the length was unknown
-	marked bool // the end was marked, though no length was told (chunked)
-	fixed  bool // nothing but a whole answer makes sense of it
+	mine    bool // this run has had an answer about it, which settled its length
+	via     string
+	weak    bool  // some of it came without a digest
+	whole   bool  // head and tail were read again after the last byte, and equal
+	twice   bool  // all of it was
+	bare    bool  // taken for what it is although reading again was not possible
+	seen    int64 // the length that the last answer told, -1 unknown
+	answers int   // that brought bytes
+	asked   bool  // there was an answer that could tell a validator
+	blind   bool  // of several answers one had no validator: a change between them shows in the overlaps alone
+	proof   bool  // the server's digest of all of it is that of what is held
+	closed  bool  // the connection ended where the length was unknown
+	marked  bool  // the end was marked, though no length was told (chunked)
+	fixed   bool  // nothing but a whole answer makes sense of it
 
+	cap      int64    // the shortest range that came where more was asked for, 0 none
 	noRanges bool     // the peer answers every range with everything
 	suspect  bool     // unproven bytes may be of another generation
+	refuted  bool     // ... and are
 	loose    bool     // published although nothing proves it
 	pieces   []*piece // asked for and not verified, in order
 	next     int64    // where the next piece begins
@@ -74,18 +84,47 @@ func (g *generation) complete() bool {
 	return g.id.Complete || g.id.Total >= 0 && g.proven() >= g.id.Total && (!g.weak || g.whole)
 }
 
+// overlap is how much is read again. Where the server caps its ranges (RFC
+// 9110 section 15.3.7) at so many bytes, little of each is spent on it.
 func (g *generation) overlap() int64 {
 	n := g.held() - g.id.Base
-	return min(n, max(minOverlap, min(n/64, maxOverlap)))
+	k := min(n, max(minOverlap, min(n/64, maxOverlap)))
+	if g.cap > 0 {
+		k = min(k, max(g.cap/8, 1))
+	}
+	return k
+}
+
+// identify holds what an answer says of the file against what others said. A
+// shorter file, or another validator with the same length, is another
+// generation. Another validator with a greater length is growth, and the
+// overlap has to prove it.
+func (g *generation) identify(a *answer, x extent) error {
+	v := a.validator()
+	switch {
+	case x.total >= 0 && x.total < g.seen:
+		return errChanged
+	case v == "" || g.id.Validator == "":
+		g.blind = g.blind || g.asked
+	case v != g.id.Validator && x.total == g.seen && x.total >= 0:
+		return errChanged
+	case v != g.id.Validator && x.total < 0:
+		g.blind = true
+	}
+	if v != "" {
+		g.id.Validator = v
+	}
+	g.asked, g.seen = true, max(x.total, g.seen)
+	return nil
 }
 
 func (g *generation) verified() outbox.Verified {
 	switch {
 	case g.loose:
 		return outbox.VerifiedNone
-	case !g.weak && g.proven() > g.id.Base:
+	case g.proof, !g.weak && !g.blind && g.proven() > g.id.Base:
 		return outbox.VerifiedDigest
-	case g.whole, !g.id.Complete && g.proven() > g.id.Base:
+	case g.twice, g.whole && !g.blind, !g.id.Complete && !g.bare && !g.blind && g.proven() > g.id.Base:
 		return outbox.VerifiedOverlap
 	case g.told >= 0, g.marked:
 		return outbox.VerifiedLength
@@ -139,10 +178,24 @@ func (g *generation) plan(size int64) *piece {
 	if g.next >= g.end() {
 		return nil
 	}
+	if g.cap > 0 {
+		size = min(size, g.cap)
+	}
 	p := &piece{start: g.next, end: min(g.next+size, g.end()), sum: newSHA256()}
 	g.next = p.end
 	g.pieces = append(g.pieces, p)
 	return p
+}
+
+// split ends p at at; what is behind it is a piece of its own.
+func (g *generation) split(p *piece, at int64) {
+	i := slices.Index(g.pieces, p)
+	if i == len(g.pieces)-1 && g.next == p.end {
+		g.next = at
+	} else {
+		g.pieces = slices.Insert(g.pieces, i+1, &piece{start: at, end: p.end, sum: newSHA256()})
+	}
+	p.end = at
 }
 
 // broken prepares the pieces for another connection.

@@ -26,6 +26,7 @@ type job struct {
 	most    int64 // the furthest that was reached
 	once    bool  // the next request goes without Range
 	retried bool  // ... and that was tried
+	refused bool  // that was because a range was refused; once
 	whole   bool  // all requests go without
 	rebuilt bool
 
@@ -50,9 +51,10 @@ func (j *job) reach() int64 {
 }
 
 func (j *job) clean(q query) query {
-	if j.once || j.whole {
+	if (j.once || j.whole) && q.ranged() {
 		j.once = false
-		return q.whole()
+		q = q.whole()
+		q.clean = true
 	}
 	return q
 }
@@ -77,7 +79,7 @@ func (r *run) open(j *job) {
 	}
 	for _, p := range j.out.Parts() {
 		id := p.Identity()
-		g := &generation{part: p, id: id, told: id.Total, weak: id.Verified != outbox.VerifiedDigest, next: id.Base + p.Held(), limit: unlimited}
+		g := &generation{part: p, id: id, told: id.Total, seen: id.Total, asked: true, answers: 1, weak: id.Verified != outbox.VerifiedDigest, next: id.Base + p.Held(), limit: unlimited}
 		if j.cur != nil {
 			j.olds = append(j.olds, j.cur)
 			j.cur = nil
@@ -104,7 +106,7 @@ func (r *run) generation(j *job, id outbox.Identity) (*generation, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &generation{part: p, id: id, next: id.Base, limit: id.Base + r.room(j)}
+	g := &generation{part: p, id: id, seen: -1, next: id.Base, limit: id.Base + r.room(j)}
 	j.cur = g
 	return g, nil
 }

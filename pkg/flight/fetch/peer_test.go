@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -60,15 +61,21 @@ type reply struct {
 	during  func()
 	extra   []byte // behind the body
 	close   bool
+	deaf    bool // whole, behind which the connection can be read and no more be written to
 	nothing bool // no answer at all: how says how the connection ends
 }
 
 func newPeer(files map[string]string) *peer {
-	p := &peer{ranges: true, files: map[string]*file{}}
+	p := &peer{ranges: true, files: map[string]*file{}, etag: contentTag}
 	for name, data := range files {
 		p.put(name, []byte(data))
 	}
 	return p
+}
+
+// contentTag is a strong ETag.
+func contentTag(f *file) string {
+	return fmt.Sprintf(`"%d-%x"`, f.inode, crc32.ChecksumIEEE(f.data))
 }
 
 func (p *peer) put(name string, data []byte) {
@@ -123,10 +130,14 @@ func (p *peer) serve(c *memConn) {
 		}
 		p.mu.Lock()
 		n := len(p.requests)
-		p.requests = append(p.requests, q.URL.RequestURI()+" "+q.Header.Get("Range"))
+		if q.Method != "HEAD" {
+			p.requests = append(p.requests, q.URL.RequestURI()+" "+q.Header.Get("Range"))
+		}
 		a := p.answer(q)
 		p.mu.Unlock()
-		if p.script != nil {
+		if q.Method == "HEAD" {
+			a.body, a.chunked = nil, false
+		} else if p.script != nil {
 			p.script(n, q, a)
 		}
 		if !p.write(c, a) {
@@ -196,6 +207,9 @@ func (p *peer) answer(q *http.Request) *reply {
 	a.body = bytes.Clone(data[from:to])
 	if p.digests && q.Header.Get("Want-Content-Digest") != "" && len(a.body) <= 8<<20 {
 		a.head = append(a.head, digestLine(a.body))
+	}
+	if p.digests && q.Header.Get("Want-Repr-Digest") != "" && q.Method == "HEAD" && size >= 0 {
+		a.head = append(a.head, strings.Replace(digestLine(a.body), "Content-", "Repr-", 1))
 	}
 	return p.frame(a)
 }
@@ -286,6 +300,11 @@ func (p *peer) write(c *memConn, a *reply) bool {
 	}
 	if a.cut >= 0 {
 		return p.end(c, a.how)
+	}
+	if a.deaf {
+		c.in.end(nil, syscall.EPIPE, true)
+		c.out.end(io.EOF, nil, false)
+		return false
 	}
 	if a.chunked {
 		io.WriteString(c, "0\r\n\r\n")

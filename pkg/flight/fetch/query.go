@@ -11,7 +11,10 @@ type query struct {
 	target      string // escaped, with its query
 	first, last int64  // asked for with Range; last < first: no Range
 	suffix      int64  // above 0: the last bytes instead
+	clean       bool   // without Range, where one was wanted
+	brief       bool   // a connection that is closed without an answer ends it
 	digest      bool
+	repr        bool // HEAD, for the digest of all of it
 	listing     bool
 }
 
@@ -26,7 +29,7 @@ func (q query) ranged() bool { return q.last >= q.first || q.suffix > 0 }
 // head is the request. Accept-Encoding: a stretch of a coded file would be a
 // stretch of something else (RFC 9110 section 14.1).
 func (q query) head(host string) []byte {
-	h := make(http1.Head, 0, 256).Request("GET", q.target).Field("Host", host).
+	h := make(http1.Head, 0, 256).Request(q.method(), q.target).Field("Host", host).
 		Field("User-Agent", "sabertooth-fetch").Field("Accept-Encoding", "identity")
 	if q.suffix > 0 {
 		h = h.Field("Range", "bytes=-"+itoa(q.suffix))
@@ -36,10 +39,20 @@ func (q query) head(host string) []byte {
 	if q.digest {
 		h = h.Field("Want-Content-Digest", "sha-256=1")
 	}
+	if q.repr {
+		h = h.Field("Want-Repr-Digest", "sha-256=1")
+	}
 	if q.listing {
 		h = h.Field("Accept", listingType)
 	}
 	return h.End()
+}
+
+func (q query) method() string {
+	if q.repr {
+		return "HEAD"
+	}
+	return "GET"
 }
 
 func itoa(n int64) string { return string(http1.AppendInt(nil, n)) }
@@ -67,6 +80,19 @@ func (a *answer) snapshot() string {
 		if v[i] <= ' ' || v[i] >= 0x7f || v[i] == '#' {
 			return ""
 		}
+	}
+	return v
+}
+
+// validator is what tells contents of one path apart: a strong ETag, else
+// Last-Modified, else "" (RFC 9110 section 8.8).
+func (a *answer) validator() string {
+	v, n := a.header.Get("ETag")
+	if n != 1 || len(v) > 200 || !strings.HasPrefix(v, `"`) {
+		v, _ = a.header.Get("Last-Modified")
+	}
+	if len(v) > 200 {
+		return ""
 	}
 	return v
 }

@@ -26,6 +26,7 @@ type race struct {
 	running int
 	began   time.Time
 	worst   *fault  // the last attempt that failed
+	closed  bool    // an attempt ended without an answer, which is enough
 	poor    *answer // the best answer so far that is not good
 	until   time.Time
 }
@@ -75,7 +76,7 @@ func (r *race) run() (*answer, error) {
 			return nil, r.ctx.Err()
 		}
 		wake, ok := r.launch()
-		if !ok && r.running == 0 {
+		if !ok && r.running == 0 || r.closed {
 			if r.poor != nil {
 				return r.poor, nil
 			}
@@ -151,10 +152,13 @@ func (r *race) start(to *candidate, on *conn) {
 		stop := context.AfterFunc(r.ctx, func() { c.Close() })
 		p.connected = true
 		r.reports <- report{to: to, connected: true, goesOn: true}
-		if p.err = c.send(r.q); p.err == nil {
-			if p.a, p.err = c.receive(); p.err == nil {
-				p.a.q = r.q
-			}
+		// An answer may be there although the request could not be sent to its
+		// end: the peer had answered before, and closed.
+		sent := c.send(r.q)
+		if p.a, p.err = c.receive(r.q.method()); p.err == nil {
+			p.a.q = r.q
+		} else if sent != nil {
+			p.err = network(sent, true)
 		}
 		if !stop() && p.err == nil {
 			p.a, p.err = nil, r.ctx.Err()
@@ -204,18 +208,19 @@ func (r *race) take(p report) *answer {
 	}
 	f := network(p.err, false)
 	switch {
-	case p.old && (f == errEmpty || f.class == "reset" || f.class == "protocol"):
+	case p.old && (f.closed || f.class == "reset" || f.class == "protocol"):
 		// The peer closed an idle connection, or sent more than it had said on
 		// it: no failure, and no wait.
 		p.to.next = now
 		return nil
 	case r.ctx.Err() != nil:
 		return nil
-	case f.class == "protocol":
+	case f.began:
 		s.heard = true
 	}
 	s.blame(r.path, p.to, f)
 	r.worst = f
+	r.closed = r.closed || f.closed && r.q.brief && p.connected
 	p.to.next = now.Add(redialEvery)
 	if s.winner == p.to { // the others need not wait any longer
 		for _, c := range s.cands {

@@ -67,6 +67,11 @@ func (r *run) reason(j *job, rec *outbox.Receipt, cut bool) string {
 		switch rec.Verified {
 		case outbox.VerifiedDigest:
 			say(", every piece matched the server's digest")
+			if g := j.cur; g != nil && g.proof {
+				say(", and the digest of the whole is the server's")
+			} else if g != nil && g.id.Snapshot != "" && g.answers > 1 {
+				say("; the digest of the whole was not compared")
+			}
 		case outbox.VerifiedOverlap:
 			say(", without digests from the server; head and tail read twice were equal")
 		case outbox.VerifiedLength:
@@ -74,6 +79,9 @@ func (r *run) reason(j *job, rec *outbox.Receipt, cut bool) string {
 				say(", to the end that the server marked; nothing else could be checked")
 			} else {
 				say(", as many as the server told; nothing else could be checked")
+			}
+			if j.cur != nil && j.cur.blind {
+				say(": it has no validator that would show a change between two answers")
 			}
 		default:
 			say("; the server told no length, so the end may be a cut")

@@ -33,6 +33,13 @@ func (r *run) resume(ctx context.Context, j *job, g *generation) error {
 		err = errChanged
 	case a.status == 206 && (x.start > g.held()-k || far):
 		err = errPlace
+	case x.doubt:
+		err = errDoubt
+	case g.id.Snapshot != "" && a.snapshot() == g.id.Snapshot:
+	case x.total >= 0 && x.total < g.seen && k == g.held()-g.id.Base:
+		g.seen = x.total // shorter, but all that is held is read again
+	default:
+		err = g.identify(a, x)
 	}
 	if err == nil && r.f.Tail > 0 && g.held() < x.total-r.f.Tail {
 		a.c.Close() // the tail that is wanted begins behind what is held
@@ -47,6 +54,7 @@ func (r *run) resume(ctx context.Context, j *job, g *generation) error {
 	g.id.Total, g.told, g.id.Complete = x.total, x.total, false
 	g.id.Snapshot = a.snapshot()
 	g.noRanges = a.status == 200
+	g.capped206(a, x)
 	m, err := r.message(g, a, x)
 	if err != nil {
 		g.id, g.told = old, told
@@ -78,6 +86,7 @@ func (r *run) changed(j *job, g *generation) error {
 	case g.via == "" && g.held() > g.id.Base && !g.fixed && !strings.Contains(j.target, "?"):
 		g.via = j.target + ".1" // as logrotate names it
 		g.unsure, g.noRanges, g.closed = 0, false, false
+		g.id.Validator, g.seen, g.asked = "", -1, false
 		return nil
 	}
 	return r.seal(j, g)

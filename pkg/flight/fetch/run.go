@@ -120,7 +120,13 @@ func (r *run) advance(ctx context.Context, j *job) error {
 	}
 	for idle := 0; ; {
 		g := j.cur
-		if g != nil && g.mine && (g.complete() || g.capped()) {
+		if g != nil && g.mine && (g.complete() || g.capped() && g.proven() == g.held()) {
+			if !r.witness(ctx, j, g) {
+				return r.spliced(j, g)
+			}
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
 			return r.deliver(ctx, j, g)
 		}
 		var held, proven int64
@@ -170,6 +176,13 @@ func (r *run) trouble(j *job, g *generation, err error) error {
 		r.s.blame(j.Path.Path, nil, f)
 		j.retried, j.once = true, true
 		return nil
+	case r.mayRefuse(j) && (f.status >= 400 || f.closed) && (g == nil || g.via == ""):
+		// Also where it was the range that was refused.
+		if !f.counted {
+			r.s.blame(j.Path.Path, nil, f)
+		}
+		j.refused, j.once = true, true
+		return nil
 	case g == nil:
 	case g.via != "" && (f.status >= 400 && f.status < 500 || f == errPlace || f == errChanged):
 		r.s.blame(j.Path.Path, nil, f)
@@ -190,6 +203,21 @@ func (r *run) trouble(j *job, g *generation, err error) error {
 	}
 	j.retried = false
 	return f
+}
+
+// mayRefuse reports that a failure may be about the range that was asked for:
+// of this peer no range has been had, and of this file none was left out.
+func (r *run) mayRefuse(j *job) bool { return !r.s.ranges && !j.refused && !j.whole }
+
+// spliced throws away what is of no one generation.
+func (r *run) spliced(j *job, g *generation) error {
+	r.f.Events(Event{Kind: Changed, Path: j.Path.Path, Done: g.held()})
+	j.cur = nil
+	j.changes++
+	if err := g.part.Discard(); err != nil {
+		return err
+	}
+	return errChanged
 }
 
 // changedAgain makes a file that keeps changing wait.

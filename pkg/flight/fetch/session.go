@@ -32,6 +32,7 @@ type session struct {
 	cands   []*candidate
 	winner  *candidate // the last one that was good
 	heard   bool       // something has answered, well or badly
+	ranges  bool       // a range has been had
 	idle    *conn
 	backoff *backoff.ExponentialBackOff
 	left    func() time.Duration // until the work must end

@@ -35,6 +35,7 @@ func (r *run) step(ctx context.Context, j *job, g *generation) error {
 // ask follows redirects and sorts out refusals.
 func (r *run) ask(ctx context.Context, j *job, q query) (*answer, error) {
 	q = j.clean(q)
+	q.brief = q.ranged() && r.mayRefuse(j) || q.clean
 	for hops := 0; ; hops++ {
 		a, err := r.s.ask(ctx, j.Path.Path, q)
 		if err != nil {
@@ -44,7 +45,11 @@ func (r *run) ask(ctx context.Context, j *job, q query) (*answer, error) {
 			j.server, _ = a.header.Get("Server")
 		}
 		switch a.status {
-		case 200, 206, 416:
+		case 200, 206:
+			r.s.ranges = r.s.ranges || a.status == 206
+			j.whole = j.whole || q.clean && j.refused
+			return a, nil
+		case 416:
 			return a, nil
 		case 301, 302, 303, 307, 308:
 			to, err := a.moved(q.target, a.c.from.host)
@@ -86,7 +91,7 @@ func (r *run) begin(ctx context.Context, j *job) error {
 	if a.status == 416 {
 		v, _ := a.header.Get("Content-Range")
 		if cr, ok := http1.ParseContentRange(v); !ok || !cr.Unsatisfied || cr.Total != 0 {
-			err = errPlace
+			err = refusal(a, r.f.Window.Now()) // although the file begins at 0
 		}
 	} else {
 		x, err = a.extent()
@@ -117,10 +122,9 @@ func (r *run) begin(ctx context.Context, j *job) error {
 		return err
 	}
 	g.mine, g.told, g.fixed = true, x.total, generated
-	g.noRanges = a.status == 200 && a.q.ranged()
-	if v, _ := a.header.Get("ETag"); len(v) < 200 {
-		g.id.Validator = v
-	}
+	g.noRanges = a.status == 200 && (a.q.ranged() || j.whole)
+	g.identify(a, x)
+	g.capped206(a, x)
 	switch {
 	case a.status == 416 || x.total == 0:
 		g.id.Total, g.told = 0, 0
@@ -131,7 +135,19 @@ func (r *run) begin(ctx context.Context, j *job) error {
 		a.finish()
 		return nil
 	}
-	return r.takeFirst(ctx, j, g, a, x)
+	err = r.takeFirst(ctx, j, g, a, x)
+	if x.doubt && err == nil {
+		g.suspect = false
+		return errDoubt
+	}
+	return err
+}
+
+// capped206 learns how long a range the server gives at most.
+func (g *generation) capped206(a *answer, x extent) {
+	if n := x.end - x.start; a.status == 206 && a.q.suffix == 0 && x.end > g.held() && x.end <= a.q.last && x.end != x.total && (g.cap == 0 || n < g.cap) {
+		g.cap = n
+	}
 }
 
 // takeFirst takes an answer that stands by itself: nothing about it depends
@@ -206,8 +222,9 @@ func (r *run) matchPiece(g *generation, p *piece, a *answer) (*message, error) {
 	if err != nil {
 		return nil, err
 	}
-	if x.end < p.end && g.next == p.end && p == g.pieces[len(g.pieces)-1] {
-		p.end, g.next = x.end, x.end // a shorter piece than asked for
+	if x.end < p.end && (p.got == 0 || !p.has) { // a shorter piece than asked for
+		g.capped206(a, x)
+		g.split(p, x.end)
 	}
 	if p.got == 0 {
 		p.want, p.has = m.want, m.has && x.start == p.start && x.end == p.end
@@ -245,20 +262,26 @@ func (r *run) goOn(ctx context.Context, j *job, g *generation, a *answer, head b
 		return errChanged // it was asked for bytes that are held: they are gone
 	}
 	x, err := a.extent()
+	snapshot := g.snapshot(a)
 	switch {
 	case err != nil:
 	case a.status == 206 && (x.start > g.held()-g.overlap() || !head):
 		err = errPlace // nothing would prove it
+	case x.doubt:
+		err = errDoubt
 	case x.total >= 0 && (x.total < g.held() || g.via != "" && x.total < g.id.Total):
 		err = errChanged
+	case !snapshot:
+		err = g.identify(a, x)
 	}
 	if err != nil {
 		a.c.Close()
 		return err
 	}
-	g.noRanges = a.status == 200 && a.q.ranged()
-	if g.via == "" && x.total >= 0 && (g.id.Total < 0 || x.total < g.id.Total) {
-		g.id.Total = x.total
+	g.noRanges = a.status == 200 && (a.q.ranged() || j.whole)
+	g.capped206(a, x)
+	if g.via == "" && x.total >= 0 && g.id.Total < 0 {
+		g.id.Total, g.told = x.total, x.total
 	}
 	m, err := r.message(g, a, x)
 	if err != nil {
@@ -271,6 +294,12 @@ func (r *run) goOn(ctx context.Context, j *job, g *generation, a *answer, head b
 		g.id.Total = before // there is nothing behind it
 	}
 	return err
+}
+
+// snapshot reports that a is about the snapshot, whose URL proves what a
+// validator would.
+func (g *generation) snapshot(a *answer) bool {
+	return g.id.Snapshot != "" && a.q.target == g.id.Snapshot
 }
 
 func (g *generation) target(j *job) string {

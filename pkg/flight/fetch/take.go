@@ -27,7 +27,10 @@ type message struct {
 }
 
 // extent is where an answer lies in the file (RFC 9110 sections 14.4, 15.3.7).
-type extent struct{ start, end, total int64 } // end and total: -1 unknown
+type extent struct {
+	start, end, total int64 // end and total: -1 unknown
+	doubt             bool  // a 200 that says it is a part: the end of its body proves nothing
+}
 
 // extent checks that the answer can be one to its query.
 func (a *answer) extent() (extent, error) {
@@ -35,11 +38,16 @@ func (a *answer) extent() (extent, error) {
 	if a.coded() {
 		return extent{}, protocol("the server encodes the content, which was not asked for")
 	}
-	if a.status == 200 {
-		return extent{0, n, n}, nil
+	v, lines := a.header.Get("Content-Range")
+	switch {
+	case a.status == 200 && lines == 0:
+		return extent{end: n, total: n}, nil
+	case a.status == 200 && a.q.ranged():
+		return extent{}, errPlace
+	case a.status == 200:
+		return extent{end: n, total: -1, doubt: true}, nil
 	}
 	kind, _ := a.header.Get("Content-Type")
-	v, lines := a.header.Get("Content-Range")
 	switch {
 	case !a.q.ranged():
 		return extent{}, protocol("a 206 that was not asked for")
@@ -50,12 +58,12 @@ func (a *answer) extent() (extent, error) {
 	}
 	cr, ok := http1.ParseContentRange(v)
 	if n == 0 && strings.HasSuffix(v, "/0") && (!ok || cr.Unsatisfied) {
-		return extent{0, 0, 0}, nil // 206 of nothing, however it puts it: the file is empty
+		return extent{}, nil // 206 of nothing, however it puts it: the file is empty
 	}
 	if !ok || cr.Unsatisfied || n >= 0 && n != cr.Len() {
 		return extent{}, errPlace
 	}
-	return extent{cr.Start, cr.End, cr.Total}, nil
+	return extent{start: cr.Start, end: cr.End, total: cr.Total}, nil
 }
 
 func (r *run) message(g *generation, a *answer, x extent) (*message, error) {
@@ -85,6 +93,9 @@ func (r *run) take(ctx context.Context, j *job, g *generation, a *answer, m *mes
 	var queue []*piece
 	defer func() {
 		fl.done(len(queue))
+		if !m.quiet {
+			g.answers++
+		}
 		if m.p == nil && !m.quiet && !m.ok && g.held() > m.compare {
 			g.weak = true
 			g.suspect = err == nil && m.off >= m.to
@@ -93,20 +104,22 @@ func (r *run) take(ctx context.Context, j *job, g *generation, a *answer, m *mes
 		g.describe()
 	}()
 	piped, between := m.p != nil, false
+	var unsent error // why nothing more is asked for on this connection
 	for {
 		for piped && !a.close && len(queue) < maxAhead {
 			p := g.plan(r.size)
 			if p == nil {
 				break
 			}
-			p.sent = true
-			if err := fl.send(r.pieceQuery(g, p)); err != nil {
-				return err
+			if unsent = fl.send(r.pieceQuery(g, p)); unsent != nil {
+				piped = false // what was received before may still be read
+				break
 			}
+			p.sent = true
 			queue = append(queue, p)
 		}
-		if between && (len(queue) == 0 || a.close) {
-			return nil
+		if between && (len(queue) == 0 || a.close || unsent == errShort) {
+			return unsent
 		}
 		b := fl.next()
 		switch {
@@ -117,14 +130,18 @@ func (r *run) take(ctx context.Context, j *job, g *generation, a *answer, m *mes
 		case b.head != nil:
 			a, between = b.head, false
 			a.q = r.pieceQuery(g, queue[0])
+			end := queue[0].end
 			next, err := r.matchPiece(g, queue[0], a)
 			if err != nil {
 				return err
 			}
-			m, queue = next, queue[1:]
+			if m, queue = next, queue[1:]; m.p.end < end && len(queue) > 0 {
+				unsent, piped = errShort, false // what was asked for behind it would leave a hole
+			}
+			g.answers++
 		case b.end:
 			fl.settle()
-			if err := r.ended(j, g, a, m); err != nil {
+			if err := r.ended(j, g, a, m, true); err != nil {
 				return err
 			}
 			between = true
@@ -138,7 +155,7 @@ func (r *run) take(ctx context.Context, j *job, g *generation, a *answer, m *mes
 			if m.off >= m.end && m.end < m.to {
 				// More than was wanted: the length is what the first answer said.
 				fl.settle()
-				return r.ended(j, g, a, m)
+				return r.ended(j, g, a, m, false)
 			}
 			if err := r.heed(ctx, g); err != nil {
 				return err
@@ -205,8 +222,9 @@ func (r *run) compare(g *generation, b []byte, off int64) error {
 	return nil
 }
 
-// ended decides what a message that came to its end has proven.
-func (r *run) ended(j *job, g *generation, a *answer, m *message) error {
+// ended decides what a message has proven of which all that is wanted came;
+// all: and all there is, so that its framing has told an end.
+func (r *run) ended(j *job, g *generation, a *answer, m *message, all bool) error {
 	g.gone = 0
 	r.pace(m)
 	switch {
@@ -215,20 +233,20 @@ func (r *run) ended(j *job, g *generation, a *answer, m *message) error {
 	case m.p != nil:
 		return r.endedPiece(j, g, m)
 	}
-	if m.to == unlimited && m.off < m.compare {
+	if m.to == unlimited && all && m.off < m.compare {
 		// It ends before what is held does: shorter now, or cut again.
 		if g.cuts++; a.body.ProvenEnd() || g.cuts > 2 {
 			return errChanged
 		}
 		return errShort
 	}
-	if m.to == unlimited {
+	if m.to == unlimited && all {
 		g.closed = !a.body.ProvenEnd()
 		if !g.closed {
 			g.id.Total, g.marked = g.held(), true
 		}
 	}
-	if m.has && (m.off >= m.to || m.to == unlimited) {
+	if m.has && (m.off >= m.to || m.to == unlimited && all) {
 		if [32]byte(m.sum.Sum(nil)) != m.want {
 			r.f.Events(Event{Kind: BadPiece, Path: j.Path.Path, Done: m.from})
 			g.drop()

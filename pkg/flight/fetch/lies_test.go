@@ -1,0 +1,262 @@
+package fetch
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"payload-ipc/pkg/flight/window"
+)
+
+// validated answers like nginx: ranges, a strong ETag or Last-Modified, no
+// digests, no snapshots. From the n-th answer on the content is other.
+func versions(p *peer, tag func(v int) string, from int, other string) {
+	p.etag = nil
+	p.script = func(n int, q *http.Request, a *reply) {
+		v := 1
+		if n >= from {
+			v = 2
+		}
+		if n == from-1 {
+			p.rewrite("/f", []byte(other))
+		}
+		if t := tag(v); t != "" {
+			a.head = append(a.head, t)
+		}
+	}
+}
+
+// middle is s with two stretches of its middle changed.
+func middle(s string) string {
+	b := []byte(s)
+	for _, at := range []int{80_000, 160_000} {
+		for i := at; i < at+20_000; i++ {
+			b[i] ^= 1
+		}
+	}
+	return string(b)
+}
+
+// TestClaims: never more than came, nor more than is proven.
+func TestClaims(t *testing.T) {
+	v1 := text(240_000, "v1")
+	v2 := middle(v1)
+	etag := func(v int) string { return fmt.Sprintf(`ETag: "v%d"`, v) }
+	weak := func(v int) string { return fmt.Sprintf(`ETag: W/"v%d"`, v) }
+	date := func(v int) string { return fmt.Sprintf("Last-Modified: Thu, 26 Nov 2026 00:00:0%d GMT", v) }
+	both := func(v int) string { return `ETag: W/"same"` + "\r\n" + date(v) }
+	none := func(int) string { return "" }
+	for _, c := range []struct {
+		name  string
+		data  string
+		setup func(p *peer, f *Fetcher)
+		for_  time.Duration
+		want  want
+		whole []string // what f may be; want.files is not looked at
+	}{
+		{name: "chunked without end, --max-bytes", setup: func(p *peer, f *Fetcher) {
+			f.MaxBytes, p.ranges, p.framing = 300_000, false, "chunked"
+		}, data: text(2<<20, "e"), want: want{exit: Partial, files: map[string]string{"f.part": text(2<<20, "e")[:300_000]}, reason: "--max-bytes"}},
+		{name: "to the close, --max-bytes", setup: func(p *peer, f *Fetcher) {
+			f.MaxBytes, p.ranges, p.framing = 300_000, false, "close"
+		}, data: text(2<<20, "e"), want: want{exit: Partial, files: map[string]string{"f.part": text(2<<20, "e")[:300_000]}, reason: "--max-bytes"}},
+		{name: "200 with a Content-Range, always", for_: 10 * time.Second, setup: func(p *peer, f *Fetcher) {
+			p.script = func(n int, q *http.Request, a *reply) {
+				*a = *p.frame(&reply{status: 200, cut: -1, pauseAt: -1, body: []byte(v1[:65536]), head: []string{"Content-Range: bytes 0-65535/240000"}})
+			}
+		}, data: v1, want: want{exit: Partial, files: map[string]string{"f.part": v1[:65536]}, verified: "none", reason: "Content-Range"}},
+		{name: "200 with a Content-Range, where a range was asked", setup: func(p *peer, f *Fetcher) {
+			p.script = func(n int, q *http.Request, a *reply) {
+				if a.status == 206 {
+					a.status = 200
+				}
+			}
+		}, data: v1, want: want{files: map[string]string{"f": v1}}},
+		{name: "another ETag, the same length", setup: func(p *peer, f *Fetcher) {
+			f.Piece = 64 << 10
+			versions(p, etag, 2, v2)
+		}, data: v1, want: want{errors: "changed"}, whole: []string{v2}},
+		{name: "another ETag in the third answer", setup: func(p *peer, f *Fetcher) {
+			f.Piece = 64 << 10
+			versions(p, etag, 4, v2)
+		}, data: v1, want: want{errors: "changed"}, whole: []string{v2}},
+		{name: "another date, the same length", setup: func(p *peer, f *Fetcher) {
+			f.Piece = 64 << 10
+			versions(p, date, 2, v2)
+		}, data: v1, want: want{errors: "changed"}, whole: []string{v2}},
+		{name: "a weak ETag, and another date", setup: func(p *peer, f *Fetcher) {
+			f.Piece = 64 << 10
+			versions(p, both, 2, v2)
+		}, data: v1, want: want{errors: "changed"}, whole: []string{v2}},
+		{name: "no validators: no more than the length", setup: func(p *peer, f *Fetcher) {
+			f.Piece = 64 << 10
+			versions(p, none, 99, v2)
+		}, data: v1, want: want{files: map[string]string{"f": v1}, verified: "length", reason: "no validator"}},
+		{name: "weak ones are none", setup: func(p *peer, f *Fetcher) {
+			f.Piece = 64 << 10
+			versions(p, weak, 99, v2)
+		}, data: v1, want: want{files: map[string]string{"f": v1}, verified: "length", reason: "no validator"}},
+		{name: "no validators, and changed: no more than the length", setup: func(p *peer, f *Fetcher) {
+			f.Piece = 64 << 10
+			versions(p, none, 2, v2)
+		}, data: v1, want: want{verified: "length"}, whole: []string{v1, v2, v1[:120_000] + v2[120_000:], ""}},
+		{name: "digests, no snapshots, another ETag", setup: func(p *peer, f *Fetcher) {
+			f.Piece, p.digests = 64<<10, true
+			versions(p, etag, 2, v2)
+		}, data: v1, want: want{errors: "changed"}, whole: []string{v2}},
+		{name: "digests, no snapshots, no validators", setup: func(p *peer, f *Fetcher) {
+			f.Piece, p.digests = 64<<10, true
+			versions(p, none, 99, v2)
+		}, data: v1, want: want{files: map[string]string{"f": v1}, verified: "length"}},
+		{name: "another ETag and longer: growth", setup: func(p *peer, f *Fetcher) {
+			f.Piece = 64 << 10
+			versions(p, etag, 2, v1+"more\n")
+		}, data: v1, want: want{files: map[string]string{"f": v1}, verified: "overlap", clean: true}},
+		{name: "rewritten in place behind the snapshot's head", setup: func(p *peer, f *Fetcher) {
+			f.Piece, p.digests, p.snapshots = 64<<10, true, true
+			versions(p, none, 3, v2)
+		}, data: v1, want: want{errors: "changed"}, whole: []string{v2}},
+		{name: "a snapshot compared as a whole", setup: func(p *peer, f *Fetcher) {
+			p.digests, p.snapshots = true, true
+		}, data: v1, want: want{files: map[string]string{"f": v1}, verified: "digest", reason: "the digest of the whole is the server's", clean: true}},
+		{name: "shorter from an answer on", setup: func(p *peer, f *Fetcher) {
+			f.Piece = 64 << 10
+			versions(p, none, 2, v1[:200_000])
+		}, data: v1, want: want{errors: "changed"}, whole: []string{v1[:200_000]}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			virtual(t, func(t *testing.T, b *bench) {
+				p := newPeer(map[string]string{"/f": c.data})
+				f := Fetcher{}
+				c.setup(p, &f)
+				b.net.hosts[addrA] = p.connect
+				if c.for_ == 0 {
+					c.for_ = 30 * time.Second
+				}
+				o := b.run(f, window.Spec{For: c.for_})
+				if c.whole != nil {
+					ok := false
+					for _, w := range c.whole {
+						ok = ok || o.files["f"] == w
+					}
+					if _, there := o.files["f"]; !ok && (there || c.whole[len(c.whole)-1] != "") {
+						t.Errorf("f: %d bytes of no one version", len(o.files["f"]))
+					}
+					c.want.files = o.files
+				}
+				verdict(t, b, p, o, c.want)
+			})
+		})
+	}
+}
+
+// TestKept: what came is kept, and what can be had is had.
+func TestKept(t *testing.T) {
+	big := text(2_000_000, "k")
+	for _, c := range []struct {
+		name string
+		size int
+		most int64
+	}{
+		{"one byte less than there is", 65_537, 65_536}, {"a part of a large file", 2_000_000, 300_000},
+		{"of a file of one answer", 40_000, 39_999}, {"the first piece", 2_000_000, 65_536}, {"tiny", 2_000_000, 1},
+	} {
+		for _, abilities := range []string{"nginx", "sdr", "plain", "no validators"} {
+			t.Run("--max-bytes, "+c.name+", "+abilities, func(t *testing.T) {
+				virtual(t, func(t *testing.T, b *bench) {
+					p := newPeer(map[string]string{"/f": big[:c.size]})
+					switch abilities {
+					case "sdr":
+						p.digests, p.snapshots = true, true
+					case "plain":
+						p.ranges = false
+					case "no validators":
+						p.etag = nil
+					}
+					b.net.hosts[addrA] = p.connect
+					o := b.run(Fetcher{MaxBytes: c.most}, window.Spec{For: 20 * time.Second})
+					verdict(t, b, p, o, want{exit: Partial, files: map[string]string{"f.part": big[:c.most]}, reason: "--max-bytes", within: 2 * time.Second, clean: true})
+				})
+			})
+		}
+	}
+	for _, limit := range []int{1 << 20, 100_003, 65_536, 65_535, 16 << 10, 16<<10 + 1, 9_999, 4096, 1024, 700} {
+		for _, abilities := range []string{"nginx", "sdr", "digests", "no validators"} {
+			t.Run(fmt.Sprintf("ranges of at most %d, %s", limit, abilities), func(t *testing.T) {
+				virtual(t, func(t *testing.T, b *bench) {
+					data := big
+					if limit < 16<<10 {
+						data = big[:300_000]
+					}
+					p := newPeer(map[string]string{"/f": data})
+					p.digests = abilities == "sdr" || abilities == "digests"
+					p.snapshots = abilities == "sdr"
+					if abilities == "no validators" {
+						p.etag = nil
+					}
+					p.script = func(n int, q *http.Request, a *reply) {
+						var first int
+						if a.status == 206 && len(a.body) > limit {
+							fmt.Sscanf(q.Header.Get("Range"), "bytes=%d-", &first)
+							a.body = a.body[:limit]
+							setHead(a, "Content-Range", fmt.Sprintf("bytes %d-%d/%d", first, first+limit-1, len(data)))
+							setHead(a, "Content-Length", fmt.Sprint(limit))
+							if p.digests && q.Header.Get("Want-Content-Digest") != "" {
+								setHead(a, "Content-Digest", strings.TrimPrefix(digestLine(a.body), "Content-Digest: "))
+							}
+						}
+					}
+					b.net.hosts[addrA] = p.connect
+					o := b.run(Fetcher{}, window.Spec{For: 20 * time.Second})
+					w := want{files: map[string]string{"f": data}}
+					if limit >= 16<<10 {
+						w.received = int64(len(data)) * 3 / 2
+					}
+					verdict(t, b, p, o, w)
+				})
+			})
+		}
+	}
+	for _, status := range []int{400, 401, 403, 404, 405, 406, 410, 412, 416, 418, 429, 431, 451, 500, 501, 503, 599, 0, 1, 2} {
+		for _, framing := range []string{"", "chunked", "close"} {
+			t.Run(fmt.Sprintf("a range is answered with %d, a whole file %s", status, framing), func(t *testing.T) {
+				virtual(t, func(t *testing.T, b *bench) {
+					p := newPeer(map[string]string{"/f": big})
+					p.framing = framing
+					p.ranges = false
+					p.script = func(n int, q *http.Request, a *reply) {
+						switch {
+						case q.Header.Get("Range") == "":
+						case status == 0:
+							a.nothing, a.how = true, "fin"
+						case status == 1:
+							a.nothing, a.how = true, "reset"
+						case status == 2:
+							a.raw, a.how = []byte("HTTP/1.1 200 OK\r\n"), "fin"
+						default:
+							*a = *p.frame(&reply{status: status, cut: -1, pauseAt: -1})
+						}
+					}
+					b.net.hosts[addrA] = p.connect
+					o := b.run(Fetcher{}, window.Spec{For: 20 * time.Second})
+					verdict(t, b, p, o, want{files: map[string]string{"f": big}, within: 8 * time.Second, received: 3*int64(len(big)) + 1000})
+				})
+			})
+		}
+	}
+	t.Run("the write of the next request fails first", func(t *testing.T) {
+		virtual(t, func(t *testing.T, b *bench) {
+			p := sdr(map[string]string{"/f": big})
+			p.script = func(n int, q *http.Request, a *reply) {
+				if n == 2 { // the third piece is there, and the connection can only be read
+					a.deaf = true
+				}
+			}
+			b.net.hosts[addrA] = p.connect
+			o := b.run(Fetcher{Piece: 100_000}, window.Spec{For: 20 * time.Second})
+			verdict(t, b, p, o, want{files: map[string]string{"f": big}, verified: "digest", received: int64(len(big))})
+		})
+	})
+}
