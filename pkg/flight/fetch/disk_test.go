@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"syscall"
@@ -203,4 +204,81 @@ func (e elsewhere) Rename(from, to string) error {
 		return syscall.EXDEV
 	}
 	return e.slowFS.Rename(from, to)
+}
+
+// dirFS is a file system whose directories cannot be synced.
+type dirFS struct {
+	outbox.FS
+	dir string // only this one
+	err error
+}
+
+func (d dirFS) SyncDir(dir string) error {
+	if d.dir == dir {
+		return d.err
+	}
+	return d.FS.SyncDir(dir)
+}
+
+// TestSyncOfADirectory: what has a name is told as published, whatever fails
+// behind the rename, and a directory that cannot be synced is no failure.
+func TestSyncOfADirectory(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		exit int
+	}{{syscall.EINVAL, 0}, {syscall.ENOSYS, 0}, {syscall.EOPNOTSUPP, 0}, {syscall.EIO, Local}, {syscall.EACCES, Local}} {
+		for _, most := range []int64{0, 10_000} {
+			t.Run(fmt.Sprint(c.err, most), func(t *testing.T) {
+				virtual(t, func(t *testing.T, b *bench) {
+					b.net.hosts[addrA] = sdr(map[string]string{"/f": fileA}).connect
+					o := b.run(Fetcher{FS: dirFS{outbox.OS, b.outbox, c.err}, MaxBytes: most}, window.Spec{For: 10 * time.Second})
+					name, data, status, exit := "f", fileA, "complete", c.exit
+					if most > 0 {
+						name, data, status = "f.part", fileA[:most], "partial"
+						if exit == 0 {
+							exit = Partial
+						}
+					}
+					r := o.receipts["f"]
+					if o.Exit != exit || o.files[name] != data || r.Status != status || r.Size != int64(len(data)) {
+						t.Errorf("exit %d, want %d; %s: %+v", o.Exit, exit, keys(o.files), r)
+					}
+					if said := strings.Contains(r.Reason, "cannot sync"); said != (c.exit != 0) {
+						t.Errorf("reason: %q", r.Reason)
+					}
+					if o.Bytes != int64(len(data)) {
+						t.Errorf("bytes: got %d", o.Bytes)
+					}
+				})
+			})
+		}
+	}
+}
+
+// TestStageGone: the stage is removed while the run goes on. What the open
+// files have is copied into the outbox, and there is a receipt.
+func TestStageGone(t *testing.T) {
+	for _, abilities := range []string{"sdr", "plain"} {
+		for _, when := range []int{1, 2, 4} {
+			t.Run(fmt.Sprint(abilities, when), func(t *testing.T) {
+				virtual(t, func(t *testing.T, b *bench) {
+					p := sdr(map[string]string{"/f": large, "/g": fileA})
+					if abilities == "plain" {
+						p.digests, p.snapshots, p.ranges = false, false, false
+					}
+					p.script = func(n int, q *http.Request, a *reply) {
+						a.rate = 2_000_000
+						if n == when || n == 0 && abilities == "plain" {
+							a.pauseAt, a.during = len(a.body)/2, func() { time.Sleep(time.Duration(when) * 300 * time.Millisecond); os.RemoveAll(b.stage) }
+						}
+					}
+					b.net.hosts[addrA] = p.connect
+					o := b.run(Fetcher{Paths: []Path{{"/f", "f"}, {"/g", "g"}}}, window.Spec{For: 20 * time.Second})
+					if o.Exit != 0 || o.files["f"] != large || o.files["g"] != fileA {
+						t.Errorf("exit %d, %s: %+v", o.Exit, keys(o.files), o.receipts)
+					}
+				})
+			})
+		}
+	}
 }

@@ -24,12 +24,11 @@ func (r *run) deliver(ctx context.Context, j *job, g *generation) error {
 	g.describe()
 	j.verified = g.verified()
 	p, err := g.part.Publish(context.WithoutCancel(ctx))
-	if err != nil {
-		return err
+	if p.Name != "" { // whatever went wrong behind it: it has its name
+		j.published = &p
+		r.f.Events(Event{Kind: Published, Path: j.Path.Path, Name: p.Name, Done: p.Size, Total: j.told})
 	}
-	j.published = &p
-	r.f.Events(Event{Kind: Published, Path: j.Path.Path, Name: p.Name, Done: p.Size, Total: j.told})
-	return nil
+	return err
 }
 
 var errCapped = &fault{class: "max-bytes", text: "--max-bytes was reached", final: true}
@@ -148,9 +147,12 @@ func (r *run) part(ctx context.Context, j *job, g *generation, n int) *outbox.Pu
 	}
 	p, err := g.part.PublishPart(ctx, n)
 	if err != nil {
-		j.err, j.kept = err, max(j.kept, g.part.Proven())
-		g.part.Close()
+		j.err = err
 		r.f.Events(Event{Kind: DiskError, Path: j.Path.Path, Err: err})
+	}
+	if p.Name == "" {
+		j.kept = max(j.kept, g.part.Proven())
+		g.part.Close()
 		return nil
 	}
 	r.f.Events(Event{Kind: Published, Path: j.Path.Path, Name: p.Name, Done: p.Size, Total: g.told})
@@ -164,7 +166,7 @@ func (r *run) exit() int {
 		some = some || j.published != nil || len(j.sealed) > 0
 		r.result.Parts += len(j.sealed)
 		switch {
-		case isDisk(j.err):
+		case isDisk(j.err) && j.published == nil:
 			exit = Local
 			r.result.Failed++
 		case j.dir() && j.done && j.err == nil:
@@ -174,13 +176,14 @@ func (r *run) exit() int {
 			r.result.Parts++
 		default:
 			r.result.Files++
-			r.result.Bytes += j.published.Size
-			continue
+		}
+		if isDisk(j.err) {
+			exit = Local
 		}
 		if j.published != nil {
 			r.result.Bytes += j.published.Size
 		}
-		if exit == Complete && !(j.dir() && j.done && j.err == nil) {
+		if exit == Complete && (j.published == nil || j.partial) && !(j.dir() && j.done && j.err == nil) {
 			exit = Partial
 		}
 	}

@@ -110,6 +110,9 @@ func (r *run) reason(j *job, rec *outbox.Receipt, cut bool) string {
 		say("; the file changed on the server, the older content is beside it")
 	}
 	if rec.Status == "complete" {
+		if j.err != nil {
+			say("; but ", j.err.Error())
+		}
 		return b.String()
 	}
 	switch {

@@ -54,7 +54,7 @@ func (p *Part) publish(ctx context.Context, name string, keep bool) (Published, 
 		return Published{}, err
 	}
 	p.t.published[name] = true
-	err := diskError("sync", p.t.s.c.Outbox, p.t.s.fs.SyncDir(p.t.s.c.Outbox))
+	err := diskError("sync", p.t.s.c.Outbox, p.t.s.syncDir(p.t.s.c.Outbox))
 	if name == p.t.name && err == nil {
 		p.withdraw()
 	}
@@ -67,7 +67,7 @@ func (p *Part) publish(ctx context.Context, name string, keep bool) (Published, 
 	if !p.t.s.same && err == nil {
 		// Or a power cut brings the part back, and the next run takes it
 		// for something still to be sent.
-		err = diskError("sync", p.t.s.c.Stage, p.t.s.fs.SyncDir(p.t.s.c.Stage))
+		err = diskError("sync", p.t.s.c.Stage, p.t.s.syncDir(p.t.s.c.Stage))
 	}
 	return pub, err
 }
@@ -109,7 +109,7 @@ func (p *Part) expose(ctx context.Context, name string, keep bool) error {
 	to := s.c.Outbox + "/" + name
 	if s.same && !keep {
 		err := s.fs.Rename(p.path(dataSuffix), to)
-		if !errors.Is(err, syscall.EXDEV) {
+		if !elsewhere(err) {
 			return diskError("publish", to, err)
 		}
 	}
@@ -117,6 +117,12 @@ func (p *Part) expose(ctx context.Context, name string, keep bool) error {
 		return nil
 	}
 	return s.put(ctx.Err, name, p.path(tmpSuffix), p.data, p.proven)
+}
+
+// elsewhere reports that the stage cannot be renamed from, being on another
+// file system or gone: then what the open file has is copied.
+func elsewhere(err error) bool {
+	return errors.Is(err, syscall.EXDEV) || errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.EROFS)
 }
 
 // link publishes a further name of the inode, for salvage at the last moment
@@ -200,5 +206,5 @@ func (s *Stage) putReceipt(r *Receipt) error {
 	if err != nil {
 		return err
 	}
-	return diskError("sync", s.c.Outbox, s.fs.SyncDir(s.c.Outbox))
+	return diskError("sync", s.c.Outbox, s.syncDir(s.c.Outbox))
 }

@@ -33,7 +33,7 @@ func (s *Stage) putFile(stop func() error, name, tmp string, src io.ReaderAt, si
 	to := s.c.Outbox + "/" + name
 	if s.same {
 		err := s.putRename(stop, to, tmp, src, size)
-		if !errors.Is(err, syscall.EXDEV) {
+		if !elsewhere(err) {
 			return err
 		}
 	}

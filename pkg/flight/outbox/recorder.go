@@ -172,7 +172,7 @@ func (r *recorder) sync(c *cursor) error {
 	p.slot++
 	if p.fresh {
 		start = s.now()
-		if err := s.fs.SyncDir(s.c.Stage); err != nil {
+		if err := s.syncDir(s.c.Stage); err != nil {
 			return deadError(s.c.Stage, err)
 		}
 		s.pace.saw(0, s.now().Sub(start))

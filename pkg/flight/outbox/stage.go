@@ -107,6 +107,19 @@ func Open(c Config) (*Stage, error) {
 	return s, nil
 }
 
+// syncDir makes the names in dir durable. A file system that has no such call
+// does it by itself, or never; and what is gone has no names to keep, while
+// the files that were opened in it live on.
+func (s *Stage) syncDir(dir string) error {
+	err := s.fs.SyncDir(dir)
+	for _, no := range []syscall.Errno{syscall.EINVAL, syscall.ENOSYS, syscall.EOPNOTSUPP, syscall.ENOENT} {
+		if errors.Is(err, no) {
+			return nil
+		}
+	}
+	return err
+}
+
 func (s *Stage) now() time.Time { return s.c.Now() }
 
 // canRename asks without leaving a trace: rename(2) compares the mounts before

@@ -214,7 +214,11 @@ func (t *Target) create(id Identity) (*Part, error) {
 	for range 100 { // over what could not be removed
 		p.gen = t.next
 		t.next++
-		if err = p.openBoth(os.O_CREATE | os.O_EXCL); !errors.Is(err, syscall.EEXIST) {
+		err = p.openBoth(os.O_CREATE | os.O_EXCL)
+		if errors.Is(err, syscall.ENOENT) && t.s.fs.MkdirAll(t.s.c.Stage) == nil { // the stage was removed
+			err = p.openBoth(os.O_CREATE | os.O_EXCL)
+		}
+		if !errors.Is(err, syscall.EEXIST) {
 			break
 		}
 	}
