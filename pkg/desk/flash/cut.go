@@ -9,13 +9,30 @@ import (
 
 const sector = 512
 
+// A luck is what is left of things that were not synced.
+type luck int
+
+const (
+	each luck = iota // chance decides for each
+	all
+	none
+)
+
+// draw makes all and none likelier than by chance for each: a journal that was
+// just written has all names, of files whose bytes are still in memory.
+func draw(r *rand.Rand, parts ...luck) luck { return parts[r.IntN(len(parts))] }
+
+// survives decides for one thing.
+func (l luck) survives(r *rand.Rand) bool { return l == all || l == each && r.IntN(2) == 0 }
+
 // cut takes from the file system what a power cut takes: for every change that
 // no sync has made durable, chance decides.
 func (f *FS) cut(r *rand.Rand) {
+	names := draw(r, each, each, all, all, none)
 	blocked := map[key]bool{}
 	var undo []*op
 	for _, o := range f.log {
-		lives := r.IntN(2) == 0
+		lives := names.survives(r)
 		for _, c := range *o {
 			lives = lives && !blocked[key{c.dir, c.name}]
 		}
@@ -41,25 +58,22 @@ func (f *FS) cut(r *rand.Rand) {
 // cut takes from a file what was not synced, the latest first.
 func (n *inode) cut(r *rand.Rand) {
 	kept := map[int64]bool{}
+	pages := draw(r, each, each, each, none, none, all)
 	size, settled := n.size, false
-	revert := func(pages map[int64][]byte, always bool) {
-		for _, p := range slices.Sorted(maps.Keys(pages)) {
+	revert := func(old map[int64][]byte, always bool) {
+		for _, p := range slices.Sorted(maps.Keys(old)) {
 			if kept[p] {
 				continue
 			}
-			how := r.IntN(4)
-			if always {
-				how = 1
-			}
-			switch how {
-			case 0:
+			switch {
+			case !always && pages.survives(r):
 				kept[p] = true
-			case 1, 2:
-				n.put(p, pages[p], r)
+			case always || pages == none || r.IntN(2) == 0:
+				n.put(p, old[p], r)
 			default: // torn: the old sectors up to somewhere, or from there on
 				now := make([]byte, page)
 				copy(now, n.at(p))
-				n.put(p, pages[p], r)
+				n.put(p, old[p], r)
 				at := (1 + r.IntN(page/sector-1)) * sector
 				if r.IntN(2) == 0 {
 					copy(n.make(p)[:at], now[:at])

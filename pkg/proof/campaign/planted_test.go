@@ -1,0 +1,152 @@
+package campaign
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// The test's own program is what runs aboard in a bare program's place.
+func TestMain(m *testing.M) {
+	if len(os.Args) == 3 && os.Args[1] == "aide" {
+		if err := Aide(context.Background(), os.Args[2]); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// build compiles the fetcher into dir, with one file of the outbox changed.
+func build(t *testing.T, dir, file, old, new string) {
+	t.Helper()
+	args := []string{"build", "-o", filepath.Join(dir, "sabertooth-fetch")}
+	if file != "" {
+		path, err := filepath.Abs(filepath.Join("../../flight/outbox", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Count(string(body), old) != 1 {
+			t.Fatalf("%s: the place to spoil is there %d times, want once", file, strings.Count(string(body), old))
+		}
+		spoilt := filepath.Join(dir, file)
+		overlay, _ := json.Marshal(map[string]map[string]string{"Replace": {path: spoilt}})
+		err = errors.Join(os.WriteFile(spoilt, []byte(strings.Replace(string(body), old, new, 1)), 0o644), os.WriteFile(spoilt+".json", overlay, 0o644))
+		if err != nil {
+			t.Fatal(err)
+		}
+		args = append(args, "-overlay", spoilt+".json")
+	}
+	if out, err := exec.Command("go", append(args, "payload-ipc/cmd/sabertooth-fetch")...).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+}
+
+// A fetcher that is wrong about its disk is caught by what a power cut leaves:
+// each of these for itself, and the right one by nothing of the kind.
+func TestPlantedFaults(t *testing.T) {
+	if testing.Short() {
+		t.Skip("windows take their time")
+	}
+	if err := possibleHere(t.TempDir()); err != nil {
+		if os.Getenv("REQUIRE_PEERS") == "1" {
+			t.Fatal(err)
+		}
+		t.Skip(err)
+	}
+	// Files that come faster than the disk takes them, in one window that the
+	// power ends: while the data's one sync is under way, while the data of a
+	// longer file is synced again and again, and long after all is over.
+	publishing := Schedule{Size: 3e5, Rate: 6e6, Overlaps: []Overlap{{Disk: Flash{Rate: 3e5, Sync: 20 * time.Millisecond}}}}
+	fetching := Schedule{Size: 6e6, Rate: 2e6, Overlaps: []Overlap{{Disk: Flash{Rate: 3e6, Sync: 20 * time.Millisecond}}}}
+	done := Schedule{Size: 5e4, Rate: 6e6, Overlaps: []Overlap{{}}}
+	cuts := []struct {
+		s        Schedule
+		from, to time.Duration
+		passes   int
+	}{{publishing, 600 * time.Millisecond, 1400 * time.Millisecond, 16}, {fetching, 1500 * time.Millisecond, 3 * time.Second, 6}, {done, 2 * time.Second, 3 * time.Second, 6}}
+
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	slots := make(chan struct{}, 12)
+	for _, c := range []struct {
+		name           string
+		file, old, new string
+		cut            int    // of which
+		want           string // is in what is said of some pass; of none without
+	}{
+		{name: "the fetcher as it is"},
+		{"no sync before the rename", "publish.go", "err := p.datasync()", "err := error(nil)", 2, "is not one"},
+		{"the data synced after the cursor", "recorder.go", "if err := p.datasync(); err != nil {\n\t\treturn err\n\t}", "defer p.datasync()", 1, "a durable cursor claims"},
+		{"renamed before the sync has returned", "publish.go", "err := p.datasync()", "go p.datasync()\n\t\terr := error(nil)", 0, "is not one"},
+		{"the directory's sync forgotten", "fs.go", "func (osFS) SyncDir(dir string) error {", "func (osFS) SyncDir(dir string) error {\n\treturn nil", 2, "without a receipt"},
+	} {
+		bin := bins{Dir: filepath.Join(dir, slug(c.name)), Self: exe}
+		if err := os.Mkdir(bin.Dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		build(t, bin.Dir, c.file, c.old, c.new)
+		if out, err := exec.Command("go", "build", "-o", bin.Dir, "payload-ipc/cmd/sdr-serve").CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			var mu sync.Mutex
+			var wg sync.WaitGroup
+			seen, wrong := []string{}, 0
+			for i, cut := range cuts {
+				if c.want != "" && i != c.cut {
+					continue
+				}
+				for n := range cut.passes {
+					wg.Go(func() {
+						slots <- struct{}{}
+						defer func() { <-slots }()
+						s := cut.s
+						s.Seed, s.Pass = uint64(i), n
+						o := s.Overlaps[0]
+						o.SDR, o.Fetch = Span{0, 6 * time.Second}, Span{0, 5 * time.Second}
+						o.Power = cut.from + (cut.to-cut.from)*time.Duration(n)/time.Duration(cut.passes)
+						s.Overlaps = []Overlap{o}
+						p, err := play(t.Context(), s, contenders[0], filepath.Join(dir, fmt.Sprintf("%s-%d-%d", slug(c.name), i, n)), bin)
+						mu.Lock()
+						defer mu.Unlock()
+						if err != nil {
+							t.Error(err)
+							return
+						}
+						v := p.judge()
+						seen = append(seen, v.Why...)
+						if v.Outcome == Lie || v.Outcome == Lost {
+							wrong++
+							if c.want == "" {
+								t.Errorf("%s", p.tell(v))
+							}
+						}
+					})
+				}
+			}
+			wg.Wait()
+			t.Logf("%d passes are wrong", wrong)
+			if c.want != "" && !strings.Contains(strings.Join(seen, "\n"), c.want) {
+				t.Errorf("%d passes are wrong, and none because of %q: %q", wrong, c.want, seen)
+			}
+		})
+	}
+}
