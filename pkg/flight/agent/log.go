@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -19,6 +20,13 @@ import (
 // the window power goes, and what the kernel still holds goes with it.
 const syncEvery = time.Second
 
+// The last sync is given what the slowest took and syncSpare, but no more than
+// syncMost: a stall is not a rate, and each second of a window is dear.
+const (
+	syncSpare = 200 * time.Millisecond
+	syncMost  = 700 * time.Millisecond
+)
+
 // A Log writes JSON lines to stderr and to a file. A file that cannot be
 // written is told once on stderr and never stops the work. A crash of the
 // program leaves its stack trace in the file.
@@ -26,6 +34,7 @@ type Log struct {
 	zerolog.Logger
 
 	std  io.Writer
+	w    *window.Window
 	stop chan struct{}
 	done chan struct{}
 
@@ -34,6 +43,8 @@ type Log struct {
 	dirty  bool          // written to since the last sync
 	took   time.Duration // the last sync
 	failed bool
+
+	closing atomic.Int64 // a time.Duration; see Closing
 }
 
 // defaultLog is /outbox/NAME.log where there is an outbox, else none.
@@ -60,7 +71,7 @@ func parseLevel(s string) (zerolog.Level, error) {
 }
 
 func openLog(path, level string, std io.Writer, w *window.Window) *Log {
-	l := &Log{std: std, stop: make(chan struct{}), done: make(chan struct{})}
+	l := &Log{std: std, w: w, stop: make(chan struct{}), done: make(chan struct{})}
 	lvl, _ := parseLevel(level) // an unknown level was refused, or logs everything
 	stamp := func(e *zerolog.Event, _ zerolog.Level, _ string) {
 		e.Str("time", w.Now().Format("2006-01-02T15:04:05.000Z"))
@@ -151,10 +162,19 @@ func (l *Log) sync() {
 		start := time.Now()
 		f.Sync()
 		l.mu.Lock()
+		defer l.mu.Unlock()
 		l.took = time.Since(start)
-		l.mu.Unlock()
+		if need := min(l.took+syncSpare, syncMost); need > l.Closing() && l.Closing() > 0 {
+			l.closing.Store(int64(need))
+			l.w.Leave(need)
+		}
 	}
 }
+
+// Closing is what lies between the end of the window and the instant at which
+// the program must be gone: what Start was told, or more, for a disk whose
+// syncs took longer than that.
+func (l *Log) Closing() time.Duration { return time.Duration(l.closing.Load()) }
 
 // Close syncs and closes the file. It leaves the sync to the kernel if the
 // last one took longer than there is time: no process ends before the sync

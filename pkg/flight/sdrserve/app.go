@@ -55,7 +55,7 @@ func Run(ctx context.Context, args []string, std agent.Stdio) int {
 	exit := make(chan int, 1)
 	go func() {
 		code := work(ctx, s, addr, log)
-		log.Close(closing + window.Margin/2)
+		log.Close(log.Closing() + window.Margin/2)
 		exit <- code
 	}()
 	end, cancel := w.Context(ctx, 0)
@@ -65,8 +65,9 @@ func Run(ctx context.Context, args []string, std agent.Stdio) int {
 		return code
 	case <-end.Done():
 	}
-	// Nor may a log that takes nothing keep the program.
-	t := time.NewTimer(closing)
+	// Nor may a log that takes nothing keep the program. One that is late is
+	// worth half of what is left before power may go.
+	t := time.NewTimer(log.Closing() + window.Margin/2)
 	defer t.Stop()
 	select {
 	case code = <-exit:
@@ -77,8 +78,8 @@ func Run(ctx context.Context, args []string, std agent.Stdio) int {
 }
 
 // closing is the time from the last byte served to the end of the program:
-// connections are reset, the last line is written and synced. A sync takes
-// some 200 ms on slow flash, and may take more out of window.Margin.
+// connections are reset, the last line is written and synced. A slower disk
+// gets more (agent.Log.Closing).
 const closing = 300 * time.Millisecond
 
 // work serves until the window is over.

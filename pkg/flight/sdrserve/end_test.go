@@ -6,7 +6,11 @@ import (
 	"io"
 	"net"
 	"os"
+	"os/exec"
+	"regexp"
+	"runtime"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -105,6 +109,39 @@ func TestGoneThoughTheLogHangs(t *testing.T) {
 	}
 	if late := p.gone.Sub(began) - (length - window.Margin); late > *endLimit {
 		t.Errorf("gone %v late", late)
+	}
+}
+
+// On a disk whose syncs take 400 ms the last line is synced too before power
+// may go: the work ends earlier there.
+func TestLastLineIsSyncedOnASlowDisk(t *testing.T) {
+	strace, err := exec.LookPath("strace")
+	if err != nil || runtime.GOARCH != "amd64" || testing.Short() {
+		t.Skip("takes a tracer, and a moment")
+	}
+	dir := t.TempDir()
+	const length = 4 * time.Second
+	addr := "127.0.0.1:" + strconv.Itoa(freePort(t))
+	cmd := command("--root", dir, "--listen", addr, "--log", dir+"/log", "--for", length.String())
+	time.AfterFunc(length/4, func() { // a client that stays
+		if nc, err := net.Dial("tcp", addr); err == nil {
+			time.AfterFunc(length, func() { nc.Close() })
+		}
+	})
+	cmd.Args = append([]string{strace, "-f", "-o", dir + "/trace", "-e", "trace=write,fsync", "-e", "inject=fsync:delay_enter=400000", cmd.Path}, cmd.Args[1:]...)
+	cmd.Path = strace
+	began := time.Now()
+	out, err := cmd.CombinedOutput()
+	took := time.Since(began)
+	must(t, err)
+	trace, err := os.ReadFile(dir + "/trace")
+	must(t, err)
+	_, last, done := strings.Cut(string(trace), `"done`)
+	if !done {
+		_, last, done = strings.Cut(string(trace), `requests`) // strace shows the first bytes of a write
+	}
+	if !done || !regexp.MustCompile(`fsync(\(| resumed).*= 0`).MatchString(last) || took > length+*endLimit/4 {
+		t.Errorf("gone after %v; %s\n%s", took, out, trace)
 	}
 }
 

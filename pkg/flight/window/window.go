@@ -160,6 +160,14 @@ func (w *Window) rest() time.Duration {
 	return w.end - w.spec.Early - elapsed
 }
 
+// Leave has the window end d before the program must be gone, Margin before
+// power may go.
+func (w *Window) Leave(d time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.spec.Early = Margin + d
+}
+
 // Ends reports whether the window has an end at all.
 func (w *Window) Ends() bool { return w.spec.For > 0 || !w.spec.Until.IsZero() }
 

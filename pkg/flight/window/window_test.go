@@ -186,6 +186,16 @@ func TestEarlier(t *testing.T) {
 	}
 }
 
+func TestLeave(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := Spec{For: 10 * time.Second, Early: Margin}.Open()
+		w.Leave(2 * time.Second)
+		if got, want := w.Left(), 8*time.Second-Margin; got != want {
+			t.Errorf("left %v, want %v", got, want)
+		}
+	})
+}
+
 func TestEndIsFinal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(30 * 365 * 24 * time.Hour)
