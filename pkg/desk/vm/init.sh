@@ -1,6 +1,6 @@
 #!/bin/sh
-# The first process of a machine. /job, which Machine.Start writes, sets ADDRESS, OUTBOX and EMPTY, and the arguments.
-# The words "VM ..." on the console are for Machine.
+# The first process of a machine. /job, which Machine.Start writes, sets ADDRESS, OUTBOX and EMPTY. The command comes by
+# the console, from Running.Run. The words "VM ..." on it are for the desk.
 export PATH=/payload/bin
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
@@ -36,6 +36,11 @@ mount -t devtmpfs dev dev
 ip link set lo up
 ip addr add "$ADDRESS/24" dev eth0
 ip link set eth0 up || fail "no ethernet: the kernel has no driver for virtio_net (VM_MODULES)"
+# A window begins when its payload has booted, so the command, which tells its end, comes now: base64, then a dot.
+stty -echo
+echo "VM ready"
+while read -r line && [ "$line" != . ]; do echo "$line"; done | base64 -d >/command
+. /command
 read -r up _ </proc/uptime
 echo "VM start $up"
 env -i /payload/bin/chroot /disk "$@"

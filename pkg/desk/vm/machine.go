@@ -3,7 +3,9 @@ package vm
 import (
 	"context"
 	_ "embed"
+	"encoding/base64"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -28,22 +30,22 @@ type Machine struct {
 	Ether   *Ethernet
 	End     int // of the ethernet, 0 or 1
 
-	Clock   time.Time // what its clock shows at power on; zero for the right time
-	Outbox  string    // directory of the disk that /outbox is a mount of; "" for /outbox itself
-	Empty   bool      // empty /outbox first, as is done between windows
-	Command []string  // started without a shell, in the root of the disk
+	Clock  time.Time // what its clock shows at power on; zero for the right time
+	Outbox string    // directory of the disk that /outbox is a mount of; "" for /outbox itself
+	Empty  bool      // empty /outbox first, as is done between windows
 }
 
 // A Running machine. It ends when its command does, or when its power is cut.
 type Running struct {
 	*Console
 	cmd   *exec.Cmd
+	input io.WriteCloser
 	ended chan struct{}
 	stop  context.CancelFunc
 }
 
-// Start switches m on. It ends with ctx at the latest; Cut or Wait must be
-// called in any case.
+// Start switches m on, which waits for its command then. It ends with ctx at the
+// latest; Cut or Wait must be called in any case.
 func (m Machine) Start(ctx context.Context) (*Running, error) {
 	job := m.Image.job(m)
 	initrd := filepath.Join(m.Dir, m.Name+".initrd")
@@ -69,6 +71,9 @@ func (m Machine) Start(ctx context.Context) (*Running, error) {
 	r.cmd.WaitDelay = 5 * time.Second
 	out, err := r.cmd.StdoutPipe()
 	if err == nil {
+		r.input, err = r.cmd.StdinPipe()
+	}
+	if err == nil {
 		err = r.cmd.Start()
 	}
 	plug.Close()
@@ -85,6 +90,24 @@ func (m Machine) Start(ctx context.Context) (*Running, error) {
 		os.Remove(initrd)
 	}()
 	return r, nil
+}
+
+// Run gives a machine that has said "VM ready" its command, which is started
+// without a shell and without an environment in the root of the disk. Errors:
+// the machine is off.
+func (r *Running) Run(command []string) error {
+	script := "set --"
+	for _, a := range command {
+		script += " " + quote(a)
+	}
+	text := base64.StdEncoding.EncodeToString([]byte(script + "\n"))
+	var b strings.Builder
+	for len(text) > 76 { // a terminal takes no endless line
+		b.WriteString(text[:76] + "\n")
+		text = text[76:]
+	}
+	_, err := io.WriteString(r.input, b.String()+text+"\n.\n")
+	return err
 }
 
 // Cut cuts the power: at this instant no further instruction is executed, and
@@ -142,12 +165,8 @@ func (i *Image) job(m Machine) []byte {
 	if m.Empty {
 		empty = "yes"
 	}
-	script := fmt.Sprintf("ADDRESS=%s OUTBOX=%s EMPTY=%s\nset --", quote(m.Address), quote(outbox), empty)
-	for _, a := range m.Command {
-		script += " " + quote(a)
-	}
 	var own archive
-	own.file("job", 0o644, []byte(script+"\n"))
+	own.file("job", 0o644, fmt.Appendf(nil, "ADDRESS=%s OUTBOX=%s EMPTY=%s\n", quote(m.Address), quote(outbox), empty))
 	all := i.files
 	return append(append([]byte(nil), all.b.Bytes()...), own.end()...)
 }

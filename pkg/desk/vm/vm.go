@@ -94,8 +94,8 @@ const (
 	// applets are the commands that a payload has and that what flies may use
 	// (docs/platform.md, "Payloads"), by busybox; wget is GNU's there, and the
 	// shell one that knows no command but its own few.
-	applets = "cat chmod chroot cp date dd df dirname echo env expr false gzip head ip insmod kill ln ls mkdir mount mv" +
-		" poweroff printf ps pwd rm rmdir sed sha256sum sleep sort sync tail tar test touch tr true umount uname wc xz [ basename"
+	applets = "base64 cat chmod chroot cp date dd df dirname echo env expr false gzip head ip insmod kill ln ls mkdir mount mv" +
+		" poweroff printf ps pwd rm rmdir sed sha256sum sleep sort stty sync tail tar test touch tr true umount uname wc xz [ basename"
 )
 
 // tool is where a program stands that is for administrators: on the path of

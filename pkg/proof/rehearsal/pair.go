@@ -19,12 +19,14 @@ import (
 // A pair is two machines and the ethernet between them.
 type pair struct {
 	*Rehearsal
-	dir   string // scratch
-	spec  plan.Spec
-	ether *vm.Ethernet
-	sdr   *vm.Running   // on while not nil
-	span  time.Duration // from start to exit of a pass without a fault
-	boots int
+	dir     string // scratch
+	spec    plan.Spec
+	ether   *vm.Ethernet
+	epoch   time.Time     // what clocks show at power on; zero for the right time
+	sdr     *vm.Running   // on while not nil
+	serving bool          // its window is open
+	span    time.Duration // from start to exit of a pass without a fault
+	boots   int
 }
 
 // run plays list. An error means that it could not be played.

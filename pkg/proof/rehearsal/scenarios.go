@@ -25,12 +25,12 @@ func (p *pair) whole(ctx context.Context, f *flight, disk, box string) (downlink
 	case err != nil:
 		return d, err
 	case code != 0 || !d.whole || d.receipt == nil || d.receipt.Status != "complete":
-		return d, wrongf("exit %d, not delivered, last: %s", code, f.last())
+		return d, wrongf("exit %d, not delivered, last: %s", code, last(f.Running))
 	}
 	return d, nil
 }
 
-// pass is one without a fault. Its SDR boots beside it, as the fetcher may find it.
+// pass is one without a fault.
 func (p *pair) pass(ctx context.Context, row *Row) error {
 	if err := vm.Copy(ctx, p.file("fresh.img"), p.file("disk.img")); err != nil {
 		return err
@@ -39,7 +39,6 @@ func (p *pair) pass(ctx context.Context, row *Row) error {
 	if err != nil {
 		return err
 	}
-	// The server is ready or not; how long a fetch takes is told by the fetcher's own.
 	begun, _ := f.Await(ctx, "VM start")
 	if _, err := p.whole(ctx, f, "disk.img", box); err != nil {
 		return err
@@ -127,7 +126,7 @@ func (p *pair) unplugged(ctx context.Context, row *Row) error {
 	outage, cancel := context.WithTimeout(ctx, outageLength)
 	defer cancel()
 	if _, ok := f.Await(outage, "VM exit"); ok {
-		return wrongf("the fetcher ended without a line, last: %s", f.last())
+		return wrongf("the fetcher ended without a line, last: %s", last(f.Running))
 	}
 	p.ether.Connect(true)
 	if _, err := p.whole(ctx, f, "disk.img", box); err != nil {
@@ -145,7 +144,7 @@ func (p *pair) serverBack(ctx context.Context, row *Row) error {
 		return err
 	}
 	at := f.proven()
-	if err := p.on(ctx); err != nil {
+	if err := p.serve(ctx); err != nil {
 		f.Cut()
 		return err
 	}
@@ -207,19 +206,15 @@ func (p *pair) shortest() time.Duration {
 // clock is a pass in which neither clock is set.
 func (p *pair) clock(ctx context.Context, row *Row) error {
 	p.off()
-	defer p.off()
-	unset := time.Unix(1, 0) // qemu takes no 0
-	w := p.spec.Pass("FM1", time.Now()).Windows[0]
-	m := p.machine("sdr", "sdr.img", w)
-	m.Address, m.End, m.CPU, m.Clock = sdrAddress, sdrEnd, "", unset
-	var err error
-	if p.sdr, err = m.Start(ctx); err != nil {
-		return err
-	}
+	p.epoch = time.Unix(1, 0) // qemu takes no 0
+	defer func() {
+		p.off()
+		p.epoch = time.Time{}
+	}()
 	if err := vm.Copy(ctx, p.file("fresh.img"), p.file("disk.img")); err != nil {
 		return err
 	}
-	f, err := p.fly(ctx, "disk.img", windowLength, func(m *vm.Machine) { m.Clock = unset })
+	f, err := p.fly(ctx, "disk.img", windowLength, nil)
 	if err != nil {
 		return err
 	}

@@ -17,34 +17,78 @@ import (
 // beyond what an emulated one takes on a busy computer.
 const bootLimit = 2 * time.Minute
 
-// on switches the SDR on, if it is off, and leaves it serving until off.
+// on switches the SDR on, if it is off, to serve until off.
 func (p *pair) on(ctx context.Context) error {
 	if p.sdr != nil {
 		return nil
 	}
-	w := p.spec.Pass("FM1", time.Now()).Windows[0]
-	m := p.machine("sdr", "sdr.img", w)
-	m.Address, m.End, m.CPU = sdrAddress, sdrEnd, ""
+	m := p.machine("sdr", "sdr.img")
+	m.Address, m.End, m.CPU, m.Clock = sdrAddress, sdrEnd, "", p.epoch
 	var err error
 	p.sdr, err = m.Start(ctx)
 	return err
+}
+
+// serve opens the SDR's window, if it is not open.
+func (p *pair) serve(ctx context.Context) error {
+	if err := p.on(ctx); err != nil || p.serving {
+		return err
+	}
+	if err := p.command(ctx, p.sdr, p.spec.Pass("FM1", time.Now()).Windows[0]); err != nil {
+		return fmt.Errorf("the SDR: %w", err)
+	}
+	p.serving = true
+	return nil
 }
 
 // off cuts the SDR's power.
 func (p *pair) off() {
 	if p.sdr != nil {
 		p.sdr.Cut()
-		p.sdr = nil
+		p.sdr, p.serving = nil, false
 	}
 }
 
-// machine is the SABERTOOTH with a window's command, unless it is made another.
-func (p *pair) machine(name, disk string, w plan.Window) vm.Machine {
+// machine is the SABERTOOTH, unless it is made another.
+func (p *pair) machine(name, disk string) vm.Machine {
 	p.boots++
 	return vm.Machine{
-		Name: fmt.Sprintf("%03d-%s", p.boots, name), Dir: p.Dir, Image: p.Image, CPU: fetchCPU, Disk: p.file(disk), Address: fetchAddress,
-		Ether: p.ether, End: fetchEnd, Command: append([]string{w.Executable}, w.Args...),
+		Name: fmt.Sprintf("%03d-%s", p.boots, name), Dir: p.dir, Image: p.Image, CPU: fetchCPU, Disk: p.file(disk), Address: fetchAddress,
+		Ether: p.ether, End: fetchEnd, Clock: p.epoch,
 	}
+}
+
+// ready waits until a machine has booted.
+func (p *pair) ready(ctx context.Context, r *vm.Running) error {
+	boot, cancel := context.WithTimeout(ctx, bootLimit)
+	defer cancel()
+	if _, ok := r.Await(boot, "VM ready"); ok {
+		return nil
+	}
+	r.Cut()
+	if why, ok := r.Await(ctx, "VM failed: "); ok && strings.Contains(why.Text, "mounted") {
+		return wrongf("%s", why.Text) // of what a cut left
+	} else if ok {
+		return errors.New(why.Text)
+	}
+	return errors.Join(ctx.Err(), fmt.Errorf("did not boot within %v: %s", bootLimit, last(r)))
+}
+
+// command starts a window's command on a machine.
+func (p *pair) command(ctx context.Context, r *vm.Running, w plan.Window) error {
+	if err := p.ready(ctx, r); err != nil {
+		return err
+	}
+	if err := r.Run(append([]string{w.Executable}, w.Args...)); err != nil {
+		return err
+	}
+	start, cancel := context.WithTimeout(ctx, bootLimit)
+	defer cancel()
+	if _, ok := r.Await(start, "VM start"); !ok {
+		r.Cut()
+		return errors.Join(ctx.Err(), fmt.Errorf("took no command: %s", last(r)))
+	}
+	return nil
 }
 
 // A flight is a window of the fetching machine.
@@ -55,16 +99,13 @@ type flight struct {
 	until  time.Time // when its power goes
 }
 
-// fly opens a window of length and waits until its command is started. set may
-// change the machine first.
+// fly boots both machines, if need be, and opens a window of length, in which
+// the fetcher's command is started. set may change the machine first.
 func (p *pair) fly(ctx context.Context, disk string, length time.Duration, set func(*vm.Machine)) (*flight, error) {
 	if err := p.on(ctx); err != nil {
 		return nil, err
 	}
-	s := p.spec
-	s.FetchDuration = length
-	w := s.Pass("FM1", time.Now().Truncate(time.Second)).Windows[1]
-	m := p.machine("fetch", disk, w)
+	m := p.machine("fetch", disk)
 	m.Empty = true
 	if set != nil {
 		set(&m)
@@ -73,24 +114,26 @@ func (p *pair) fly(ctx context.Context, disk string, length time.Duration, set f
 	if err != nil {
 		return nil, err
 	}
+	if err = p.serve(ctx); err == nil {
+		err = p.ready(ctx, run)
+	}
+	s := p.spec
+	s.FetchDuration = length
+	w := s.Pass("FM1", time.Now().Truncate(time.Second)).Windows[1]
 	f := &flight{run, p.sdr, time.Now(), w.End()}
-	boot, cancel := context.WithTimeout(ctx, bootLimit)
-	defer cancel()
-	if _, ok := f.Await(boot, "VM start"); ok {
-		return f, nil
+	if err == nil {
+		err = p.command(ctx, run, w)
 	}
-	f.Cut()
-	if why, ok := f.Await(ctx, "VM failed: "); ok && strings.Contains(why.Text, "mounted") {
-		return nil, wrongf("%s", why.Text) // of what a cut left
-	} else if ok {
-		return nil, errors.New(why.Text)
+	if err != nil {
+		run.Cut()
+		return nil, fmt.Errorf("%s: %w", m.Name, err)
 	}
-	return nil, errors.Join(ctx.Err(), fmt.Errorf("%s did not boot within %v: %s", m.Name, bootLimit, f.last()))
+	return f, nil
 }
 
-// last is the last line of the console.
-func (f *flight) last() string {
-	lines := f.Lines()
+// last is the last line of a console.
+func last(r *vm.Running) string {
+	lines := r.Lines()
 	if len(lines) == 0 {
 		return "its console is silent"
 	}
@@ -109,7 +152,7 @@ func (f *flight) end(ctx context.Context) (code int, err error) {
 	l, ok := f.Await(window, "VM exit ")
 	f.Cut()
 	if !ok {
-		return 0, errors.Join(ctx.Err(), wrongf("alive when power went, last: %s", f.last()))
+		return 0, errors.Join(ctx.Err(), wrongf("alive when power went, last: %s", last(f.Running)))
 	}
 	if left := f.until.Sub(l.At); left < early {
 		return 0, wrongf("gone %v before power went, want %v", left, early)
@@ -124,7 +167,7 @@ func (f *flight) third(ctx context.Context) error {
 	for f.proven() < logBytes/3 {
 		select {
 		case <-window.Done():
-			return errors.Join(ctx.Err(), wrongf("not a third of the file came within the window, last: %s", f.last()))
+			return errors.Join(ctx.Err(), wrongf("not a third of the file came within the window, last: %s", last(f.Running)))
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
