@@ -31,7 +31,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.Uint64Var(&c.Seed, "seed", 1, "what all faults are drawn from")
 	flags.IntVar(&c.Passes, "passes", 300, "how many")
 	flags.IntVar(&c.Parallel, "parallel", 16, "how many at a time")
-	flags.DurationVar(&c.Budget, "budget", 14*time.Minute, "begin no pass after it")
+	flags.DurationVar(&c.Budget, "budget", 19*time.Minute, "begin no pass after it")
 	flags.BoolVar(&c.Old, "old", true, "also play the old commands")
 	flags.StringVar(&c.Bin, "bin", "bin", "directory of the agents' programs")
 	flags.StringVar(&c.Dir, "dir", "", "scratch; default in memory, for a dozen passes at once would wait for one disk")

@@ -123,6 +123,9 @@ func (b Bench) fetchers(ctx context.Context, s *site, r *Results) error {
 	if err := b.verified(ctx, s, up, r); err != nil {
 		return err
 	}
+	if err := b.durable(ctx, s, up, r); err != nil {
+		return err
+	}
 	return b.latency(ctx, s, up[ours].addr, r)
 }
 
@@ -258,6 +261,11 @@ func received(file string) (int64, error) {
 // receivedRatio is by the receipt, resets20+onWire by the relay: that counts
 // what was on its way when a reset came, too, and every answer's head.
 const receivedRatio = "bytes received / size under 20 resets, by the receipt"
+
+// disks are presets of package flash.
+var disks = []string{"memory", "emmc"}
+
+func durableOn(disk string) string { return "right and durable on " + disk + ", s" }
 
 // What is measured of fetchers, behind the scenario's name.
 const (

@@ -84,6 +84,13 @@ func (r *Results) Text(b Bench) string {
 		fmt.Fprintf(&t, " %s |", r.cell(f.name, verifySecs))
 	}
 	t.WriteString("\n")
+	for _, disk := range disks {
+		fmt.Fprintf(&t, "| %s |", durableOn(disk))
+		for _, f := range fetchers {
+			fmt.Fprintf(&t, " %s |", r.cell(f.name, durableOn(disk)))
+		}
+		t.WriteByte('\n')
+	}
 	for k, why := range r.notes {
 		if k.what == "" {
 			fmt.Fprintf(&t, "\n%s: %s\n", k.who, why)
@@ -163,6 +170,14 @@ func (r *Results) Charts() map[string][]byte {
 			}
 			to.Groups = append(to.Groups, g)
 		}
+	}
+	for _, disk := range disks {
+		name, _, _ := strings.Cut(durableOn(disk), ",")
+		g := chart.Group{Name: name, Unit: "s"}
+		for _, x := range fetchers {
+			g.Bars = append(g.Bars, r.bar(x.name, durableOn(disk), strings.HasPrefix(x.name, "sabertooth")))
+		}
+		f.Groups = append(f.Groups, g)
 	}
 	return map[string][]byte{"servers.svg": s.SVG(), "fetchers.svg": f.SVG(), "wire-bytes.svg": w.SVG(), "latency.svg": r.latencyChart()}
 }
