@@ -42,14 +42,17 @@ type Stdio struct {
 	Start    time.Time // of its process; zero where a part of another process plays it
 }
 
-// Main runs run and exits with what it returns. The first SIGTERM or SIGINT
-// cancels ctx, which means that the window ends now; a second one exits at
-// once. A closed stderr is no reason to die.
+// Main runs run and exits with what it returns. The first of the signals by
+// which others ask a program to end cancels ctx, which means that the window
+// ends now; a second one exits at once. A closed stderr is no reason to die.
 func Main(run func(ctx context.Context, args []string, std Stdio) int) {
 	ctx, cancel := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 2)
 	signal.Ignore(syscall.SIGPIPE)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGPWR)
+	if !signal.Ignored(syscall.SIGHUP) { // nohup
+		signal.Notify(signals, syscall.SIGHUP)
+	}
 	go func() {
 		<-signals
 		cancel()

@@ -51,7 +51,7 @@ func child(t *testing.T, mode string, args ...string) *exec.Cmd {
 }
 
 func TestSignals(t *testing.T) {
-	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
+	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGPWR} {
 		for _, stuck := range []bool{false, true} {
 			var args []string
 			want := 7

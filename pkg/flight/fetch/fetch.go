@@ -11,6 +11,7 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"strings"
 	"time"
 
 	"payload-ipc/pkg/flight/outbox"
@@ -37,6 +38,21 @@ const (
 // ends in a slash stands for the regular files of that directory; a Name of it
 // is put before theirs, with an underscore.
 type Path struct{ Path, Name string }
+
+func (p Path) dir() bool { return strings.HasSuffix(p.Path, "/") }
+
+// Label is NAME of the receipt: that of the file, or of the directory that
+// could not be listed.
+func (p Path) Label() string {
+	if p.Name != "" {
+		return p.Name
+	}
+	s := strings.TrimRight(p.Path, "/")
+	if s = s[strings.LastIndexByte(s, '/')+1:]; s == "" {
+		return "root"
+	}
+	return outbox.EscapeName(s)
+}
 
 // DefaultPaths is what is fetched when nothing is asked for.
 var DefaultPaths = []Path{{"/var/log/syslog", "sdr_syslog"}}
@@ -90,6 +106,10 @@ type Result struct {
 // the process to end in.
 const margin = 40 * time.Millisecond
 
+// lastWord is what a run has for its receipts from its start, also where the
+// window is over by then.
+const lastWord = 300 * time.Millisecond
+
 func (f Fetcher) filled() Fetcher {
 	if len(f.From) == 0 {
 		f.From = DefaultFrom
@@ -100,6 +120,7 @@ func (f Fetcher) filled() Fetcher {
 	if f.Reserve <= 0 {
 		f.Reserve = DefaultReserve
 	}
+	f.Reserve = max(f.Reserve, 2*margin)
 	if f.Window.Ends() {
 		f.Reserve = min(f.Reserve, f.Window.Rest()/2) // also if a signal came before
 	}
@@ -139,9 +160,15 @@ func (f Fetcher) Run(ctx context.Context) Result {
 		return r.result
 	case <-hard.Done():
 	}
-	if ctx.Err() != nil { // a signal, not the end
-		left := min(f.Reserve, end-f.Window.Mono().Sub(began)-margin)
-		t := time.NewTimer(max(left, 0))
+	// A window that is over when the run begins still has a receipt in it; a
+	// signal is not the end, and leaves the reserve.
+	took := f.Window.Mono().Sub(began)
+	left := lastWord - took
+	if ctx.Err() != nil {
+		left = max(left, min(f.Reserve, end-took-margin))
+	}
+	if left > 0 {
+		t := time.NewTimer(left)
 		defer t.Stop()
 		select {
 		case <-done:
@@ -155,5 +182,5 @@ func (f Fetcher) Run(ctx context.Context) Result {
 		return r.result
 	default:
 	}
-	return Result{Exit: Local, Reason: "the disk did not answer before the end of the window"}
+	return Result{Exit: Local, Reason: "the disk did not answer before the end of the window, so there may be no receipt"}
 }

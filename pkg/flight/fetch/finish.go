@@ -57,7 +57,7 @@ func (r *run) finish(ctx context.Context, cut bool) {
 			r.f.Events(Event{Kind: DiskError, Path: j.Path.Path, Err: err})
 			continue
 		}
-		r.f.Events(Event{Kind: Receipted, Path: j.Path.Path, Name: j.Name, Status: rec.Exit, Err: errors.New(rec.Reason)})
+		r.f.Events(Event{Kind: Receipted, Path: j.Path.Path, Name: j.Label(), Status: rec.Exit, Err: errors.New(rec.Reason)})
 	}
 	if err := r.stage.Close(); err != nil && exit == Complete {
 		exit = Local
@@ -67,7 +67,7 @@ func (r *run) finish(ctx context.Context, cut bool) {
 
 func (r *run) sign(j *job, rec *outbox.Receipt) error {
 	if j.out == nil {
-		return outbox.PublishReceipt(r.config(), j.Name, rec)
+		return outbox.PublishReceipt(r.config(), j.Label(), rec)
 	}
 	return j.out.PublishReceipt(rec)
 }
@@ -82,8 +82,15 @@ func (r *run) salvage(ctx context.Context, j *job) {
 				j.err = err
 			}
 		}
+		if j.published == nil && r.confirmNow(ctx, j, g) {
+			// The last byte is held: as many as were told.
+			g.bare = !g.whole
+			if err := r.accept(g); err == nil && g.complete() {
+				err = r.deliver(ctx, j, g)
+				j.err = err
+			}
+		}
 		if j.published == nil {
-			r.confirmNow(ctx, j, g)
 			g.settle()
 			g.describe()
 			if g.mine || j.told < 0 {
@@ -119,21 +126,30 @@ func (r *run) salvage(ctx context.Context, j *job) {
 	}
 }
 
-// confirmNow tries, for a moment, to prove what has come without a digest.
-func (r *run) confirmNow(ctx context.Context, j *job, g *generation) {
-	if !g.mine || !r.s.heard || len(g.pieces) > 0 || g.held() == g.proven() || g.noRanges || r.f.NoSalvage {
-		return
+// confirmNow tries, for a moment, to prove what has come without a digest. It
+// reports whether that is all of the file, and nothing speaks against it.
+func (r *run) confirmNow(ctx context.Context, j *job, g *generation) bool {
+	if !g.mine || len(g.pieces) > 0 || g.refuted || g.via != "" {
+		return false
+	}
+	all := g.id.Total >= 0 && g.held() >= g.id.Total && g.held() > g.id.Base
+	if !r.s.heard || g.held() == g.proven() || g.noRanges || r.f.NoSalvage {
+		return all
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer time.AfterFunc(min(400*time.Millisecond, r.f.Reserve/4), cancel).Stop()
 	r.s.stats = &j.stats
 	k, target := g.overlap(), g.target(j)
-	if r.check(ctx, j, g, target, g.id.Base, g.id.Base+k) == nil &&
-		r.check(ctx, j, g, target, g.held()-k, g.held()) == nil {
+	err := r.check(ctx, j, g, target, g.id.Base, g.id.Base+k)
+	if err == nil {
+		err = r.check(ctx, j, g, target, g.held()-k, g.held())
+	}
+	if g.whole = err == nil; g.whole {
 		g.prove()
 	}
 	r.s.drop()
+	return all && err != errChanged
 }
 
 // part publishes g as NAME.part, or keeps it on the stage.
@@ -196,13 +212,13 @@ func (r *run) exit() int {
 // unstaged is a run that has no stage to work on.
 func (r *run) unstaged(err error) {
 	r.result = Result{Exit: Local, Failed: len(r.jobs), Reason: err.Error()}
-	if errors.Is(err, outbox.ErrLocked) {
+	if errors.Is(err, outbox.ErrLocked) && !errors.Is(err, outbox.ErrOtherOutbox) {
 		return // the other instance writes the receipts
 	}
 	for _, j := range r.jobs {
 		r.f.Events(Event{Kind: DiskError, Path: j.Path.Path, Err: err})
 		j.err = err
-		if err := outbox.PublishReceipt(r.config(), j.Name, r.receipt(j, Local, false)); err != nil {
+		if err := outbox.PublishReceipt(r.config(), j.Label(), r.receipt(j, Local, false)); err != nil {
 			r.f.Events(Event{Kind: DiskError, Path: j.Path.Path, Err: err})
 		}
 	}

@@ -40,8 +40,6 @@ type job struct {
 	token     string
 }
 
-func (j *job) dir() bool { return j.Path.Path[len(j.Path.Path)-1] == '/' }
-
 // reach is how far the present generation has come.
 func (j *job) reach() int64 {
 	if j.cur == nil {

@@ -339,3 +339,13 @@ func (p *peer) asked() []string {
 	defer p.mu.Unlock()
 	return append([]string(nil), p.requests...)
 }
+
+// requestsOf are those for a path.
+func (p *peer) requestsOf(path string) (n []string) {
+	for _, r := range p.asked() {
+		if strings.HasPrefix(r, path+" ") {
+			n = append(n, r)
+		}
+	}
+	return n
+}

@@ -135,6 +135,8 @@ func (r *race) start(to *candidate, on *conn) {
 	if on == nil || r.s.again {
 		r.s.attempts++
 		r.s.stats.attempts++
+	} else if r.s.stats.attempts == 0 {
+		r.s.stats.attempts = 1 // on a connection that another file opened
 	}
 	r.s.again = false
 	if on == nil {
@@ -187,7 +189,7 @@ func (r *race) take(p report) *answer {
 		p.to.dialing--
 	}
 	if p.err == nil {
-		s.heard = true
+		s.heard, p.to.heard = true, true
 		p.a.c.used = true
 		s.f.Events(Event{Kind: Answered, From: p.to.addr, Path: r.path, Status: p.a.status})
 		switch p.a.status {

@@ -19,7 +19,7 @@ func (g *generation) token() string {
 func (r *run) receipt(j *job, exit int, cut bool) *outbox.Receipt {
 	w := r.f.Window
 	rec := &outbox.Receipt{
-		Run: r.f.RunID, Name: j.Name, Source: "http://" + r.source() + j.target, Server: j.server,
+		Run: r.f.RunID, Name: j.Label(), Source: "http://" + r.source() + j.target, Server: j.server,
 		Status: "failed", Total: j.told, Verified: outbox.VerifiedNone, Generation: j.token,
 		Attempts: j.stats.attempts, Errors: j.stats.errors, BytesReceived: j.stats.received,
 		Started: r.started, Finished: w.Now(), ClockTrusted: w.Trusted(),
@@ -87,11 +87,13 @@ func (r *run) reason(j *job, rec *outbox.Receipt, cut bool) string {
 			say("; the server told no length, so the end may be a cut")
 		}
 	case "partial":
-		say("incomplete: ", itoa(rec.Size), " of ")
-		if rec.Total < 0 {
-			say("an unknown number of bytes")
-		} else {
-			say(itoa(rec.Total-rec.Offset), " bytes")
+		switch {
+		case rec.Total < 0:
+			say("incomplete: ", itoa(rec.Size), " of an unknown number of bytes")
+		case rec.Size == rec.Total-rec.Offset:
+			say("unconfirmed: all ", itoa(rec.Size), " bytes came, but not that they are of one content could be seen")
+		default:
+			say("incomplete: ", itoa(rec.Size), " of ", itoa(rec.Total-rec.Offset), " bytes")
 		}
 		if rec.Verified == outbox.VerifiedNone {
 			say(", unverified")
@@ -99,6 +101,8 @@ func (r *run) reason(j *job, rec *outbox.Receipt, cut bool) string {
 	default:
 		if j.kept > 0 {
 			say("nothing published; ", itoa(j.kept), " bytes are kept on the stage for the next run")
+		} else if len(rec.Sealed) > 0 {
+			say("nothing came of what the file is now")
 		} else {
 			say("nothing came")
 		}
@@ -118,6 +122,8 @@ func (r *run) reason(j *job, rec *outbox.Receipt, cut bool) string {
 	switch {
 	case j.err != nil:
 		say("; ", j.err.Error())
+	case cut && r.s.attempts == 0:
+		say("; the window was over before anything could be asked")
 	case !r.s.heard:
 		say("; no server answered at ", r.asked())
 	case cut && r.waited > w/4:

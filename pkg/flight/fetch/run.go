@@ -22,6 +22,7 @@ type run struct {
 	tired   bool // the connection failed, not only what was asked for
 	stop    context.CancelFunc
 	pulsed  time.Time
+	empty   time.Time // until then a file that is empty is looked at again
 	speed   speed
 	waited  time.Duration // for the disk
 	result  Result
@@ -56,11 +57,14 @@ func (r *run) run(ctx context.Context) {
 	}
 	work, cancel := r.f.Window.Context(ctx, r.f.Reserve)
 	r.stop = cancel
-	r.work(work)
+	over := r.left() <= 0 // before anything was asked
+	if !over {
+		r.work(work)
+	}
 	r.s.drop()
 	r.f.Events(Event{Kind: Ending})
 	// Publishing is not stopped by a signal, which is when it is needed most.
-	r.finish(context.WithoutCancel(ctx), ctx.Err() != nil || work.Err() != nil)
+	r.finish(context.WithoutCancel(ctx), over || ctx.Err() != nil || work.Err() != nil)
 	cancel()
 }
 
@@ -231,6 +235,15 @@ func (r *run) changedAgain(j *job, err error) error {
 // errCounted is a fault that was told and counted before.
 var errCounted = &fault{class: "changed", text: "the file keeps changing on the peer"}
 
+// errEmptyNow: a log is empty for an instant where it is truncated to be
+// rotated (copytruncate).
+var errEmptyNow = &fault{class: "empty", text: "the file is empty at this instant", after: emptyAgain}
+
+const (
+	emptyAgain = 250 * time.Millisecond
+	emptyFor   = 3 * emptyAgain
+)
+
 // judge decides what becomes of j after a turn.
 func (r *run) judge(j *job, err error) {
 	if err == nil {
@@ -243,6 +256,7 @@ func (r *run) judge(j *job, err error) {
 		j.err, j.done = err, true
 		r.f.Events(Event{Kind: DiskError, Path: j.Path.Path, Err: err})
 		return
+	case f == errEmptyNow:
 	case f != errCounted && !f.counted:
 		r.s.blame(j.Path.Path, nil, f)
 	}
@@ -252,7 +266,7 @@ func (r *run) judge(j *job, err error) {
 		return
 	}
 	j.failing, j.after = true, f.after
-	r.tired = f.status == 0 && f != errCounted
+	r.tired = f.status == 0 && f != errCounted && f != errEmptyNow
 }
 
 // rebuild goes on after a sync that failed: the inode is dead, what can be

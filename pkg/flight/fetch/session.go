@@ -3,6 +3,7 @@ package fetch
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/cenkalti/backoff/v4"
@@ -56,6 +57,8 @@ type candidate struct {
 	addr netip.AddrPort
 	host string // as it stands in Host
 
+	heard bool // it has answered
+
 	// While one request is being raced:
 	next             time.Time // when the next attempt is due
 	dialing, waiting int
@@ -96,7 +99,11 @@ func (s *session) count(class string) {
 func (s *session) blame(path string, from *candidate, err error) {
 	f := network(err, false)
 	s.count(f.class)
-	s.stats.last = f.text
+	// Where one candidate answers, that others do not is no reason.
+	other := from != nil && !from.heard && slices.ContainsFunc(s.cands, func(c *candidate) bool { return c.heard })
+	if !other {
+		s.stats.last = f.text
+	}
 	e := Event{Kind: Failed, Path: path, Class: f.class, Err: f}
 	if from != nil {
 		e.From = from.addr

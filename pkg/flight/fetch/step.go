@@ -106,6 +106,15 @@ func (r *run) begin(ctx context.Context, j *job) error {
 	if err == nil && x.start > id.Base {
 		err = errPlace
 	}
+	if now := r.f.Window.Mono(); err == nil && x.total == 0 && r.left() > emptyFor {
+		if r.empty.IsZero() {
+			r.empty = now.Add(emptyFor)
+		}
+		if now.Before(r.empty) {
+			a.finish()
+			return errEmptyNow
+		}
+	}
 	generated := a.header.HasToken("Cache-Control", "no-store") && id.Snapshot == ""
 	if err == nil && generated && a.status == 206 && (x.start > 0 || x.end != x.total) {
 		// The next stretch would be one of something else.

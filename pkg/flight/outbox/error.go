@@ -22,6 +22,8 @@ const (
 var (
 	// ErrLocked: another instance works on this stage. Nothing was touched.
 	ErrLocked = errors.New("another instance is working on this stage: wait for it to end or give another --stage")
+	// ErrOtherOutbox: ... and it publishes to another outbox than this one.
+	ErrOtherOutbox = errors.New("it publishes to another outbox")
 	// ErrDead: a sync failed, so what the kernel still shows of this part may
 	// never reach the disk, and a second sync would lie (it reports an error
 	// once). Part.Rebuild copies what is provable to a new inode.

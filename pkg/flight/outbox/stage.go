@@ -80,13 +80,21 @@ func Open(c Config) (*Stage, error) {
 		return nil, diskError("open", lock, err)
 	}
 	if err := f.Lock(); err != nil {
-		f.Close()
+		defer f.Close()
 		if errors.Is(err, syscall.EWOULDBLOCK) {
+			b := make([]byte, 4096)
+			n, _ := f.ReadAt(b, 0)
+			if n > 0 && string(b[:n]) != c.Outbox {
+				return nil, fmt.Errorf("%s: %w (%w)", c.Stage, ErrLocked, ErrOtherOutbox)
+			}
 			return nil, fmt.Errorf("%s: %w", c.Stage, ErrLocked)
 		}
 		return nil, diskError("lock", lock, err)
 	}
 	s.lock = f
+	if f.Truncate(0) == nil { // for who does not get it
+		f.WriteAt([]byte(c.Outbox), 0)
+	}
 	if made {
 		// A stage whose own name is lost in a power cut holds nothing. What
 		// is above may not be ours to sync.

@@ -122,8 +122,8 @@ func candidates(s string) (list []netip.AddrPort, err error) {
 	return list, nil
 }
 
-// paths reads PATH[=NAME]. A NAME cannot have a slash, so a path may have
-// equals signs in what is before its last slash.
+// paths reads PATH[=NAME]. The last equals sign is the one: a path that has one
+// of its own is given with a NAME.
 func paths(args []string) ([]fetch.Path, error) {
 	if len(args) == 0 {
 		return fetch.DefaultPaths, nil
@@ -132,12 +132,15 @@ func paths(args []string) ([]fetch.Path, error) {
 	var names []string
 	for _, a := range args {
 		p := fetch.Path{Path: a}
-		if i := strings.LastIndexByte(a, '='); i > strings.LastIndexByte(a, '/') ||
-			i > 0 && a[i-1] == '/' {
+		i, slash := strings.LastIndexByte(a, '='), strings.LastIndexByte(a, '/')
+		switch {
+		case i > slash || i > 0 && a[i-1] == '/':
 			p.Path, p.Name = a[:i], a[i+1:]
 			if p.Name == "" {
 				return nil, errors.New(agent.Safe(a) + ": the name behind the equals sign is empty")
 			}
+		case i >= 0:
+			return nil, errors.New(agent.Safe(a) + ": a NAME cannot have a slash; if the equals sign is of the path, write a NAME too: " + agent.Safe(a) + "=NAME")
 		}
 		if !strings.HasPrefix(p.Path, "/") || strings.IndexByte(p.Path, 0) >= 0 || len(p.Path) > 1024 {
 			return nil, errors.New(agent.Safe(a) + ": want an absolute path, like /var/log/syslog")
@@ -145,14 +148,8 @@ func paths(args []string) ([]fetch.Path, error) {
 		if p.Name == "" && !strings.HasSuffix(p.Path, "/") {
 			p.Name = path.Base(p.Path)
 		}
-		own := p.Name
-		if own == "" { // the receipt of a directory that could not be listed
-			if own = path.Base(p.Path); own == "/" {
-				own = "root"
-			}
-		}
 		list = append(list, p)
-		names = append(names, own)
+		names = append(names, p.Label())
 	}
 	if len(list) > 1000 {
 		return nil, errors.New("want at most 1000 paths")
@@ -177,10 +174,36 @@ func check(f *fetch.Fetcher) error {
 	if f.Outbox == "" {
 		return errors.New("--outbox: want a directory")
 	}
-	if s, o := abs(f.Stage), abs(f.Outbox); s == o || strings.HasPrefix(s+"/", o+"/") {
+	if s, o := abs(f.Stage), abs(f.Outbox); s == o || strings.HasPrefix(s+"/", o+"/") || within(s, o) {
 		return errors.New("--stage: " + agent.Safe(f.Stage) + " lies in the outbox, where half files would be sent down")
 	}
 	return nil
+}
+
+// within reports that the directory s, or the one that it would be made in,
+// is o or lies in it, whatever symbolic links lead there: the kernel's ".."
+// is the directory above the one that a link points to.
+func within(s, o string) bool {
+	out, err := os.Stat(o)
+	if err != nil {
+		return false // said when it is opened
+	}
+	at, err := os.Stat(s)
+	for err != nil && s != "/" {
+		s = path.Dir(s)
+		at, err = os.Stat(s)
+	}
+	for err == nil {
+		if os.SameFile(at, out) {
+			return true
+		}
+		below := at
+		s += "/.."
+		if at, err = os.Stat(s); err == nil && os.SameFile(at, below) {
+			return false
+		}
+	}
+	return false
 }
 
 func abs(p string) string {
