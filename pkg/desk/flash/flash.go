@@ -56,7 +56,15 @@ const (
 	Sync            // of a file or a directory
 )
 
-// Presets are disks by name. Sources are named; what has none is assumed.
+var presets = map[string]Spec{
+	"emmc": {Read: 166e6, Write: 40e6, SyncMin: 5 * time.Millisecond, SyncMax: 30 * time.Millisecond,
+		StallEach: 60, StallMin: 100 * time.Millisecond, StallMax: 250 * time.Millisecond},
+	"sdcard": {Read: 20e6, Write: 4e6, SyncMin: 20 * time.Millisecond, SyncMax: 200 * time.Millisecond,
+		StallEach: 20, StallMin: 250 * time.Millisecond, StallMax: 3 * time.Second},
+	"memory": {},
+}
+
+// Preset finds a disk by its name. Sources are named; what has none is assumed.
 //
 //   - emmc: the 8 GB eMMC of a Cortex-A53 board reads 166 and writes 40 MB/s, as
 //     the vendor measured it (Gateworks, Venice). A sync of little is assumed to
@@ -68,15 +76,6 @@ const (
 //     field: Linux waits 3 s (drivers/mmc/core/core.c, mmc_set_data_timeout). One
 //     sync in 20 is assumed to stall, for 0.25 to 3 s.
 //   - memory: takes no time, forgets all the same.
-var presets = map[string]Spec{
-	"emmc": {Read: 166e6, Write: 40e6, SyncMin: 5 * time.Millisecond, SyncMax: 30 * time.Millisecond,
-		StallEach: 60, StallMin: 100 * time.Millisecond, StallMax: 250 * time.Millisecond},
-	"sdcard": {Read: 20e6, Write: 4e6, SyncMin: 20 * time.Millisecond, SyncMax: 200 * time.Millisecond,
-		StallEach: 20, StallMin: 250 * time.Millisecond, StallMax: 3 * time.Second},
-	"memory": {},
-}
-
-// Preset finds a disk by its name.
 func Preset(name string) (Spec, error) {
 	s, ok := presets[name]
 	if !ok {
