@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"payload-ipc/pkg/ground/plan"
+	"payload-ipc/pkg/ground/timeline"
 )
 
 //go:embed page
@@ -44,7 +45,7 @@ var page = template.Must(template.New("page.html").Funcs(template.FuncMap{
 	"chunks": func(all []listed) [][]listed { return slices.Collect(slices.Chunk(all, 100)) },
 	"word":   word,
 	"folder": func(key string) bool { return strings.HasSuffix(key, "/") },
-	"css":    func() template.CSS { return template.CSS(pageFile("page.css")) },
+	"css":    func() template.CSS { return template.CSS(timeline.Style + pageFile("page.css")) },
 	"js":     func() template.JS { return template.JS(pageFile("page.js")) },
 }).ParseFS(pageFiles, "page/*.html"))
 

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"path"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -35,38 +34,21 @@ type view struct {
 type satelliteView struct {
 	ID, NORAD string
 	Axis      timeline.Axis
-	Ticks     []place
-	Contacts  []place
+	Ticks     []timeline.Place
+	Contacts  []timeline.Place
 	Uploads   []uploadView
 	MoreUps   int // aboard for longer
-	Windows   []place
+	Windows   []timeline.Place
 	Passes    []passView // newest first
 	MorePass  int
-}
-
-// A place is a stretch or a mark of an axis, in percent.
-type place struct {
-	From, Width pct
-	Class       string
-	Text        string
-	At, Until   time.Time
-}
-
-// pct is a share of an axis as CSS takes it.
-type pct string
-
-func share(f float64) pct { return pct(strconv.FormatFloat(100*f, 'f', 3, 64)) }
-
-func stretch(a timeline.Axis, from, to time.Time) place {
-	return place{From: share(a.At(from)), Width: share(a.At(to) - a.At(from)), At: from, Until: to}
 }
 
 type uploadView struct {
 	Payload, Path, Name, ID, Status string
 	Size, Sent                      int64
 	Asked, Aboard                   time.Time // Aboard is expected unless the status is UPLOADED, zero if never
-	Bar                             place
-	Filled                          pct
+	Bar                             timeline.Place
+	Filled                          timeline.Percent
 }
 
 type faultView struct{ Spec, Left string }
@@ -76,8 +58,8 @@ type faultView struct{ Spec, Left string }
 type passView struct {
 	ID       string // of its first window
 	Axis     timeline.Axis
-	Ticks    []place
-	Overlaps []place
+	Ticks    []timeline.Place
+	Overlaps []timeline.Place
 	Lanes    []laneView
 	Marks    []Event
 	Windows  []windowView
@@ -86,9 +68,9 @@ type passView struct {
 
 type laneView struct {
 	Payload string
-	Bars    []place // windows
-	Lives   []place // of programs
-	Marks   []place
+	Bars    []timeline.Place // windows
+	Lives   []timeline.Place // of programs
+	Marks   []timeline.Place
 }
 
 type windowView struct {
@@ -146,11 +128,11 @@ func (m *Mock) lookAt(s *satellite) satelliteView {
 		v.Axis.Grow(m.contact(m.contacts))
 	}
 	v.Axis.Grow(v.Axis.To.Add(v.Axis.Length() / 64)) // room for the last window's mark
-	v.Ticks = ticks(v.Axis)
+	v.Ticks = v.Axis.Marks()
 	first := int64(v.Axis.From.Sub(m.epoch)/m.cfg.ContactEvery) + 1
 	last := int64(v.Axis.To.Sub(m.epoch) / m.cfg.ContactEvery)
 	for n := max(1, first); n <= last && last-first < shownContacts; n++ {
-		c := place{From: share(v.Axis.At(m.contact(n))), At: m.contact(n)}
+		c := timeline.Place{From: timeline.Share(v.Axis.At(m.contact(n))), At: m.contact(n)}
 		if n > m.contacts {
 			c.Class = "due"
 		}
@@ -162,12 +144,12 @@ func (m *Mock) lookAt(s *satellite) satelliteView {
 		if until.IsZero() {
 			until = v.Axis.To
 		}
-		u.Bar = stretch(v.Axis, u.Asked, until)
+		u.Bar = v.Axis.Place(u.Asked, until)
 	}
 	for _, p := range slices.Backward(passes) {
 		pass := m.lookAtPass(p)
 		v.Passes = append(v.Passes, pass)
-		mark := stretch(v.Axis, p[0].start, p[len(p)-1].end)
+		mark := v.Axis.Place(p[0].start, p[len(p)-1].end)
 		mark.Text, mark.Class = pass.ID, p[0].phase
 		v.Windows = append(v.Windows, mark)
 	}
@@ -183,9 +165,9 @@ func (m *Mock) lookAtUploads(s *satellite, next time.Time) (shown []uploadView, 
 			continue
 		}
 		v := uploadView{Payload: u.payload.name, Path: u.path, Name: path.Base(u.path), ID: u.id, Status: u.status,
-			Size: u.size, Sent: u.sent, Asked: u.asked, Aboard: u.aboard, Filled: share(1)}
+			Size: u.size, Sent: u.sent, Asked: u.asked, Aboard: u.aboard, Filled: timeline.Share(1)}
 		if u.size > 0 {
-			v.Filled = share(float64(u.sent) / float64(u.size))
+			v.Filled = timeline.Share(float64(u.sent) / float64(u.size))
 		}
 		if u.status != Uploaded && budget > 0 {
 			ahead += u.size - u.sent
@@ -244,7 +226,7 @@ func (m *Mock) lookAtPass(windows []*window) passView {
 	}
 	margin := v.Axis.Length() / 12
 	v.Axis.Grow(v.Axis.From.Add(-margin), v.Axis.To.Add(margin))
-	v.Ticks = ticks(v.Axis)
+	v.Ticks = v.Axis.Marks()
 	v.Overlaps = overlaps(v.Axis, windows)
 	for _, w := range windows {
 		card := windowView{Payload: w.payload.name, ID: w.id, State: w.state, Phase: w.phase, Outcome: w.outcome, Start: w.start, End: w.end,
@@ -270,16 +252,8 @@ func (m *Mock) lookAtPass(windows []*window) passView {
 	return v
 }
 
-// ticks of an axis, with as many labels as have room on a desk.
-func ticks(a timeline.Axis) (out []place) {
-	for _, t := range a.Spread(a.Ticks(8), 0.012) {
-		out = append(out, place{From: share(a.At(t.At)), At: t.At, Text: t.Label})
-	}
-	return out
-}
-
 // overlaps are the times in which windows of different payloads are open.
-func overlaps(a timeline.Axis, windows []*window) (out []place) {
+func overlaps(a timeline.Axis, windows []*window) (out []timeline.Place) {
 	for i, w := range windows {
 		for _, o := range windows[i+1:] {
 			from, to := o.start, o.end // sorted by start
@@ -287,7 +261,7 @@ func overlaps(a timeline.Axis, windows []*window) (out []place) {
 				to = w.end
 			}
 			if w.payload != o.payload && from.Before(to) {
-				p := stretch(a, from, to)
+				p := a.Place(from, to)
 				p.Text = fmt.Sprintf("%s and %s overlap for %d s", w.payload.name, o.payload.name, int64(to.Sub(from)/time.Second))
 				out = append(out, p)
 			}
@@ -302,7 +276,7 @@ func isMark(h Happening) bool {
 
 // add draws one window into the lane of its payload, from its events.
 func (l *laneView) add(a timeline.Axis, w *window, events []Event) {
-	bar := stretch(a, w.start, w.end)
+	bar := a.Place(w.start, w.end)
 	bar.Class, bar.Text = w.phase, w.id
 	l.Bars = append(l.Bars, bar)
 	var opened, cut, unplugged time.Time
@@ -310,7 +284,7 @@ func (l *laneView) add(a timeline.Axis, w *window, events []Event) {
 		if unplugged.IsZero() {
 			return
 		}
-		p := stretch(a, unplugged, until)
+		p := a.Place(unplugged, until)
 		p.Class, p.Text = "dark", "cable pulled"
 		l.Marks = append(l.Marks, p)
 		unplugged = time.Time{}
@@ -333,20 +307,20 @@ func (l *laneView) add(a timeline.Axis, w *window, events []Event) {
 				until = opened.Add(o.After)
 			}
 			if e.Outcome.End != sandbox.Refused {
-				life := stretch(a, opened, until)
+				life := a.Place(opened, until)
 				life.Class, life.Text = mood(e), w.outcome
 				l.Lives = append(l.Lives, life)
 			}
 		}
 		if isMark(e.What) {
-			p := stretch(a, e.At, e.At)
+			p := a.Place(e.At, e.At)
 			p.Class, p.Text = mood(e), e.Text
 			l.Marks = append(l.Marks, p)
 		}
 	}
 	dark(w.end)
 	if w.phase == running && !opened.IsZero() {
-		life := stretch(a, opened, w.end)
+		life := a.Place(opened, w.end)
 		life.Class = "now" // as wide as time has come
 		l.Lives = append(l.Lives, life)
 	}
