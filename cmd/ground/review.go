@@ -67,7 +67,7 @@ func reviewVerb(ctx context.Context, args []string, std stdio) int {
 	}
 	if page != "" {
 		var out bytes.Buffer
-		if err := rep.WriteHTML(&out, fs.Arg(0), time.Local); err != nil {
+		if err := rep.WriteHTML(&out, fs.Arg(0), b.URL, time.Local); err != nil {
 			return fail(std, "review", err)
 		}
 		if err := os.WriteFile(page, out.Bytes(), 0o644); err != nil {

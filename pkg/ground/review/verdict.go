@@ -41,7 +41,10 @@ type Item struct {
 	Why     string   `json:"why"` // one sentence
 	Receipt *Receipt `json:"receipt,omitempty"`
 	Notes   []string `json:"notes,omitempty"`
-	stamp   time.Time
+
+	ReceiptKey string `json:"receipt_key,omitempty"`
+
+	stamp time.Time
 }
 
 // Run is one pass over a satellite.
@@ -95,7 +98,9 @@ func (b *Bucket) Review(ctx context.Context, listing Listing, choice Choice) (*R
 	good := v.receipts(ctx, receipts)
 	slices.SortStableFunc(good, func(a, b paired) int { return cmp.Compare(a.r.Status, b.r.Status) }) // complete, failed, partial
 	for _, p := range good {
-		v.add(p.file, p.r.Run, v.item(ctx, p.file, p.r))
+		it := v.item(ctx, p.file, p.r)
+		it.ReceiptKey = p.file.Key
+		v.add(p.file, p.r.Run, it)
 	}
 	v.suspects()
 	v.readLogs(ctx)

@@ -42,7 +42,7 @@ func (a Axis) At(t time.Time) float64 {
 // A Tick is a mark along an axis.
 type Tick struct {
 	At    time.Time
-	Label string // the time of day in UTC, or the day
+	Label string // the day, the time of day, or minutes and seconds, in UTC
 }
 
 // Spread takes away the label of each tick that would run into the one before
@@ -115,8 +115,10 @@ func stamp(t time.Time, step time.Duration, first bool) string {
 	switch {
 	case step >= day, midnight && step >= time.Minute && !first:
 		return t.Format("2 Jan")
+	case step < 100*time.Millisecond:
+		clock = "04:05.000"
 	case step < time.Second:
-		clock = "15:04:05.000"
+		clock = "04:05.0"
 	case step < time.Minute:
 		clock = "15:04:05"
 	}

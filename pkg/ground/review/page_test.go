@@ -1,0 +1,446 @@
+package review
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"payload-ipc/pkg/proof/browser"
+)
+
+// A scribe writes a program's log.
+type scribe struct {
+	b    strings.Builder
+	zero time.Time
+}
+
+func (s *scribe) say(after float64, level, message string, fields map[string]any) {
+	line := map[string]any{"time": s.zero.Add(time.Duration(after * float64(time.Second))).Format("2006-01-02T15:04:05.000Z"), "level": level, "message": message}
+	for k, v := range fields {
+		line[k] = v
+	}
+	b, _ := json.Marshal(line)
+	s.b.Write(append(b, '\n'))
+}
+
+func (s *scribe) request(after, seconds float64, bytes int) {
+	s.say(after, "info", "request", map[string]any{"peer": "10.2.1.10:42892", "method": "GET", "path": "/var/log/syslog", "status": 206, "bytes": bytes, "seconds": seconds, "complete": true})
+}
+
+// aRun puts into keys what comes down of a run: the SDR's window is [start, 60 s
+// later], the SABERTOOTH's [30 s, 90 s]. fetch is from the start of the fetcher's
+// window.
+func aRun(keys map[string]string, start time.Time, serve, fetch func(*scribe), receipts map[string]string, files map[string]string) {
+	dir := "a/directory/FM1/downlink/" + start.Format("2006/01/02/")
+	stamp := func(after time.Duration) string { return dir + start.Add(after).Format("20060102T150405Z_") }
+	for _, l := range []struct {
+		program     string
+		write       func(*scribe)
+		start, shut time.Duration
+	}{{"sdr-serve", serve, 0, time.Minute}, {"sabertooth-fetch", fetch, 30 * time.Second, 90 * time.Second}} {
+		if l.write != nil {
+			s := &scribe{zero: start.Add(l.start)}
+			l.write(s)
+			keys[stamp(l.shut)+l.program+".log"] = s.b.String()
+		}
+	}
+	for name, r := range receipts {
+		keys[stamp(90*time.Second)+name+receiptSuffix] = r
+	}
+	for name, body := range files {
+		keys[stamp(90*time.Second)+name] = body
+	}
+}
+
+var monday = time.Date(2026, 11, 23, 4, 31, 0, 0, time.UTC)
+
+func between(start time.Time, from, to float64) func(map[string]any) {
+	at := func(after float64) string {
+		return start.Add(30*time.Second + time.Duration(after*float64(time.Second))).Format(time.RFC3339Nano)
+	}
+	return func(m map[string]any) { m["started"], m["finished"] = at(from), at(to) }
+}
+
+func runName(start time.Time) string { return start.Format("20060102T150405Z") + "-FM1" }
+
+// weekOfPasses has something of everything: a quick delivery in which two
+// addresses raced, a window that was cut, one that completed it, one in which
+// nobody answered, one with an unset clock, and a file without a receipt.
+func weekOfPasses() map[string]string {
+	keys := map[string]string{dir: ""}
+	whole := strings.Repeat("x", 84_868)
+	serving := func(s *scribe) {
+		s.say(0.6, "info", "serving", map[string]any{"listen": "0.0.0.0:10101"})
+		s.request(30.32, 0.02, 65_536)
+		s.request(30.35, 0.03, 65_536)
+		s.request(30.38, 0.01, 19_332)
+		s.say(59.4, "info", "done", map[string]any{"requests": 3, "bytes": 150_404, "omitted": 0, "exit": 0})
+	}
+	fetching := func(s *scribe) {
+		s.say(0.2, "info", "fetching", map[string]any{"from": "10.2.1.8:10101,10.2.1.12:10101"})
+		s.say(0.25, "warn", "attempt failed", map[string]any{"from": "10.2.1.12:10101", "class": "refused"})
+		s.say(0.4, "info", "published", map[string]any{"bytes": 84_868})
+		s.say(0.5, "info", "done", map[string]any{"received": 84_868, "attempts": 3, "exit": 0})
+	}
+	aRun(keys, monday, serving, fetching,
+		map[string]string{"sdr_syslog": receipt(runName(monday), "sdr_syslog", "complete", whole, set("bytes_received", 84_868), set("errors", map[string]int{"refused": 1}), between(monday, 0.2, 0.5))},
+		map[string]string{"sdr_syslog": whole})
+
+	tuesday := monday.Add(24 * time.Hour)
+	cut := func(s *scribe) {
+		s.say(1, "info", "serving", nil)
+		for i := range 12 {
+			s.request(30.5+float64(i), 0.9, 200_000)
+		}
+		s.say(43, "warn", "cut", map[string]any{"bytes": 100_000, "seconds": 0.5, "cut_at": 2_500_000, "error": "connection reset by peer"})
+		s.say(59.4, "info", "done", map[string]any{"requests": 13, "bytes": 2_500_000, "omitted": 4})
+	}
+	retrying := func(s *scribe) {
+		s.say(0.2, "info", "fetching", nil)
+		for i := range 20 {
+			s.say(13+float64(i)*0.8, "warn", "attempt failed", map[string]any{"class": "timeout", "error": "no answer for 1 s", "from": "10.2.1.8:10101"})
+		}
+		s.say(58, "warn", "done", map[string]any{"received": 2_400_000, "attempts": 33, "exit": 3, "reason": "the window ended before everything was there"})
+	}
+	part := strings.Repeat("y", 2_400_000)
+	aRun(keys, tuesday, cut, retrying,
+		map[string]string{"sdr_syslog": receipt(runName(tuesday), "sdr_syslog", "partial", part, set("total", 5_242_880), set("attempts", 33), set("errors", map[string]int{"timeout": 20}), set("reason", "the window ended before everything was there: the link went 46 s before the end and did not come back"), set("generation", "g1"), between(tuesday, 0.2, 58))},
+		map[string]string{"sdr_syslog.part": part})
+
+	wednesday := tuesday.Add(24 * time.Hour)
+	all := part + strings.Repeat("z", 100_000)
+	aRun(keys, wednesday, nil, nil,
+		map[string]string{"sdr_syslog": receipt(runName(wednesday), "sdr_syslog", "complete", all, set("bytes_received", 100_000), set("generation", "g1"), between(wednesday, 0.2, 4))},
+		map[string]string{"sdr_syslog": all})
+
+	thursday := wednesday.Add(24 * time.Hour)
+	aRun(keys, thursday, nil, func(s *scribe) {
+		s.say(0.1, "info", "fetching", nil)
+		for i := range 3000 {
+			s.say(0.2+float64(i)*0.019, "warn", "attempt failed", map[string]any{"class": "refused", "error": "connection refused", "from": "10.2.1.8:10101"})
+		}
+	}, map[string]string{"sdr_syslog": receipt(runName(thursday), "sdr_syslog", "failed", "", set("sha256", nil), set("total", nil), set("attempts", 3000), set("errors", map[string]int{"refused": 3000}), set("bytes_received", 0), set("reason", "nobody answered"), between(thursday, 0.1, 58))}, nil)
+
+	friday := thursday.Add(24 * time.Hour)
+	aRun(keys, friday, serving, func(s *scribe) {
+		s.zero = time.Unix(5, 0).UTC()
+		fetching(s)
+	}, map[string]string{"sdr_syslog": receipt(runName(friday), "sdr_syslog", "complete", "hello\n", set("clock", "untrusted"), set("started", "1970-01-01T00:00:05Z"), set("finished", "1970-01-01T00:00:06Z"))},
+		map[string]string{"sdr_syslog": "hello\n", "stray_" + strings.Repeat("long", 40): "?"})
+	return keys
+}
+
+// writePage reviews a bucket and keeps the page in a file.
+func writePage(t *testing.T, keys map[string]string) (rep *Report, page, file string) {
+	t.Helper()
+	endpoint := fakeS3(t, keys)
+	rep = reviewAll(t, Choice{})
+	var out bytes.Buffer
+	link := func(key string) string { return endpoint + "/bucket/" + key }
+	if err := rep.WriteHTML(&out, "s3://bucket/a/directory/", link, time.UTC); err != nil {
+		t.Fatal(err)
+	}
+	file = filepath.Join(t.TempDir(), "page.html")
+	if err := os.WriteFile(file, out.Bytes(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return rep, out.String(), file
+}
+
+// The page on a desk and on a telephone, by day and by night: nothing reaches
+// beyond the screen, no label is in another's way, and nothing but the file
+// itself is asked for.
+func TestPageFits(t *testing.T) {
+	b := browser.Open(t)
+	_, _, file := writePage(t, weekOfPasses())
+	for _, screen := range browser.Screens {
+		for _, open := range []bool{false, true} {
+			p := b.Visit("file://"+file, screen)
+			if open {
+				p.Ask(`document.querySelectorAll("details").forEach(d => d.open = true)`, nil)
+			}
+			if wide := p.Overflow(); wide != "" {
+				t.Errorf("%v: %s", screen, wide)
+			}
+			if pairs := p.Clashes(".ticks span, .runs th, .account div"); pairs != nil {
+				t.Errorf("%v: in each other's way: %q", screen, pairs)
+			}
+			if !open {
+				p.Keep("review-" + screen.String())
+			}
+			if all := p.Requests(); len(all) != 1 {
+				t.Errorf("asks for %q, want the page alone", all)
+			}
+			if all := p.Trouble(); all != nil {
+				t.Errorf("%v: %q", screen, all)
+			}
+			p.Close()
+		}
+	}
+}
+
+// What is drawn and written is what --json says.
+func TestPageDrawsTheJSON(t *testing.T) {
+	b := browser.Open(t)
+	rep, _, file := writePage(t, weekOfPasses())
+	data, err := json.Marshal(rep)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var said struct {
+		Verdict string
+		Objects []struct{ Key string }
+		Runs    []struct {
+			Run, Satellite, Verdict string
+			CompletedBy             string `json:"completed_by"`
+			Files                   []struct {
+				Name, Verdict, Key string
+				ReceiptKey         string `json:"receipt_key"`
+				Receipt            *struct {
+					SHA256   *string
+					Size     int64
+					Attempts int64
+					Received int64 `json:"bytes_received"`
+				}
+			}
+			Logs []struct {
+				Program     string
+				First, Last time.Time
+			}
+		}
+	}
+	if err := json.Unmarshal(data, &said); err != nil {
+		t.Fatal(err)
+	}
+	p := b.Visit("file://"+file, browser.Screens[0])
+	var verdict string
+	if p.Ask(`document.getElementById("verdict").textContent`, &verdict); verdict != said.Verdict {
+		t.Errorf("got verdict %s, want %s", verdict, said.Verdict)
+	}
+	var links []string
+	p.Ask(`[...document.querySelectorAll(".listing a")].map(a => decodeURIComponent(new URL(a.href).pathname).replace("/bucket/", ""))`, &links)
+	var keys []string
+	for _, o := range said.Objects {
+		if !strings.HasSuffix(o.Key, "/") {
+			keys = append(keys, o.Key)
+		}
+	}
+	if !slices.Equal(links, keys) {
+		t.Errorf("got links to %q, want %q", links, keys)
+	}
+	type row struct {
+		Run, Satellite, Verdict          string
+		Bytes, Attempts, Delivered       int64
+		Sent, Received, Published, Tried string // of its section
+		Files, Verdicts, Sums, FileLinks []string
+		Lives                            map[string][4]float64 // from, to in ms; left, right as shares of the axis
+		Axis                             [2]float64
+	}
+	var rows []row
+	p.Ask(`[...document.querySelectorAll("#runs tbody tr")].map(tr => {
+		const cell = i => tr.cells[i].dataset.v, s = document.getElementById(tr.querySelector("a").hash.slice(1)), n = name => (s.querySelector("[data-" + name + "]") || {dataset: {}}).dataset[name] || ""
+		const all = (q, f) => [...s.querySelectorAll(q)].map(f), plot = s.querySelector(".plot")
+		return {Run: tr.dataset.run, Satellite: cell(1), Verdict: cell(3), Delivered: +cell(4), Bytes: +cell(5), Attempts: +cell(6),
+			Sent: n("sent"), Received: n("received"), Published: n("published"), Tried: n("attempts"),
+			Files: all(".card b", e => e.textContent), Verdicts: all(".card .verdict", e => e.textContent), Sums: all(".sum", e => e.textContent),
+			FileLinks: all(".card a", a => decodeURIComponent(new URL(a.href).pathname).replace("/bucket/", "")),
+			Axis: plot ? [+plot.dataset.from, +plot.dataset.to] : [0, 0],
+			Lives: Object.fromEntries(!plot ? [] : [...plot.querySelectorAll(".life")].map(e => {
+				const lane = e.parentElement.getBoundingClientRect(), r = e.getBoundingClientRect()
+				return [e.closest(".row").dataset.program, [+e.dataset.from, +e.dataset.to, (r.left - lane.left) / lane.width, (r.right - lane.left) / lane.width]]
+			}))}
+	})`, &rows)
+	if len(rows) != len(said.Runs) || len(rows) != 6 {
+		t.Fatalf("%d runs are drawn, want %d", len(rows), len(said.Runs))
+	}
+	for i, want := range said.Runs {
+		got := rows[len(rows)-1-i] // newest first
+		var sums, files, verdicts, fileLinks []string
+		var size, attempts, received, delivered int64
+		for _, f := range want.Files {
+			files, verdicts = append(files, f.Name), append(verdicts, f.Verdict)
+			for _, key := range []string{f.Key, f.ReceiptKey} {
+				if key != "" {
+					fileLinks = append(fileLinks, key)
+				}
+			}
+			if f.Verdict == "delivered" {
+				delivered++
+			}
+			if r := f.Receipt; r != nil {
+				size, attempts, received = size+r.Size, attempts+r.Attempts, received+r.Received
+				if r.SHA256 != nil {
+					sums = append(sums, *r.SHA256)
+				}
+			}
+		}
+		if got.Run != want.Run || got.Satellite != want.Satellite || got.Verdict != want.Verdict || got.Bytes != size || got.Attempts != attempts || got.Delivered != delivered {
+			t.Errorf("row %+v, want %+v: %d bytes, %d attempts, %d delivered", got, want, size, attempts, delivered)
+		}
+		if !slices.Equal(got.Files, files) || !slices.Equal(got.Verdicts, verdicts) || !slices.Equal(got.Sums, sums) || !slices.Equal(got.FileLinks, fileLinks) {
+			t.Errorf("%s: got files %q %q %q %q, want %q %q %q %q", want.Run, got.Files, got.Verdicts, got.Sums, got.FileLinks, files, verdicts, sums, fileLinks)
+		}
+		if want.Run == "" {
+			continue
+		}
+		if got.Received != fmt.Sprint(received) || got.Published != fmt.Sprint(size) || got.Tried != fmt.Sprint(attempts) {
+			t.Errorf("%s: got %s received, %s published, %s attempts; want %d, %d, %d", want.Run, got.Received, got.Published, got.Tried, received, size, attempts)
+		}
+		for _, l := range want.Logs {
+			life, ok := got.Lives[l.Program]
+			if l.First.Year() == 1970 {
+				if ok {
+					t.Errorf("%s: %s is drawn by a clock that was not set", want.Run, l.Program)
+				}
+				continue
+			}
+			share := func(at time.Time) float64 {
+				return (float64(at.UnixMilli()) - got.Axis[0]) / (got.Axis[1] - got.Axis[0])
+			}
+			if int64(life[0]) != l.First.UnixMilli() || int64(life[1]) != l.Last.UnixMilli() || math.Abs(life[2]-share(l.First)) > 0.004 || math.Abs(life[3]-share(l.Last)) > 0.006 {
+				t.Errorf("%s: %s is drawn at %v, want %v to %v, %.4f to %.4f", want.Run, l.Program, life, l.First, l.Last, share(l.First), share(l.Last))
+			}
+		}
+	}
+	if rows[5].Sent != "150404" || rows[4].Sent != "2500000" {
+		t.Errorf("got %s and %s bytes sent, want what the server's last line says", rows[5].Sent, rows[4].Sent)
+	}
+}
+
+// The windows and their overlap are those of the run's name, the keys and the
+// first word; not the programs' lives.
+func TestPassHasWindows(t *testing.T) {
+	fakeS3(t, weekOfPasses())
+	rep := reviewAll(t, Choice{})
+	at := func(start time.Time, s float64) time.Time { return start.Add(time.Duration(s * float64(time.Second))) }
+	p := rep.Runs[0].pass()
+	if len(p.Lanes) != 2 || p.Overlap == nil || p.Zoom == nil {
+		t.Fatalf("got %+v", p)
+	}
+	for _, c := range []struct {
+		what       string
+		from, to   time.Time
+		want, till float64
+	}{
+		{"server's window", p.Lanes[0].Window.At, p.Lanes[0].Window.Until, 0, 60},
+		{"fetcher's window", p.Lanes[1].Window.At, p.Lanes[1].Window.Until, 30.2, 90},
+		{"overlap", p.Overlap.At, p.Overlap.Until, 30.2, 60},
+		{"server's life", p.Lanes[0].Life.At, p.Lanes[0].Life.Until, 0.6, 59.4},
+		{"fetcher's life", p.Lanes[1].Life.At, p.Lanes[1].Life.Until, 30.2, 30.5},
+	} {
+		if !c.from.Equal(at(monday, c.want)) || !c.to.Equal(at(monday, c.till)) {
+			t.Errorf("%s: got %v to %v, want %v to %v", c.what, c.from, c.to, at(monday, c.want), at(monday, c.till))
+		}
+	}
+	// By a clock that was not set nothing is placed, and it is said.
+	p = rep.Runs[5].pass()
+	if rep.Runs[5].ID == "" {
+		p = rep.Runs[4].pass()
+	}
+	if len(p.Lanes) != 1 || p.Overlap != nil || len(p.Notes) != 1 || !strings.Contains(p.Notes[0], "sabertooth-fetch's words are from 1 Jan 1970") {
+		t.Errorf("unset clock: got %+v", p)
+	}
+}
+
+// The area under the drawn rate is the bytes that went over the line.
+func TestRateIsTheBytes(t *testing.T) {
+	fakeS3(t, weekOfPasses())
+	rep := reviewAll(t, Choice{})
+	point := regexp.MustCompile(`L(\d+) ([0-9.]+)H(\d+)`)
+	for i, want := range []int64{150_404, 2_500_000, 100_000} {
+		p := rep.Runs[i].pass()
+		if p.Rate == nil || p.Rate.Bytes != want {
+			t.Fatalf("run %d: got %+v, want %d bytes", i, p.Rate, want)
+		}
+		area, bins := 0.0, 0
+		for _, m := range point.FindAllStringSubmatch(p.Rate.Path(), -1) {
+			from, _ := strconv.ParseFloat(m[1], 64)
+			y, _ := strconv.ParseFloat(m[2], 64)
+			to, _ := strconv.ParseFloat(m[3], 64)
+			area += (to - from) * (100 - y)
+			bins++
+		}
+		got := area / 100 * p.Rate.Peak * p.Axis.Length().Seconds() / rateBins
+		if bins != rateBins || math.Abs(got-float64(want)) > float64(want)/100 {
+			t.Errorf("run %d: %d bins with an area of %.0f bytes, want %d", i, bins, got, want)
+		}
+	}
+}
+
+// Names and words that came down stay what they are.
+func TestPageEscapes(t *testing.T) {
+	log := `{"level":"warn","time":"2026-11-23T04:31:01.000Z","message":"refused <script>alert(1)</script>","attempt":1}` + "\nnot json\n"
+	_, page, _ := writePage(t, map[string]string{
+		dir + "20261123T043229Z_a":                    "hello\n",
+		dir + "20261123T043229Z_a" + receiptSuffix:    receipt("<i>run", "a", "complete", "hello\n", set("reason", "<b>bold</b>"), set("server", "<i>"), set("source", "javascript:alert(1)")),
+		dir + "20261123T043229Z_sabertooth-fetch.log": log,
+		dir + "20261123T043229Z_<i>\"'":               "",
+	})
+	for _, bad := range []string{"<script>alert", "<i>run", "<b>bold", "(<i>)", "_<i>", `href="javascript`, "src="} {
+		if strings.Contains(page, bad) {
+			t.Errorf("the page has %q", bad)
+		}
+	}
+	if !strings.Contains(page, "refused &lt;script&gt;") {
+		t.Error("the log is not in the page")
+	}
+}
+
+// Of a run with 3,000 attempts and a bucket of 10,000 files the page stays one
+// that a browser opens at once.
+func TestPageOfMany(t *testing.T) {
+	keys := weekOfPasses()
+	for i := range 10_000 {
+		keys[fmt.Sprintf("%s20261123T050000Z_many%05d", dir, i)] = "x"
+	}
+	_, page, _ := writePage(t, keys)
+	tags := strings.Count(page, "<")
+	if tags > 60_000 || len(page) > 6_000_000 {
+		t.Errorf("%d tags in %d bytes", tags, len(page))
+	}
+	if n := strings.Count(page, `class="mark`); n > 5*2*2*laneMarks {
+		t.Errorf("%d marks", n)
+	}
+	for _, want := range []string{"and 9801 files more", fmt.Sprintf("10,0%d objects", len(weekOfPasses())), "3,000 times", "many09999", "2,801 lines are not shown"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	t.Logf("%d tags in %d bytes", tags, len(page))
+}
+
+// The table of runs is sorted by the column whose head is pressed, and a link
+// to a run unfolds it.
+func TestPageSorts(t *testing.T) {
+	b := browser.Open(t)
+	_, _, file := writePage(t, weekOfPasses())
+	p := b.Visit("file://"+file, browser.Screens[0])
+	press := func(head int) (column []string) {
+		t.Helper()
+		p.Ask(fmt.Sprintf(`(document.querySelectorAll("#runs th button")[%d].click(), [...document.querySelectorAll("#runs tbody tr")].map(tr => tr.cells[%[1]d].dataset.v))`, head), &column)
+		return column
+	}
+	for _, c := range []struct {
+		head int
+		want string
+	}{{6, "3000 33 3 3 3 0"}, {6, "0 3 3 3 33 3000"}, {3, "partial partial missing delivered delivered delivered"}} {
+		if got := strings.Join(press(c.head), " "); got != c.want {
+			t.Errorf("column %d: got %s, want %s", c.head, got, c.want)
+		}
+	}
+	var open bool
+	p.Ask(`(document.querySelectorAll(".pass").forEach(d => d.open = false), document.querySelector("#runs tbody a").click())`, nil)
+	p.Wait(`document.querySelectorAll(".pass[open]").length == 1`)
+	if p.Ask(`document.querySelector(".pass[open]").id === location.hash.slice(1)`, &open); !open {
+		t.Error("another run is unfolded than the link names")
+	}
+}
