@@ -99,18 +99,18 @@ func openLog(path, level string, std io.Writer, w *window.Window) *Log {
 // cut a log can have the length of what was written to it and zeros in its
 // place, so the next line would stand behind them and be lost to its readers.
 func endsInside(path string) bool {
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	fd, err := syscall.Open(path, syscall.O_RDONLY|syscall.O_NONBLOCK|syscall.O_CLOEXEC, 0)
 	if err != nil {
 		return false
 	}
-	defer f.Close()
-	fi, err := f.Stat()
-	if err != nil || !fi.Mode().IsRegular() || fi.Size() == 0 {
+	defer syscall.Close(fd)
+	var st syscall.Stat_t
+	if syscall.Fstat(fd, &st) != nil || st.Mode&syscall.S_IFMT != syscall.S_IFREG || st.Size == 0 {
 		return false
 	}
 	var last [1]byte
-	_, err = f.ReadAt(last[:], fi.Size()-1)
-	return err != nil || last[0] != '\n'
+	syscall.Pread(fd, last[:], st.Size-1)
+	return last[0] != '\n'
 }
 
 // Write writes one line. It always succeeds: there is nobody to tell.

@@ -78,6 +78,10 @@ type Fetcher struct {
 	MaxBytes int64         // published in one run, all files together
 	RunID    string        // goes into the receipts
 
+	// Grace is how long after the end of the window a disk that has not
+	// answered is still waited for.
+	Grace time.Duration
+
 	// NoSalvage keeps an incomplete file on the stage without publishing it.
 	NoSalvage bool
 
@@ -139,8 +143,8 @@ func (f Fetcher) filled() Fetcher {
 
 // Run fetches and publishes until everything is there, the window is about to
 // end, or ctx is done, which means that the window ends now: then it still
-// publishes, for at most Reserve. It returns before the end of the window even
-// if the disk does not answer any more; only then does a goroutine stay behind.
+// publishes, for at most Reserve. It returns before the end of the window, or
+// Grace after it if the disk does not answer any more; only then does a goroutine stay behind.
 func (f Fetcher) Run(ctx context.Context) Result {
 	f = f.filled()
 	r := newRun(&f)
@@ -176,11 +180,14 @@ func (f Fetcher) Run(ctx context.Context) Result {
 		case <-t.C:
 		}
 	}
-	// A result that is a moment late is better than a verdict about the disk.
+	// A result that is a moment late is better than a verdict about the disk,
+	// which may be publishing just now.
+	t := time.NewTimer(f.Grace)
+	defer t.Stop()
 	select {
 	case <-done:
 		return r.result
-	default:
+	case <-t.C:
 	}
 	return Result{Exit: Local, Reason: "the disk did not answer before the end of the window, so there may be no receipt"}
 }

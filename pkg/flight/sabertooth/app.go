@@ -66,6 +66,7 @@ func Run(ctx context.Context, args []string, std agent.Stdio) int {
 	// --reserve counts from where power may go. Whatever it is, publishing has
 	// half a second before the program must be gone.
 	f.Reserve = max(f.Reserve-window.Margin, window.Margin)
+	f.Grace = window.Margin / 2
 	l := newLines(log, w, std.Err)
 	f.Events = l.event
 	log.Info().Str("from", from).Int("paths", len(f.Paths)).Str("run", agent.Safe(f.RunID)).
@@ -73,7 +74,7 @@ func Run(ctx context.Context, args []string, std agent.Stdio) int {
 	r := f.Run(ctx)
 	last := time.Second
 	if ctx.Err() == nil && w.Ends() {
-		last = max(w.Left()-closing, closing) // a word even where there is no time
+		last = max(w.Left()-closing, window.Margin/5) // a word even where there is no time
 	}
 	told := make(chan struct{})
 	go func() {

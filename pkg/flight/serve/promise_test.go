@@ -217,3 +217,34 @@ func TestPieceIsOfItsSnapshot(t *testing.T) {
 		}
 	}
 }
+
+// A digest of the whole is of the snapshot, or there is none: the file is looked
+// at again when it has been read.
+func TestReprDigestIsOfItsSnapshot(t *testing.T) {
+	if testing.Short() {
+		t.Skip("reads gigabytes")
+	}
+	const size = 1 << 30
+	for how, then := range map[string]func(f *os.File) error{
+		"front": func(f *os.File) error { _, err := f.WriteAt([]byte("x"), 7); return err },
+		"end":   func(f *os.File) error { _, err := f.WriteAt([]byte("x"), size-1); return err },
+		"cut":   func(f *os.File) error { return f.Truncate(size - 1) },
+	} {
+		dir := t.TempDir()
+		f, err := os.Create(dir + "/log")
+		must(t, err)
+		must(t, f.Truncate(size))
+		p := start(t, Server{Root: dir})
+		location := p.get(t, "HEAD", "/log").Header.Get("Content-Location")
+		nc := p.dial(t)
+		io.WriteString(nc, "HEAD "+location+h+"Want-Repr-Digest: sha-256=1\r\n\r\n")
+		time.Sleep(100 * time.Millisecond) // it is being read, which takes seconds
+		must(t, then(f))
+		a, err := readAnswer(bufio.NewReaderSize(nc, 64<<10), "HEAD")
+		if err != nil || a.StatusCode != 410 || a.Header.Get("Repr-Digest") != "" {
+			t.Errorf("%s: %v, got %q, want 410", how, err, a.raw)
+		}
+		f.Close()
+		nc.Close()
+	}
+}

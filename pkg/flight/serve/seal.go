@@ -16,35 +16,21 @@ func (c *conn) seal(f *file) error {
 }
 
 // settle waits until none of the bytes that are queued are lent from a file.
+// Where a send buffer holds no more than the stretch that is copied, none are.
 func (c *conn) settle() error {
-	copied := c.handed - c.lent
-	queued, wait := c.unacknowledged(), 100*time.Microsecond
-	since := c.r.Window.Mono()
-	for queued > copied {
-		time.Sleep(wait)
-		var e int
-		c.control(func(fd uintptr) {
-			e, _ = syscall.GetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_ERROR)
-		})
-		if e != 0 {
-			return syscall.Errno(e)
-		}
-		now := c.unacknowledged()
-		if now < 0 {
-			return errEnded // closed, which the end of the window does
-		}
-		switch moved := queued - now; {
-		case moved > 0:
-			// As long again as the rest takes at this pace.
-			wait = time.Duration(int64(wait) * (now - copied) / moved)
-			since = c.r.Window.Mono()
-		case c.r.Window.Mono().Sub(since) >= c.r.StallTimeout:
+	since, last := c.r.Window.Mono(), int64(-1)
+	for {
+		queued, now := c.unacknowledged(), c.r.Window.Mono()
+		switch {
+		case queued <= c.handed-c.lent: // or it is closed, -1
+			return nil
+		case c.state() == closed:
+			return syscall.ECONNRESET
+		case queued != last:
+			last, since = queued, now
+		case now.Sub(since) >= c.r.StallTimeout:
 			return errStalled
-		default:
-			wait *= 2
 		}
-		wait = min(max(wait, 50*time.Microsecond), 20*time.Millisecond)
-		queued = now
+		time.Sleep(time.Millisecond)
 	}
-	return nil
 }

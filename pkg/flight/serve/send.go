@@ -33,7 +33,9 @@ const (
 	siocoutq = 0x5411
 	fionread = 0x541b
 
-	established = 1 // TCP_ESTABLISHED of linux/tcp_states.h
+	// Of linux/tcp_states.h.
+	established = 1
+	closed      = 7
 )
 
 var (
@@ -117,7 +119,10 @@ func (c *conn) control(f func(fd uintptr)) {
 // gone reports whether the client has sent its FIN, or a reset: then it waits
 // for no digest that may take minutes. It may be half a close, so what is sent
 // goes on until the client refuses it.
-func (c *conn) gone() bool {
+func (c *conn) gone() bool { return c.state() != established }
+
+// state is that of TCP.
+func (c *conn) state() int {
 	state := established
 	c.control(func(fd uintptr) {
 		// The first byte of struct tcp_info.
@@ -125,7 +130,7 @@ func (c *conn) gone() bool {
 			state = info & 0xff
 		}
 	})
-	return state != established
+	return state
 }
 
 // moved counts n bytes of body.
@@ -239,11 +244,10 @@ func (c *conn) copyFile(f *file, r http1.Range, see func(p []byte, last bool) er
 				return err
 			}
 		}
-		send := c.pour
 		if off == r.End {
-			send = c.body
+			return c.body(p)
 		}
-		if err := send(p); err != nil {
+		if err := c.pour(p); err != nil {
 			return err
 		}
 	}

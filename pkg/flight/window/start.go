@@ -20,8 +20,14 @@ const (
 func ProcessStart() time.Time {
 	// The task's file and not the process's: qemu-user shows its program a
 	// made-up /proc/self/stat.
-	stat, _ := os.ReadFile("/proc/self/task/" + strconv.Itoa(os.Getpid()) + "/stat")
-	started, ok := startOf(stat)
+	fd, err := syscall.Open("/proc/self/task/"+strconv.Itoa(os.Getpid())+"/stat", syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
+	if err != nil {
+		return time.Time{}
+	}
+	defer syscall.Close(fd)
+	stat := make([]byte, 1024)
+	n, _ := syscall.Read(fd, stat)
+	started, ok := startOf(stat[:max(n, 0)])
 	var boot syscall.Timespec
 	_, _, e := syscall.Syscall(syscall.SYS_CLOCK_GETTIME, bootClock, uintptr(unsafe.Pointer(&boot)), 0)
 	now := time.Now()
@@ -36,11 +42,18 @@ func ProcessStart() time.Time {
 // after boot. The second field is a name in parentheses, which may have both
 // spaces and parentheses.
 func startOf(stat []byte) (time.Duration, bool) {
-	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
-	if len(fields) < 20 {
-		return 0, false
+	rest := stat[bytes.LastIndexByte(stat, ')')+1:]
+	for range 20 { // a space stands in front of field 3
+		i := bytes.IndexByte(rest, ' ')
+		if i < 0 {
+			return 0, false
+		}
+		rest = rest[i+1:]
 	}
-	n, err := strconv.ParseInt(string(fields[19]), 10, 64)
+	if i := bytes.IndexByte(rest, ' '); i >= 0 {
+		rest = rest[:i]
+	}
+	n, err := strconv.ParseInt(string(rest), 10, 64)
 	// A kernel that does not tell says 0.
 	return time.Duration(n) * tick, err == nil && n > 0 && n < int64(forever/tick)
 }
