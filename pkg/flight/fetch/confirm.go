@@ -4,21 +4,22 @@ import (
 	"context"
 
 	"payload-ipc/pkg/flight/http1"
+	"payload-ipc/pkg/flight/peer"
 )
 
 // check reads the stretch of target from from up to to again, which is held,
 // and compares; in several answers where the server caps its ranges.
 func (r *run) check(ctx context.Context, j *job, g *generation, target string, from, to int64) error {
 	for from < to {
-		a, err := r.ask(ctx, j, query{target: target, first: from, last: to - 1})
+		a, err := r.ask(ctx, j, peer.Request{Target: target, First: from, Last: to - 1})
 		if err != nil {
 			return err
 		}
-		if a.status == 416 {
-			a.finish()
+		if a.Status == 416 {
+			a.Finish()
 			return errChanged
 		}
-		x, err := a.extent()
+		x, err := extentOf(a)
 		switch {
 		case err != nil:
 		case x.total >= 0 && x.total < g.held():
@@ -32,19 +33,19 @@ func (r *run) check(ctx context.Context, j *job, g *generation, target string, f
 		}
 		var m *message
 		if err == nil {
-			g.noRanges = g.noRanges || a.status == 200
+			g.noRanges = g.noRanges || a.Status == 200
 			m, err = r.message(g, a, x)
 		}
 		if err != nil {
-			a.c.Close()
+			a.Drop()
 			return err
 		}
 		m.has, m.end, m.quiet = false, min(to, m.to), true
 		if err = r.take(ctx, j, g, a, m); err != nil {
 			return err
 		}
-		if m.off <= from || a.status == 200 && m.off < to {
-			return errShort
+		if m.off <= from || a.Status == 200 && m.off < to {
+			return peer.ErrShort
 		}
 		from = m.off
 	}
@@ -52,7 +53,7 @@ func (r *run) check(ctx context.Context, j *job, g *generation, target string, f
 }
 
 // confirm settles a file of which the last byte is held, but not everything
-// came with a digest: was it truncated and written again while it was sent, so
+// came with a Digest: was it truncated and written again while it was sent, so
 // that the right number of bytes is a splice of two generations? Its head and
 // its tail, read again, say so. And was a connection that ended without a
 // length the end?
@@ -65,9 +66,9 @@ func (r *run) confirm(ctx context.Context, j *job, g *generation) error {
 	case err == nil, ctx.Err() != nil, isDisk(err):
 		return err
 	default:
-		f := network(err, false)
+		f := peer.AsFault(err)
 		// The peer may be gone for good: what came is all that can come.
-		if g.unsure++; g.unsure < maxUnsure && !f.final {
+		if g.unsure++; g.unsure < maxUnsure && !f.Final {
 			return err
 		}
 	}
@@ -114,7 +115,7 @@ func (r *run) reread(ctx context.Context, j *job, g *generation) error {
 // the connection told, which a cut looks the same as.
 func (r *run) findEnd(ctx context.Context, j *job, g *generation, target string) error {
 	before := g.held()
-	q := query{target: target, first: before - g.overlap(), last: before + r.f.Piece - 1, digest: true}
+	q := peer.Request{Target: target, First: before - g.overlap(), Last: before + r.f.Piece - 1, Digest: true}
 	a, err := r.ask(ctx, j, q)
 	if err != nil {
 		return err
@@ -148,16 +149,16 @@ func (r *run) accept(g *generation) error {
 // if there is time: it costs the peer no bytes, and shows every splice, also
 // of a file that is rewritten in place. False: it is not what is held.
 func (r *run) witness(ctx context.Context, j *job, g *generation) bool {
-	if g.proof || g.id.Snapshot == "" || g.via != "" || g.id.Base > 0 || g.answers < 2 || !g.complete() || r.left() < firstClock {
+	if g.proof || g.id.Snapshot == "" || g.via != "" || g.id.Base > 0 || g.answers < 2 || !g.complete() || r.left() < peer.FirstClock {
 		return true
 	}
-	a, err := r.s.ask(ctx, j.Path.Path, query{target: g.id.Snapshot, last: -1, repr: true})
+	a, err := r.peer.Ask(ctx, &j.tally, peer.Request{Target: g.id.Snapshot, Last: -1, Whole: true})
 	if err != nil {
 		return true
 	}
-	want, has, err := http1.ParseDigest(a.header, "Repr-Digest")
-	ok := a.status == 200 && err == nil && has
-	a.finish()
+	want, has, err := http1.ParseDigest(a.Header, "Repr-Digest")
+	ok := a.Status == 200 && err == nil && has
+	a.Finish()
 	if !ok {
 		return true
 	}

@@ -19,7 +19,7 @@ func TestEndings(t *testing.T) {
 	dark := func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
 	for _, c := range []struct {
 		name    string
-		setup   func(p, q *peer, f *Fetcher)
+		setup   func(p, q *host, f *Fetcher)
 		spec    window.Spec
 		exit    int
 		label   string // of the receipt; f if empty
@@ -34,48 +34,48 @@ func TestEndings(t *testing.T) {
 			reason: []string{"the window was over before anything could be asked"}, without: []string{"disk"}},
 		{name: "over long ago", spec: window.Spec{Until: time.Unix(1, 0)}, exit: Nothing,
 			reason: []string{"the window was over before anything could be asked"}, without: []string{"disk"}},
-		{name: "next to no reserve", setup: func(p, q *peer, f *Fetcher) {
+		{name: "next to no reserve", setup: func(p, q *host, f *Fetcher) {
 			f.Reserve = 1
 			p.remove("/f")
 		}, exit: Nothing, reason: []string{"404"}, without: []string{"disk"}},
-		{name: "a directory that nobody serves", setup: func(p, q *peer, f *Fetcher) {
+		{name: "a directory that nobody serves", setup: func(p, q *host, f *Fetcher) {
 			f.Paths = []Path{{"/var/log/", ""}}
 			p.onConn = func(ctx context.Context, n int) error { return syscall.ECONNREFUSED }
 		}, exit: Nothing, label: "log", reason: []string{"no server answered"}, without: []string{"disk"}},
-		{name: "a directory that is not there", setup: func(p, q *peer, f *Fetcher) {
+		{name: "a directory that is not there", setup: func(p, q *host, f *Fetcher) {
 			f.Paths = []Path{{"/nothing/", ""}}
 		}, exit: Nothing, label: "nothing", reason: []string{"404"}, without: []string{"disk"}},
-		{name: "the root, without a listing", setup: func(p, q *peer, f *Fetcher) {
+		{name: "the root, without a listing", setup: func(p, q *host, f *Fetcher) {
 			f.Paths = []Path{{"/", ""}}
 			p.put("/", []byte("<html>"))
 		}, exit: Nothing, label: "root", reason: []string{"no machine-readable listing"}, without: []string{"disk"}},
-		{name: "a missing file, and a candidate that is dark", setup: func(p, q *peer, f *Fetcher) {
+		{name: "a missing file, and a candidate that is dark", setup: func(p, q *host, f *Fetcher) {
 			f.From = []netip.AddrPort{addrA, addrB}
 			p.remove("/f")
 			q.onConn = func(ctx context.Context, n int) error { return dark(ctx) }
 		}, exit: Nothing, reason: []string{"last trouble: the server answered 404 Not Found"}, without: []string{"no connection"}},
-		{name: "a missing file, and a candidate that refuses", setup: func(p, q *peer, f *Fetcher) {
+		{name: "a missing file, and a candidate that refuses", setup: func(p, q *host, f *Fetcher) {
 			f.From = []netip.AddrPort{addrB, addrA}
 			p.remove("/f")
 			q.onConn = func(ctx context.Context, n int) error { return syscall.ECONNREFUSED }
 		}, exit: Nothing, reason: []string{"last trouble: the server answered 404 Not Found"}},
-		{name: "bytes that are no HTTP", setup: func(p, q *peer, f *Fetcher) {
+		{name: "bytes that are no HTTP", setup: func(p, q *host, f *Fetcher) {
 			p.script = func(n int, q *http.Request, a *reply) { a.raw, a.how = []byte("220 ftp ready"), "fin" }
 		}, exit: Nothing, reason: []string{"within the head of an answer"}, without: []string{"no server answered"}},
-		{name: "a line that is no HTTP", setup: func(p, q *peer, f *Fetcher) {
+		{name: "a line that is no HTTP", setup: func(p, q *host, f *Fetcher) {
 			p.script = func(n int, q *http.Request, a *reply) { a.raw, a.how = []byte("220 ftp ready\r\n"), "hang" }
 		}, exit: Nothing, reason: []string{"not an HTTP/1.x response"}, without: []string{"no server answered"}},
-		{name: "bytes without an end of a line", setup: func(p, q *peer, f *Fetcher) {
+		{name: "bytes without an end of a line", setup: func(p, q *host, f *Fetcher) {
 			p.script = func(n int, q *http.Request, a *reply) { a.raw, a.how = []byte("220"), "hang" }
 		}, exit: Nothing, without: []string{"no server answered"}},
-		{name: "all there, and nothing to confirm it with", setup: func(p, q *peer, f *Fetcher) {
+		{name: "all there, and nothing to confirm it with", setup: func(p, q *host, f *Fetcher) {
 			p.script = func(n int, q *http.Request, a *reply) {
 				if n > 0 {
 					a.nothing, a.how = true, "hang"
 				}
 			}
 		}, exit: Complete, files: fileA, reason: []string{"as many as the server told"}, without: []string{"of 40000"}, took: 10 * time.Second},
-		{name: "the old content, and nothing of the new", setup: func(p, q *peer, f *Fetcher) {
+		{name: "the old content, and nothing of the new", setup: func(p, q *host, f *Fetcher) {
 			p.script = func(n int, q *http.Request, a *reply) {
 				if n == 0 {
 					cutAt(20_000, "reset")(q, a)
@@ -85,11 +85,11 @@ func TestEndings(t *testing.T) {
 				}
 			}
 		}, exit: Partial, without: []string{"nothing came;"}},
-		{name: "empty for an instant", setup: func(p, q *peer, f *Fetcher) {
+		{name: "empty for an instant", setup: func(p, q *host, f *Fetcher) {
 			p.rewrite("/f", nil)
 			time.AfterFunc(400*time.Millisecond, func() { p.rewrite("/f", []byte(fileA)) })
 		}, exit: Complete, files: fileA, took: time.Second},
-		{name: "empty for an instant, without ranges", setup: func(p, q *peer, f *Fetcher) {
+		{name: "empty for an instant, without ranges", setup: func(p, q *host, f *Fetcher) {
 			p.ranges = false
 			p.rewrite("/f", nil)
 			time.AfterFunc(400*time.Millisecond, func() { p.rewrite("/f", []byte(fileA)) })

@@ -279,19 +279,19 @@ func TestSimple(t *testing.T) {
 		want := text(size, "a")
 		for _, c := range []struct {
 			name     string
-			make     func(*peer)
+			make     func(*host)
 			verified string
 		}{
-			{"sdr", func(p *peer) { p.digests, p.snapshots = true, true }, "digest"},
-			{"digests", func(p *peer) { p.digests = true }, "digest"},
-			{"snapshots", func(p *peer) { p.snapshots = true }, "overlap"},
-			{"ranges", func(p *peer) {}, "overlap"},
-			{"ranges 1.0", func(p *peer) { p.http10 = true }, "overlap"},
-			{"plain", func(p *peer) { p.ranges = false }, ""},
-			{"plain 1.0", func(p *peer) { p.ranges, p.http10 = false, true }, ""},
-			{"chunked", func(p *peer) { p.ranges, p.framing = false, "chunked" }, "length"},
-			{"close", func(p *peer) { p.ranges, p.framing = false, "close" }, "none"},
-			{"close, ranges", func(p *peer) {
+			{"sdr", func(p *host) { p.digests, p.snapshots = true, true }, "digest"},
+			{"digests", func(p *host) { p.digests = true }, "digest"},
+			{"snapshots", func(p *host) { p.snapshots = true }, "overlap"},
+			{"ranges", func(p *host) {}, "overlap"},
+			{"ranges 1.0", func(p *host) { p.http10 = true }, "overlap"},
+			{"plain", func(p *host) { p.ranges = false }, ""},
+			{"plain 1.0", func(p *host) { p.ranges, p.http10 = false, true }, ""},
+			{"chunked", func(p *host) { p.ranges, p.framing = false, "chunked" }, "length"},
+			{"close", func(p *host) { p.ranges, p.framing = false, "close" }, "none"},
+			{"close, ranges", func(p *host) {
 				p.framing = "close"
 				p.script = func(n int, q *http.Request, a *reply) {
 					if n == 0 && a.status == 206 {

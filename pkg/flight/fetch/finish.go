@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"payload-ipc/pkg/flight/outbox"
+	"payload-ipc/pkg/flight/peer"
 )
 
 // maxSealed is how many older generations are published beside a file; one
@@ -31,7 +32,7 @@ func (r *run) deliver(ctx context.Context, j *job, g *generation) error {
 	return err
 }
 
-var errCapped = &fault{class: "max-bytes", text: "--max-bytes was reached", final: true}
+var errCapped = &peer.Fault{Class: "max-bytes", Text: "--max-bytes was reached", Final: true}
 
 // finish publishes what can be, then the receipts, which say how it ended.
 func (r *run) finish(ctx context.Context, cut bool) {
@@ -62,7 +63,7 @@ func (r *run) finish(ctx context.Context, cut bool) {
 	if err := r.stage.Close(); err != nil && exit == Complete {
 		exit = Local
 	}
-	r.result.Exit, r.result.Received, r.result.Attempts = exit, r.s.received, r.s.attempts
+	r.result.Exit, r.result.Received, r.result.Attempts = exit, r.peer.Received(), r.peer.Attempts()
 }
 
 func (r *run) sign(j *job, rec *outbox.Receipt) error {
@@ -133,13 +134,12 @@ func (r *run) confirmNow(ctx context.Context, j *job, g *generation) bool {
 		return false
 	}
 	all := g.id.Total >= 0 && g.held() >= g.id.Total && g.held() > g.id.Base
-	if !r.s.heard || g.held() == g.proven() || g.noRanges || r.f.NoSalvage {
+	if !r.peer.Heard() || g.held() == g.proven() || g.noRanges || r.f.NoSalvage {
 		return all
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer time.AfterFunc(min(400*time.Millisecond, r.f.Reserve/4), cancel).Stop()
-	r.s.stats = &j.stats
 	k, target := g.overlap(), g.target(j)
 	err := r.check(ctx, j, g, target, g.id.Base, g.id.Base+k)
 	if err == nil {
@@ -148,7 +148,7 @@ func (r *run) confirmNow(ctx context.Context, j *job, g *generation) bool {
 	if g.whole = err == nil; g.whole {
 		g.prove()
 	}
-	r.s.drop()
+	r.peer.Drop()
 	return all && err != errChanged
 }
 

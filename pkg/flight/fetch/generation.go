@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"payload-ipc/pkg/flight/outbox"
+	"payload-ipc/pkg/flight/peer"
 )
 
 // How much is read again to prove a continuation: a share of what is held,
@@ -99,8 +100,8 @@ func (g *generation) overlap() int64 {
 // shorter file, or another validator with the same length, is another
 // generation. Another validator with a greater length is growth, and the
 // overlap has to prove it.
-func (g *generation) identify(a *answer, x extent) error {
-	v := a.validator()
+func (g *generation) identify(a *peer.Answer, x extent) error {
+	v := a.Validator()
 	switch {
 	case x.total >= 0 && x.total < g.seen:
 		return errChanged

@@ -5,6 +5,7 @@ import (
 
 	"payload-ipc/pkg/flight/http1"
 	"payload-ipc/pkg/flight/outbox"
+	"payload-ipc/pkg/flight/peer"
 )
 
 // A job is one path on its way into the outbox.
@@ -12,7 +13,7 @@ type job struct {
 	Path
 	target string // escaped, after redirects
 	server string // as the peer names itself
-	stats  stats
+	tally  peer.Tally
 
 	out  *outbox.Target
 	cur  *generation   // what the path means now; nil if nothing is held of it
@@ -48,17 +49,16 @@ func (j *job) reach() int64 {
 	return j.cur.part.Held()
 }
 
-func (j *job) clean(q query) query {
-	if (j.once || j.whole) && q.ranged() {
+func (j *job) clean(q peer.Request) peer.Request {
+	if (j.once || j.whole) && q.Ranged() {
 		j.once = false
-		q = q.whole()
-		q.clean = true
+		q = q.WithoutRange()
 	}
 	return q
 }
 
 func newJob(p Path) *job {
-	return &job{Path: p, target: string(http1.AppendEscaped(nil, p.Path)), told: -1}
+	return &job{Path: p, tally: peer.Tally{Path: p.Path}, target: string(http1.AppendEscaped(nil, p.Path)), told: -1}
 }
 
 // open finds what earlier runs left of a file.

@@ -12,7 +12,7 @@ import (
 
 // validated answers like nginx: ranges, a strong ETag or Last-Modified, no
 // digests, no snapshots. From the n-th answer on the content is other.
-func versions(p *peer, tag func(v int) string, from int, other string) {
+func versions(p *host, tag func(v int) string, from int, other string) {
 	p.etag = nil
 	p.script = func(n int, q *http.Request, a *reply) {
 		v := 1
@@ -51,77 +51,77 @@ func TestClaims(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		data  string
-		setup func(p *peer, f *Fetcher)
+		setup func(p *host, f *Fetcher)
 		for_  time.Duration
 		want  want
 		whole []string // what f may be; want.files is not looked at
 	}{
-		{name: "chunked without end, --max-bytes", setup: func(p *peer, f *Fetcher) {
+		{name: "chunked without end, --max-bytes", setup: func(p *host, f *Fetcher) {
 			f.MaxBytes, p.ranges, p.framing = 300_000, false, "chunked"
 		}, data: text(2<<20, "e"), want: want{exit: Partial, files: map[string]string{"f.part": text(2<<20, "e")[:300_000]}, reason: "--max-bytes"}},
-		{name: "to the close, --max-bytes", setup: func(p *peer, f *Fetcher) {
+		{name: "to the close, --max-bytes", setup: func(p *host, f *Fetcher) {
 			f.MaxBytes, p.ranges, p.framing = 300_000, false, "close"
 		}, data: text(2<<20, "e"), want: want{exit: Partial, files: map[string]string{"f.part": text(2<<20, "e")[:300_000]}, reason: "--max-bytes"}},
-		{name: "200 with a Content-Range, always", for_: 10 * time.Second, setup: func(p *peer, f *Fetcher) {
+		{name: "200 with a Content-Range, always", for_: 10 * time.Second, setup: func(p *host, f *Fetcher) {
 			p.script = func(n int, q *http.Request, a *reply) {
 				*a = *p.frame(&reply{status: 200, cut: -1, pauseAt: -1, body: []byte(v1[:65536]), head: []string{"Content-Range: bytes 0-65535/240000"}})
 			}
 		}, data: v1, want: want{exit: Partial, files: map[string]string{"f.part": v1[:65536]}, verified: "none", reason: "Content-Range"}},
-		{name: "200 with a Content-Range, where a range was asked", setup: func(p *peer, f *Fetcher) {
+		{name: "200 with a Content-Range, where a range was asked", setup: func(p *host, f *Fetcher) {
 			p.script = func(n int, q *http.Request, a *reply) {
 				if a.status == 206 {
 					a.status = 200
 				}
 			}
 		}, data: v1, want: want{files: map[string]string{"f": v1}}},
-		{name: "another ETag, the same length", setup: func(p *peer, f *Fetcher) {
+		{name: "another ETag, the same length", setup: func(p *host, f *Fetcher) {
 			f.Piece = 64 << 10
 			versions(p, etag, 2, v2)
 		}, data: v1, want: want{errors: "changed"}, whole: []string{v2}},
-		{name: "another ETag in the third answer", setup: func(p *peer, f *Fetcher) {
+		{name: "another ETag in the third answer", setup: func(p *host, f *Fetcher) {
 			f.Piece = 64 << 10
 			versions(p, etag, 4, v2)
 		}, data: v1, want: want{errors: "changed"}, whole: []string{v2}},
-		{name: "another date, the same length", setup: func(p *peer, f *Fetcher) {
+		{name: "another date, the same length", setup: func(p *host, f *Fetcher) {
 			f.Piece = 64 << 10
 			versions(p, date, 2, v2)
 		}, data: v1, want: want{errors: "changed"}, whole: []string{v2}},
-		{name: "a weak ETag, and another date", setup: func(p *peer, f *Fetcher) {
+		{name: "a weak ETag, and another date", setup: func(p *host, f *Fetcher) {
 			f.Piece = 64 << 10
 			versions(p, both, 2, v2)
 		}, data: v1, want: want{errors: "changed"}, whole: []string{v2}},
-		{name: "no validators: no more than the length", setup: func(p *peer, f *Fetcher) {
+		{name: "no validators: no more than the length", setup: func(p *host, f *Fetcher) {
 			f.Piece = 64 << 10
 			versions(p, none, 99, v2)
 		}, data: v1, want: want{files: map[string]string{"f": v1}, verified: "length", reason: "no validator"}},
-		{name: "weak ones are none", setup: func(p *peer, f *Fetcher) {
+		{name: "weak ones are none", setup: func(p *host, f *Fetcher) {
 			f.Piece = 64 << 10
 			versions(p, weak, 99, v2)
 		}, data: v1, want: want{files: map[string]string{"f": v1}, verified: "length", reason: "no validator"}},
-		{name: "no validators, and changed: no more than the length", setup: func(p *peer, f *Fetcher) {
+		{name: "no validators, and changed: no more than the length", setup: func(p *host, f *Fetcher) {
 			f.Piece = 64 << 10
 			versions(p, none, 2, v2)
 		}, data: v1, want: want{verified: "length"}, whole: []string{v1, v2, v1[:120_000] + v2[120_000:], ""}},
-		{name: "digests, no snapshots, another ETag", setup: func(p *peer, f *Fetcher) {
+		{name: "digests, no snapshots, another ETag", setup: func(p *host, f *Fetcher) {
 			f.Piece, p.digests = 64<<10, true
 			versions(p, etag, 2, v2)
 		}, data: v1, want: want{errors: "changed"}, whole: []string{v2}},
-		{name: "digests, no snapshots, no validators", setup: func(p *peer, f *Fetcher) {
+		{name: "digests, no snapshots, no validators", setup: func(p *host, f *Fetcher) {
 			f.Piece, p.digests = 64<<10, true
 			versions(p, none, 99, v2)
 		}, data: v1, want: want{files: map[string]string{"f": v1}, verified: "length"}},
-		{name: "another ETag and longer: growth", setup: func(p *peer, f *Fetcher) {
+		{name: "another ETag and longer: growth", setup: func(p *host, f *Fetcher) {
 			f.Piece = 64 << 10
 			versions(p, etag, 2, v1+"more\n")
 		}, data: v1, want: want{files: map[string]string{"f": v1}, verified: "overlap", clean: true}},
-		{name: "rewritten in place behind the snapshot's head", setup: func(p *peer, f *Fetcher) {
+		{name: "rewritten in place behind the snapshot's head", setup: func(p *host, f *Fetcher) {
 			f.Piece, p.digests, p.snapshots = 64<<10, true, true
 			versions(p, none, 3, v2)
 		}, data: v1, want: want{errors: "changed"}, whole: []string{v2}},
-		{name: "a snapshot compared as a whole", setup: func(p *peer, f *Fetcher) {
+		{name: "a snapshot compared as a whole", setup: func(p *host, f *Fetcher) {
 			p.digests, p.snapshots = true, true
 		}, data: v1, want: want{files: map[string]string{"f": v1}, verified: "digest", reason: "the digest of the whole is the server's", clean: true}},
-		{name: "shorter from an answer on", setup: func(p *peer, f *Fetcher) {
+		{name: "shorter from an answer on", setup: func(p *host, f *Fetcher) {
 			f.Piece = 64 << 10
 			versions(p, none, 2, v1[:200_000])
 		}, data: v1, want: want{errors: "changed"}, whole: []string{v1[:200_000]}},

@@ -8,37 +8,37 @@ import (
 
 	"payload-ipc/pkg/flight/http1"
 	"payload-ipc/pkg/flight/outbox"
+	"payload-ipc/pkg/flight/peer"
 )
 
 const (
-	listingType = "application/x-ndjson"
-	maxListing  = 4 << 20 // bytes
-	maxFiles    = 1000
-	maxEntry    = 16 << 10
+	maxListing = 4 << 20 // bytes
+	maxFiles   = 1000
+	maxEntry   = 16 << 10
 )
 
 // list asks for a directory (docs/wire.md) and makes a job of each regular
 // file in it; what is below it is left alone.
 func (r *run) list(ctx context.Context, j *job) error {
-	a, err := r.ask(ctx, j, query{target: j.target, last: -1, listing: true})
+	a, err := r.ask(ctx, j, peer.Request{Target: j.target, Last: -1, Listing: true})
 	if err != nil {
-		return network(err, false)
+		return peer.AsFault(err)
 	}
-	kind, _ := a.header.Get("Content-Type")
+	kind, _ := a.Header.Get("Content-Type")
 	kind, _, _ = strings.Cut(kind, ";")
-	if a.status != 200 || a.coded() {
-		a.c.Close()
-		return protocol("this is no listing")
+	if a.Status != 200 || a.Coded() {
+		a.Drop()
+		return peer.Protocol("this is no listing")
 	}
-	if !http1.EqualFold(strings.TrimSpace(kind), listingType) {
-		a.c.Close()
-		return &fault{class: "listing", text: "the server has no machine-readable listing of this directory", final: true}
+	if !http1.EqualFold(strings.TrimSpace(kind), peer.ListingType) {
+		a.Drop()
+		return &peer.Fault{Class: "listing", Text: "the server has no machine-readable listing of this directory", Final: true}
 	}
 	var files []Path
 	var size int64
 	line := make([]byte, 0, 512)
-	fl := r.s.flow(ctx, a)
-	defer fl.done(0)
+	fl := r.peer.Read(ctx, &j.tally, a)
+	defer fl.Done(0)
 	add := func() error {
 		name, ok := entry(line)
 		line = line[:0]
@@ -46,7 +46,7 @@ func (r *run) list(ctx context.Context, j *job) error {
 			return nil
 		}
 		if len(files) == maxFiles {
-			return &fault{class: "listing", text: "more than 1000 files in this directory", final: true}
+			return &peer.Fault{Class: "listing", Text: "more than 1000 files in this directory", Final: true}
 		}
 		p := Path{j.Path.Path + name, outbox.EscapeName(name)}
 		if j.Name != "" {
@@ -56,37 +56,34 @@ func (r *run) list(ctx context.Context, j *job) error {
 		return nil
 	}
 	for {
-		b := fl.next()
-		if b.err != nil {
-			return network(b.err, false)
+		b := fl.Next()
+		if b.Err != nil {
+			return peer.AsFault(b.Err)
 		}
-		if b.end {
-			if !a.body.ProvenEnd() {
-				return errShort
+		if b.End {
+			if !a.Body.ProvenEnd() {
+				return peer.ErrShort
 			}
 			break
 		}
-		size += int64(len(b.b))
-		for rest := b.b; len(rest) > 0; {
+		size += int64(len(b.Bytes))
+		for rest := b.Bytes; len(rest) > 0; {
 			i := 0
 			for i < len(rest) && rest[i] != '\n' {
 				i++
 			}
 			line = append(line, rest[:i]...)
 			if len(line) > maxEntry || size > maxListing {
-				fl.recycle(b)
-				return &fault{class: "listing", text: "the listing of this directory is too large", final: true}
+				return &peer.Fault{Class: "listing", Text: "the listing of this directory is too large", Final: true}
 			}
 			if i < len(rest) {
 				if err = add(); err != nil {
-					fl.recycle(b)
 					return err
 				}
 				i++
 			}
 			rest = rest[i:]
 		}
-		fl.recycle(b)
 	}
 	if err = add(); err != nil {
 		return err
@@ -116,15 +113,15 @@ func (r *run) addFiles(j *job, files []Path) error {
 	}
 	r.f.Events(Event{Kind: Listed, Path: j.Path.Path, Done: int64(len(files) - clash)})
 	if len(files) == 0 {
-		return &fault{class: "listing", text: "no regular files in this directory", final: true}
+		return &peer.Fault{Class: "listing", Text: "no regular files in this directory", Final: true}
 	}
 	if clash > 0 {
-		return &fault{class: "listing", text: strconv.Itoa(clash) + " files of this directory have names that are taken", final: true}
+		return &peer.Fault{Class: "listing", Text: strconv.Itoa(clash) + " files of this directory have names that are taken", Final: true}
 	}
 	return nil
 }
 
-// entry reads one line of a listing: a JSON object without depth. ok is false
+// entry reads one line of a Listing: a JSON object without depth. ok is false
 // for what is not a regular file, or cannot be read. The name is that of href,
 // which has the exact bytes, if there is one.
 func entry(line []byte) (name string, ok bool) {

@@ -49,7 +49,7 @@ func newWeather(r *rand.Rand) *weather {
 var hows = []string{"reset", "drop", "fin", "hang"}
 
 // harm changes an answer at random.
-func (w *weather) harm(p *peer, a *reply) {
+func (w *weather) harm(p *host, a *reply) {
 	r := w.r
 	if !w.isUp() {
 		a.nothing, a.how = true, hows[r.IntN(3)]
@@ -81,7 +81,7 @@ func (w *weather) harm(p *peer, a *reply) {
 }
 
 // live changes the file at random.
-func (w *weather) live(p *peer) {
+func (w *weather) live(p *host) {
 	if w.r.IntN(12) > 0 {
 		return
 	}

@@ -19,7 +19,7 @@ import (
 // answers makes arbitrary answers: every field that frames or places a body
 // may be missing, wrong, or contradict another. What it never does is to send
 // bytes of one place as those of another without contradicting itself.
-var answers = rapid.Custom(func(t *rapid.T) func(p *peer, q *http.Request, a *reply) {
+var answers = rapid.Custom(func(t *rapid.T) func(p *host, q *http.Request, a *reply) {
 	kind := rapid.SampledFrom([]string{"right", "right", "right", "cut", "status", "nothing", "raw", "short", "range", "length",
 		"coding", "both lengths", "digest", "slow", "whole", "close", "empty", "elsewhere", "change"}).Draw(t, "kind")
 	n := rapid.IntRange(0, 300_000).Draw(t, "n")
@@ -27,7 +27,7 @@ var answers = rapid.Custom(func(t *rapid.T) func(p *peer, q *http.Request, a *re
 	status := rapid.SampledFrom([]int{201, 204, 206, 301, 304, 400, 404, 410, 416, 429, 500, 503}).Draw(t, "status")
 	junk := rapid.SampledFrom([]string{"bytes 0-0/1", "bytes 5-2/9", "bytes */*", "bytes */7", "bytes 0-99999999999999999999/3",
 		"lines 1-2/3", "", "bytes 0-9/5", "bytes -1-2/3"}).Draw(t, "junk")
-	return func(p *peer, q *http.Request, a *reply) {
+	return func(p *host, q *http.Request, a *reply) {
 		if len(a.body) == 0 {
 			return
 		}
@@ -150,7 +150,7 @@ func TestAnswers(t *testing.T) {
 	})
 }
 
-func windows(b *bench, p *peer, gens func() []string) {
+func windows(b *bench, p *host, gens func() []string) {
 	pure := func(o outcome) {
 		for name, data := range o.files {
 			ok := false

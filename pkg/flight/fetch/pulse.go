@@ -35,14 +35,14 @@ func (r *run) pulse(ctx context.Context, j *job, g *generation) error {
 		return nil
 	}
 	if r.speed.since.IsZero() {
-		r.speed = speed{now, r.s.received, r.waited, r.speed.tried}
+		r.speed = speed{now, r.peer.Received(), r.waited, r.speed.tried}
 	}
 	took := now.Sub(r.speed.since) - (r.waited - r.speed.waited)
 	if took < slowAfter || g.id.Total < 0 || g.noRanges {
 		return nil
 	}
-	rate := float64(r.s.received-r.speed.from) / took.Seconds()
-	r.speed = speed{now, r.s.received, r.waited, r.speed.tried}
+	rate := float64(r.peer.Received()-r.speed.from) / took.Seconds()
+	r.speed = speed{now, r.peer.Received(), r.waited, r.speed.tried}
 	need := float64(g.end()-g.held()) / max(r.left().Seconds(), 0.1)
 	if rate < need && !r.speed.tried && r.left() > 2*time.Second {
 		r.speed.tried = true

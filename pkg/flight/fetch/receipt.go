@@ -19,9 +19,9 @@ func (g *generation) token() string {
 func (r *run) receipt(j *job, exit int, cut bool) *outbox.Receipt {
 	w := r.f.Window
 	rec := &outbox.Receipt{
-		Run: r.f.RunID, Name: j.Label(), Source: "http://" + r.source() + j.target, Server: j.server,
+		Run: r.f.RunID, Name: j.Label(), Source: "http://" + r.peer.Source() + j.target, Server: j.server,
 		Status: "failed", Total: j.told, Verified: outbox.VerifiedNone, Generation: j.token,
-		Attempts: j.stats.attempts, Errors: j.stats.errors, BytesReceived: j.stats.received,
+		Attempts: j.tally.Attempts, Errors: j.tally.Errors, BytesReceived: j.tally.Received,
 		Started: r.started, Finished: w.Now(), ClockTrusted: w.Trusted(),
 		Exit: exit, Sealed: j.sealed,
 	}
@@ -40,16 +40,6 @@ func (r *run) receipt(j *job, exit int, cut bool) *outbox.Receipt {
 		r.result.Reason = rec.Reason
 	}
 	return rec
-}
-
-func (r *run) source() string {
-	if r.s.winner != nil {
-		return r.s.winner.host
-	}
-	if len(r.s.cands) > 0 {
-		return r.s.cands[0].host
-	}
-	return ""
 }
 
 // reason is one sentence for an operator who has not read this program.
@@ -122,31 +112,31 @@ func (r *run) reason(j *job, rec *outbox.Receipt, cut bool) string {
 	switch {
 	case j.err != nil:
 		say("; ", j.err.Error())
-	case cut && r.s.attempts == 0:
+	case cut && r.peer.Attempts() == 0:
 		say("; the window was over before anything could be asked")
-	case !r.s.heard:
+	case !r.peer.Heard():
 		say("; no server answered at ", r.asked())
 	case cut && r.waited > w/4:
 		say("; the disk was too slow for this window: reading waited ", itoa(int64(r.waited/time.Second)), " s for it")
 	case cut:
 		say("; the window ended")
 	}
-	if j.stats.last != "" && j.err == nil {
-		say("; last trouble: ", j.stats.last)
+	if j.tally.Last != "" && j.err == nil {
+		say("; last trouble: ", j.tally.Last)
 	}
-	if len(j.stats.errors) > 0 {
-		say(" (", counts(j.stats.errors), ")")
+	if len(j.tally.Errors) > 0 {
+		say(" (", counts(j.tally.Errors), ")")
 	}
 	return b.String()
 }
 
 func (r *run) asked() string {
 	s := ""
-	for i, c := range r.s.cands {
+	for i, a := range r.f.From {
 		if i > 0 {
 			s += " or "
 		}
-		s += c.host
+		s += a.String()
 	}
 	return s
 }

@@ -3,6 +3,8 @@ package fetch
 import (
 	"context"
 	"strings"
+
+	"payload-ipc/pkg/flight/peer"
 )
 
 // resume looks whether the file on the peer still is what an earlier run began
@@ -18,47 +20,47 @@ func (r *run) resume(ctx context.Context, j *job, g *generation) error {
 		}
 		far = false
 	}
-	a, err := r.ask(ctx, j, query{target: j.target, first: g.held() - k, last: g.held() + firstPiece - 1, digest: true})
+	a, err := r.ask(ctx, j, peer.Request{Target: j.target, First: g.held() - k, Last: g.held() + firstPiece - 1, Digest: true})
 	if err != nil {
 		return err
 	}
-	if a.status == 416 {
-		a.finish()
+	if a.Status == 416 {
+		a.Finish()
 		return errChanged
 	}
-	x, err := a.extent()
+	x, err := extentOf(a)
 	switch {
 	case err != nil:
 	case x.total >= 0 && x.total < g.held():
 		err = errChanged
-	case a.status == 206 && (x.start > g.held()-k || far):
+	case a.Status == 206 && (x.start > g.held()-k || far):
 		err = errPlace
 	case x.doubt:
 		err = errDoubt
-	case g.id.Snapshot != "" && a.snapshot() == g.id.Snapshot:
+	case g.id.Snapshot != "" && snapshotOf(a) == g.id.Snapshot:
 	case x.total >= 0 && x.total < g.seen && k == g.held()-g.id.Base:
 		g.seen = x.total // shorter, but all that is held is read again
 	default:
 		err = g.identify(a, x)
 	}
 	if err == nil && r.f.Tail > 0 && g.held() < x.total-r.f.Tail {
-		a.c.Close() // the tail that is wanted begins behind what is held
+		a.Drop() // the tail that is wanted begins behind what is held
 		j.cur = nil
 		return g.part.Discard()
 	}
 	if err != nil {
-		a.c.Close()
+		a.Drop()
 		return err
 	}
 	old, told := g.id, g.told
 	g.id.Total, g.told, g.id.Complete = x.total, x.total, false
-	g.id.Snapshot = a.snapshot()
-	g.noRanges = a.status == 200
+	g.id.Snapshot = snapshotOf(a)
+	g.noRanges = a.Status == 200
 	g.capped206(a, x)
 	m, err := r.message(g, a, x)
 	if err != nil {
 		g.id, g.told = old, told
-		a.c.Close()
+		a.Drop()
 		return err
 	}
 	err = r.take(ctx, j, g, a, m)
@@ -160,7 +162,7 @@ func (r *run) finishOlds(ctx context.Context, j *job) {
 		for idle := 0; idle < 3 && !g.complete() && !g.capped() && ctx.Err() == nil; {
 			before := g.held()
 			err := r.step(ctx, j, g)
-			if f := network(err, false); err != nil && f.status >= 400 {
+			if f := peer.AsFault(err); err != nil && f.Status >= 400 {
 				err = errChanged
 			}
 			if err == errChanged && g.via == "" {

@@ -7,12 +7,14 @@ import (
 	"time"
 
 	"payload-ipc/pkg/flight/outbox"
+	"payload-ipc/pkg/flight/peer"
 )
 
 // A run is one Fetcher at work. All but the flows happens in one goroutine.
 type run struct {
 	f       *Fetcher
-	s       *session
+	peer    *peer.Client
+	ranges  bool // a range has been had
 	stage   *outbox.Stage
 	jobs    []*job
 	started time.Time
@@ -30,11 +32,21 @@ type run struct {
 
 func newRun(f *Fetcher) *run {
 	r := &run{f: f, size: min(firstPiece, f.Piece), scratch: make([]byte, 16<<10), started: f.Window.Now()}
-	r.s = newSession(f, r.left)
+	r.peer = peer.New(peer.Config{From: f.From, Window: f.Window, Left: r.left, Dial: f.Dial, Observe: r.observe})
 	for _, p := range f.Paths {
 		r.jobs = append(r.jobs, newJob(p))
 	}
 	return r
+}
+
+// observe tells of what the peer does.
+func (r *run) observe(e peer.Event) {
+	kind := [...]Kind{peer.Trying: Trying, peer.Answered: Answered, peer.Failed: Failed, peer.Waiting: Waiting}[e.Kind]
+	f := Event{Kind: kind, From: e.From, Path: e.Path, Status: e.Status, Wait: e.Wait}
+	if e.Fault != nil {
+		f.Class, f.Err = e.Fault.Class, e.Fault
+	}
+	r.f.Events(f)
 }
 
 // left is the time until work must turn to publishing.
@@ -61,7 +73,7 @@ func (r *run) run(ctx context.Context) {
 	if !over {
 		r.work(work)
 	}
-	r.s.drop()
+	r.peer.Drop()
 	r.f.Events(Event{Kind: Ending})
 	// Publishing is not stopped by a signal, which is when it is needed most.
 	r.finish(context.WithoutCancel(ctx), over || ctx.Err() != nil || work.Err() != nil)
@@ -79,7 +91,7 @@ func (r *run) work(ctx context.Context) {
 			break
 		}
 		if j.failing || r.tired {
-			r.s.pause(ctx, j.Path.Path, j.after)
+			r.peer.Pause(ctx, &j.tally, j.after)
 			r.tired, r.speed.since = false, time.Time{}
 			if ctx.Err() != nil {
 				return
@@ -87,7 +99,7 @@ func (r *run) work(ctx context.Context) {
 		}
 		r.turns++
 		j.turn = r.turns
-		r.s.stats, r.s.again = &j.stats, j.failing
+		j.tally.Again = j.failing
 		err := r.advance(ctx, j)
 		if ctx.Err() != nil {
 			return
@@ -95,7 +107,6 @@ func (r *run) work(ctx context.Context) {
 		r.judge(j, err)
 	}
 	for _, j := range r.jobs {
-		r.s.stats = &j.stats
 		if j.published != nil {
 			r.finishOlds(ctx, j)
 		}
@@ -151,7 +162,7 @@ func (r *run) advance(ctx context.Context, j *job) error {
 		// file that changes all the time must not be asked for all the time.
 		if h := j.reach(); h > j.most {
 			j.most, j.retried = h, false
-			r.s.backoff.Reset()
+			r.peer.Progress()
 		}
 		if err != nil {
 			return err
@@ -161,7 +172,7 @@ func (r *run) advance(ctx context.Context, j *job) error {
 			idle = 0
 		}
 		if idle > 2 {
-			return protocol("the answers bring nothing new")
+			return peer.Protocol("the answers bring nothing new")
 		}
 	}
 }
@@ -172,35 +183,35 @@ func (r *run) trouble(j *job, g *generation, err error) error {
 	if isDisk(err) {
 		return err
 	}
-	f := network(err, false)
-	lost := f.status == 404 || f.status == 410
+	f := peer.AsFault(err)
+	lost := f.Status == 404 || f.Status == 410
 	switch {
 	case f == errPlace && !j.retried && (g == nil || g.via == ""):
 		// One clean try without Range, at once.
-		r.s.blame(j.Path.Path, nil, f)
+		r.peer.Blame(&j.tally, f)
 		j.retried, j.once = true, true
 		return nil
-	case r.mayRefuse(j) && (f.status >= 400 || f.closed) && (g == nil || g.via == ""):
+	case r.mayRefuse(j) && (f.Status >= 400 || f.Closed) && (g == nil || g.via == ""):
 		// Also where it was the range that was refused.
-		if !f.counted {
-			r.s.blame(j.Path.Path, nil, f)
+		if !f.Counted {
+			r.peer.Blame(&j.tally, f)
 		}
 		j.refused, j.once = true, true
 		return nil
 	case g == nil:
-	case g.via != "" && (f.status >= 400 && f.status < 500 || f == errPlace || f == errChanged):
-		r.s.blame(j.Path.Path, nil, f)
+	case g.via != "" && (f.Status >= 400 && f.Status < 500 || f == errPlace || f == errChanged):
+		r.peer.Blame(&j.tally, f)
 		return r.changedAgain(j, r.seal(j, g))
 	case f == errChanged:
-		r.s.blame(j.Path.Path, nil, f)
+		r.peer.Blame(&j.tally, f)
 		return r.changedAgain(j, r.changed(j, g))
 	case lost && g.id.Snapshot != "" && g.mine:
 		// Not in the middle of a rename, if it is so twice: gone for good.
 		if g.gone++; g.gone > 1 {
-			r.s.blame(j.Path.Path, nil, f)
+			r.peer.Blame(&j.tally, f)
 			return r.changedAgain(j, r.changed(j, g))
 		}
-	case f.final && f.status >= 400 && g.id.Snapshot != "" && g.mine:
+	case f.Final && f.Status >= 400 && g.id.Snapshot != "" && g.mine:
 		g.unpiece()
 		g.id.Snapshot = "" // go on without
 		return nil
@@ -211,7 +222,7 @@ func (r *run) trouble(j *job, g *generation, err error) error {
 
 // mayRefuse reports that a failure may be about the range that was asked for:
 // of this peer no range has been had, and of this file none was left out.
-func (r *run) mayRefuse(j *job) bool { return !r.s.ranges && !j.refused && !j.whole }
+func (r *run) mayRefuse(j *job) bool { return !r.ranges && !j.refused && !j.whole }
 
 // spliced throws away what is of no one generation.
 func (r *run) spliced(j *job, g *generation) error {
@@ -233,11 +244,11 @@ func (r *run) changedAgain(j *job, err error) error {
 }
 
 // errCounted is a fault that was told and counted before.
-var errCounted = &fault{class: "changed", text: "the file keeps changing on the peer"}
+var errCounted = &peer.Fault{Class: "changed", Text: "the file keeps changing on the peer"}
 
 // errEmptyNow: a log is empty for an instant where it is truncated to be
 // rotated (copytruncate).
-var errEmptyNow = &fault{class: "empty", text: "the file is empty at this instant", after: emptyAgain}
+var errEmptyNow = &peer.Fault{Class: "empty", Text: "the file is empty at this instant", After: emptyAgain}
 
 const (
 	emptyAgain = 250 * time.Millisecond
@@ -250,23 +261,23 @@ func (r *run) judge(j *job, err error) {
 		j.failing, j.done = false, true
 		return
 	}
-	f := network(err, false)
+	f := peer.AsFault(err)
 	switch {
 	case isDisk(err):
 		j.err, j.done = err, true
 		r.f.Events(Event{Kind: DiskError, Path: j.Path.Path, Err: err})
 		return
 	case f == errEmptyNow:
-	case f != errCounted && !f.counted:
-		r.s.blame(j.Path.Path, nil, f)
+	case f != errCounted && !f.Counted:
+		r.peer.Blame(&j.tally, f)
 	}
-	if f.final {
+	if f.Final {
 		j.err, j.done = f, true
 		r.f.Events(Event{Kind: Refused, Path: j.Path.Path, Err: f})
 		return
 	}
-	j.failing, j.after = true, f.after
-	r.tired = f.status == 0 && f != errCounted && f != errEmptyNow
+	j.failing, j.after = true, f.After
+	r.tired = f.Status == 0 && f != errCounted && f != errEmptyNow
 }
 
 // rebuild goes on after a sync that failed: the inode is dead, what can be

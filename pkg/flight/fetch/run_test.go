@@ -14,10 +14,11 @@ import (
 	"time"
 
 	"payload-ipc/pkg/flight/outbox"
+	"payload-ipc/pkg/flight/peer"
 	"payload-ipc/pkg/flight/window"
 )
 
-func sdr(files map[string]string) *peer {
+func sdr(files map[string]string) *host {
 	p := newPeer(files)
 	p.digests, p.snapshots = true, true
 	return p
@@ -27,27 +28,27 @@ func TestCandidates(t *testing.T) {
 	both := []netip.AddrPort{addrA, addrB}
 	for _, c := range []struct {
 		name   string
-		setup  func(a, b *peer)
+		setup  func(a, b *host)
 		within time.Duration
 	}{
-		{"the first is dark", func(a, b *peer) {
+		{"the first is dark", func(a, b *host) {
 			a.onConn = func(ctx context.Context, n int) error { <-ctx.Done(); return ctx.Err() }
 		}, 100 * time.Millisecond},
-		{"the second is dark", func(a, b *peer) {
+		{"the second is dark", func(a, b *host) {
 			b.onConn = func(ctx context.Context, n int) error { <-ctx.Done(); return ctx.Err() }
 		}, 100 * time.Millisecond},
-		{"the first accepts and says nothing", func(a, b *peer) {
+		{"the first accepts and says nothing", func(a, b *host) {
 			a.script = func(n int, q *http.Request, r *reply) { r.nothing, r.how = true, "hang" }
 		}, 100 * time.Millisecond},
-		{"the first knows only 404", func(a, b *peer) {
+		{"the first knows only 404", func(a, b *host) {
 			a.remove("/f")
 			b.script = only(0, func(q *http.Request, r *reply) { r.delay = 200 * time.Millisecond })
 		}, 300 * time.Millisecond},
-		{"the first is another server", func(a, b *peer) {
+		{"the first is another server", func(a, b *host) {
 			a.script = func(n int, q *http.Request, r *reply) { r.raw, r.how = []byte("220 ftp ready\r\n"), "fin" }
 			b.script = only(0, func(q *http.Request, r *reply) { r.delay = 200 * time.Millisecond })
 		}, 300 * time.Millisecond},
-		{"the first dies in the middle", func(a, b *peer) {
+		{"the first dies in the middle", func(a, b *host) {
 			a.script = only(0, cutAt(30_000, "reset"))
 			a.onConn = func(ctx context.Context, n int) error {
 				if n > 0 {
@@ -89,7 +90,7 @@ func TestPace(t *testing.T) {
 				return syscall.ECONNREFUSED
 			}
 			defer func() {
-				if n := most.Load(); n > maxDialing {
+				if n := most.Load(); n > 6 {
 					t.Errorf("%d attempts at once", n)
 				}
 			}()
@@ -123,7 +124,7 @@ func TestPace(t *testing.T) {
 			if n := len(p.conns); n < int(work.Seconds())/3 || n > 2*int(work.Seconds()) {
 				t.Errorf("got %d attempts in %v after it had answered, want about one a second", n, work)
 			}
-			if last := p.conns[0].Add(work).Sub(p.conns[len(p.conns)-1]); last > lastAttempt {
+			if last := p.conns[0].Add(work).Sub(p.conns[len(p.conns)-1]); last > peer.LastAttempt {
 				t.Errorf("no last attempt: %v before the end of the work", last)
 			}
 			if o.Exit != Partial || o.files["f.part"] != fileA[:1000] || o.receipts["f"].Verified != "none" {
@@ -288,7 +289,7 @@ func TestDirectory(t *testing.T) {
 		`{"name":"../evil","type":"file"}` + "\n" + `{"name":"a\"b\\\u00e9\n","type":"file","extra":null}` + "\n" +
 		"not json\n" + `{"type":"file"}` + "\n" + `{"name":"nested","type":"file","x":{"y":1}}` + "\n" + line("last", "file")
 	files := map[string]string{"/log/syslog": "1", "/log/auth.log": "2", "/log/bad\xff": "3", "/log/a\"b\\é\n": "4", "/log/last": "5", "/evil": "no"}
-	list := func(p *peer, body string, kind string) func(n int, q *http.Request, a *reply) {
+	list := func(p *host, body string, kind string) func(n int, q *http.Request, a *reply) {
 		return func(n int, q *http.Request, a *reply) {
 			if strings.HasSuffix(q.URL.Path, "/") {
 				if q.Header.Get("Accept") != "application/x-ndjson" {
@@ -327,6 +328,12 @@ func TestDirectory(t *testing.T) {
 		p.script = list(p, strings.Repeat("x", 5<<20), "application/x-ndjson")
 		if o = b.run(Fetcher{Paths: []Path{{"/log/", "sdr"}}}, window.Spec{For: 20 * time.Second}); o.Exit != Nothing || o.took > time.Second || !strings.Contains(o.receipts["sdr"].Reason, "too large") {
 			t.Errorf("without end: exit %d %v", o.Exit, o.took)
+		}
+		clear(t, b.outbox)
+		long := strings.Repeat(line("a_directory", "directory"), 30_000) + line("syslog", "file")
+		p.script = list(p, long, "application/x-ndjson") // more than there are buffers
+		if o = b.run(Fetcher{Paths: []Path{{"/log/", "sdr"}}}, window.Spec{For: 20 * time.Second}); o.Exit != 0 || len(long) < 3<<20 || o.took > time.Second {
+			t.Errorf("%d bytes of listing: exit %d after %v", len(long), o.Exit, o.took)
 		}
 		clear(t, b.outbox)
 		many := ""

@@ -5,6 +5,7 @@ import (
 
 	"payload-ipc/pkg/flight/http1"
 	"payload-ipc/pkg/flight/outbox"
+	"payload-ipc/pkg/flight/peer"
 )
 
 const (
@@ -33,74 +34,74 @@ func (r *run) step(ctx context.Context, j *job, g *generation) error {
 }
 
 // ask follows redirects and sorts out refusals.
-func (r *run) ask(ctx context.Context, j *job, q query) (*answer, error) {
+func (r *run) ask(ctx context.Context, j *job, q peer.Request) (*peer.Answer, error) {
 	q = j.clean(q)
-	q.brief = q.ranged() && r.mayRefuse(j) || q.clean
+	q.Brief = q.Ranged() && r.mayRefuse(j) || q.Unranged
 	for hops := 0; ; hops++ {
-		a, err := r.s.ask(ctx, j.Path.Path, q)
+		a, err := r.peer.Ask(ctx, &j.tally, q)
 		if err != nil {
 			return nil, err
 		}
 		if j.server == "" {
-			j.server, _ = a.header.Get("Server")
+			j.server, _ = a.Header.Get("Server")
 		}
-		switch a.status {
+		switch a.Status {
 		case 200, 206:
-			r.s.ranges = r.s.ranges || a.status == 206
-			j.whole = j.whole || q.clean && j.refused
+			r.ranges = r.ranges || a.Status == 206
+			j.whole = j.whole || q.Unranged && j.refused
 			return a, nil
 		case 416:
 			return a, nil
 		case 301, 302, 303, 307, 308:
-			to, err := a.moved(q.target, a.c.from.host)
-			a.finish()
+			to, err := a.Moved(q.Target)
+			a.Finish()
 			switch {
 			case err != nil:
 				return nil, err
-			case to == q.target+"/":
-				return nil, &fault{class: "redirect", text: "this is a directory: ask for it with a slash at its end", final: true}
+			case to == q.Target+"/":
+				return nil, &peer.Fault{Class: "redirect", Text: "this is a directory: ask for it with a slash at its end", Final: true}
 			case hops == maxHops:
-				return nil, &fault{class: "redirect", text: "more than 3 redirects", final: true}
+				return nil, &peer.Fault{Class: "redirect", Text: "more than 3 redirects", Final: true}
 			}
-			if q.target == j.target {
+			if q.Target == j.target {
 				j.target = to
 			}
-			q.target = to
+			q.Target = to
 			continue
 		}
-		f := refusal(a, r.f.Window.Now())
-		a.finish()
+		f := a.Refusal(r.f.Window.Now())
+		a.Finish()
 		return nil, f
 	}
 }
 
 // begin asks for a file of which nothing is held.
 func (r *run) begin(ctx context.Context, j *job) error {
-	q := query{target: j.target, last: min(firstPiece, r.f.Piece) - 1, digest: true}
+	q := peer.Request{Target: j.target, Last: min(firstPiece, r.f.Piece) - 1, Digest: true}
 	tail, probe := r.f.Tail, false
 	if tail > 0 && tail <= firstPiece {
-		q.suffix = tail
+		q.Suffix = tail
 	} else if tail > 0 {
-		q.last, probe = 0, true // to learn the length
+		q.Last, probe = 0, true // to learn the length
 	}
 	a, err := r.ask(ctx, j, q)
 	if err != nil {
 		return err
 	}
 	var x extent
-	if a.status == 416 {
-		v, _ := a.header.Get("Content-Range")
+	if a.Status == 416 {
+		v, _ := a.Header.Get("Content-Range")
 		if cr, ok := http1.ParseContentRange(v); !ok || !cr.Unsatisfied || cr.Total != 0 {
-			err = refusal(a, r.f.Window.Now()) // although the file begins at 0
+			err = a.Refusal(r.f.Window.Now()) // although the file begins at 0
 		}
 	} else {
-		x, err = a.extent()
+		x, err = extentOf(a)
 	}
-	id := outbox.Identity{Snapshot: a.snapshot(), Total: x.total}
+	id := outbox.Identity{Snapshot: snapshotOf(a), Total: x.total}
 	switch {
 	case tail > 0 && x.total >= 0:
 		id.Base = max(0, x.total-tail)
-	case a.q.suffix > 0:
+	case a.Request.Suffix > 0:
 		id.Base = x.start
 	}
 	if err == nil && x.start > id.Base {
@@ -111,15 +112,15 @@ func (r *run) begin(ctx context.Context, j *job) error {
 			r.empty = now.Add(emptyFor)
 		}
 		if now.Before(r.empty) {
-			a.finish()
+			a.Finish()
 			return errEmptyNow
 		}
 	}
-	generated := a.header.HasToken("Cache-Control", "no-store") && id.Snapshot == ""
-	if err == nil && generated && a.status == 206 && (x.start > 0 || x.end != x.total) {
+	generated := a.Header.HasToken("Cache-Control", "no-store") && id.Snapshot == ""
+	if err == nil && generated && a.Status == 206 && (x.start > 0 || x.end != x.total) {
 		// The next stretch would be one of something else.
 		j.whole = true
-		a.c.Close()
+		a.Drop()
 		return nil
 	}
 	var g *generation
@@ -127,21 +128,21 @@ func (r *run) begin(ctx context.Context, j *job) error {
 		g, err = r.generation(j, id)
 	}
 	if err != nil {
-		a.c.Close()
+		a.Drop()
 		return err
 	}
 	g.mine, g.told, g.fixed = true, x.total, generated
-	g.noRanges = a.status == 200 && (a.q.ranged() || j.whole)
+	g.noRanges = a.Status == 200 && (a.Request.Ranged() || j.whole)
 	g.identify(a, x)
 	g.capped206(a, x)
 	switch {
-	case a.status == 416 || x.total == 0:
+	case a.Status == 416 || x.total == 0:
 		g.id.Total, g.told = 0, 0
 		g.describe()
-		a.finish()
+		a.Finish()
 		return nil
-	case probe && a.status == 206 && x.end <= max(1, id.Base):
-		a.finish()
+	case probe && a.Status == 206 && x.end <= max(1, id.Base):
+		a.Finish()
 		return nil
 	}
 	err = r.takeFirst(ctx, j, g, a, x)
@@ -153,18 +154,18 @@ func (r *run) begin(ctx context.Context, j *job) error {
 }
 
 // capped206 learns how long a range the server gives at most.
-func (g *generation) capped206(a *answer, x extent) {
-	if n := x.end - x.start; a.status == 206 && a.q.suffix == 0 && x.end > g.held() && x.end <= a.q.last && x.end != x.total && (g.cap == 0 || n < g.cap) {
+func (g *generation) capped206(a *peer.Answer, x extent) {
+	if n := x.end - x.start; a.Status == 206 && a.Request.Suffix == 0 && x.end > g.held() && x.end <= a.Request.Last && x.end != x.total && (g.cap == 0 || n < g.cap) {
 		g.cap = n
 	}
 }
 
 // takeFirst takes an answer that stands by itself: nothing about it depends
 // on what is held.
-func (r *run) takeFirst(ctx context.Context, j *job, g *generation, a *answer, x extent) error {
+func (r *run) takeFirst(ctx context.Context, j *job, g *generation, a *peer.Answer, x extent) error {
 	m, err := r.message(g, a, x)
 	if err != nil {
-		a.c.Close()
+		a.Drop()
 		return err
 	}
 	if g.id.Snapshot != "" && m.end < unlimited {
@@ -177,15 +178,15 @@ func (r *run) takeFirst(ctx context.Context, j *job, g *generation, a *answer, x
 	return r.take(ctx, j, g, a, m)
 }
 
-func (r *run) pieceQuery(g *generation, p *piece) query {
-	return query{target: g.id.Snapshot, first: p.start + p.got, last: p.end - 1, digest: p.got == 0}
+func (r *run) pieceQuery(g *generation, p *piece) peer.Request {
+	return peer.Request{Target: g.id.Snapshot, First: p.start + p.got, Last: p.end - 1, Digest: p.got == 0}
 }
 
 // more asks the snapshot for the next pieces. The URL proves the continuation.
 func (r *run) more(ctx context.Context, j *job, g *generation) error {
 	p := g.plan(r.size)
 	if p == nil {
-		return errShort
+		return peer.ErrShort
 	}
 	q := r.pieceQuery(g, p)
 	p.sent = true
@@ -194,32 +195,32 @@ func (r *run) more(ctx context.Context, j *job, g *generation) error {
 		g.broken()
 		return err
 	}
-	if a.status == 200 {
+	if a.Status == 200 {
 		g.unpiece()
 		return r.goOn(ctx, j, g, a, true)
 	}
 	m, err := r.matchPiece(g, p, a)
 	if err != nil {
 		g.broken()
-		a.c.Close()
+		a.Drop()
 		return err
 	}
 	return r.take(ctx, j, g, a, m)
 }
 
 // matchPiece sees whether a brings p of the snapshot.
-func (r *run) matchPiece(g *generation, p *piece, a *answer) (*message, error) {
+func (r *run) matchPiece(g *generation, p *piece, a *peer.Answer) (*message, error) {
 	switch {
-	case a.status == 416:
+	case a.Status == 416:
 		return nil, errPlace
-	case a.status != 206:
-		f := refusal(a, r.f.Window.Now())
-		if a.status == 200 {
+	case a.Status != 206:
+		f := a.Refusal(r.f.Window.Now())
+		if a.Status == 200 {
 			f = errPlace
 		}
 		return nil, f
 	}
-	x, err := a.extent()
+	x, err := extentOf(a)
 	if err != nil {
 		return nil, err
 	}
@@ -255,7 +256,7 @@ func (r *run) overlap(ctx context.Context, j *job, g *generation) error {
 		}
 		far = false
 	}
-	q := query{target: target, first: g.held() - k, last: min(g.held()+r.f.Piece, g.end()) - 1, digest: true}
+	q := peer.Request{Target: target, First: g.held() - k, Last: min(g.held()+r.f.Piece, g.end()) - 1, Digest: true}
 	a, err := r.ask(ctx, j, q)
 	if err != nil {
 		return err
@@ -265,16 +266,16 @@ func (r *run) overlap(ctx context.Context, j *job, g *generation) error {
 
 // goOn takes an answer that runs from bytes held into new ones. head: that
 // the file still begins as it did is known.
-func (r *run) goOn(ctx context.Context, j *job, g *generation, a *answer, head bool) error {
-	if a.status == 416 {
-		a.finish()
+func (r *run) goOn(ctx context.Context, j *job, g *generation, a *peer.Answer, head bool) error {
+	if a.Status == 416 {
+		a.Finish()
 		return errChanged // it was asked for bytes that are held: they are gone
 	}
-	x, err := a.extent()
+	x, err := extentOf(a)
 	snapshot := g.snapshot(a)
 	switch {
 	case err != nil:
-	case a.status == 206 && (x.start > g.held()-g.overlap() || !head):
+	case a.Status == 206 && (x.start > g.held()-g.overlap() || !head):
 		err = errPlace // nothing would prove it
 	case x.doubt:
 		err = errDoubt
@@ -284,22 +285,22 @@ func (r *run) goOn(ctx context.Context, j *job, g *generation, a *answer, head b
 		err = g.identify(a, x)
 	}
 	if err != nil {
-		a.c.Close()
+		a.Drop()
 		return err
 	}
-	g.noRanges = a.status == 200 && (a.q.ranged() || j.whole)
+	g.noRanges = a.Status == 200 && (a.Request.Ranged() || j.whole)
 	g.capped206(a, x)
 	if g.via == "" && x.total >= 0 && g.id.Total < 0 {
 		g.id.Total, g.told = x.total, x.total
 	}
 	m, err := r.message(g, a, x)
 	if err != nil {
-		a.c.Close()
+		a.Drop()
 		return err
 	}
 	before := g.held()
 	err = r.take(ctx, j, g, a, m)
-	if err == nil && g.id.Total < 0 && a.status == 206 && g.held() == before {
+	if err == nil && g.id.Total < 0 && a.Status == 206 && g.held() == before {
 		g.id.Total = before // there is nothing behind it
 	}
 	return err
@@ -307,8 +308,8 @@ func (r *run) goOn(ctx context.Context, j *job, g *generation, a *answer, head b
 
 // snapshot reports that a is about the snapshot, whose URL proves what a
 // validator would.
-func (g *generation) snapshot(a *answer) bool {
-	return g.id.Snapshot != "" && a.q.target == g.id.Snapshot
+func (g *generation) snapshot(a *peer.Answer) bool {
+	return g.id.Snapshot != "" && a.Request.Target == g.id.Snapshot
 }
 
 func (g *generation) target(j *job) string {

@@ -4,10 +4,10 @@ import (
 	"bytes"
 	"context"
 	"hash"
-	"strings"
 	"time"
 
 	"payload-ipc/pkg/flight/http1"
+	"payload-ipc/pkg/flight/peer"
 )
 
 // A message is the body of one answer on its way into a generation.
@@ -26,47 +26,7 @@ type message struct {
 	began     time.Time
 }
 
-// extent is where an answer lies in the file (RFC 9110 sections 14.4, 15.3.7).
-type extent struct {
-	start, end, total int64 // end and total: -1 unknown
-	doubt             bool  // a 200 that says it is a part: the end of its body proves nothing
-}
-
-// extent checks that the answer can be one to its query.
-func (a *answer) extent() (extent, error) {
-	n := a.body.Length()
-	if a.coded() {
-		return extent{}, protocol("the server encodes the content, which was not asked for")
-	}
-	v, lines := a.header.Get("Content-Range")
-	switch {
-	case a.status == 200 && lines == 0:
-		return extent{end: n, total: n}, nil
-	case a.status == 200 && a.q.ranged():
-		return extent{}, errPlace
-	case a.status == 200:
-		return extent{end: n, total: -1, doubt: true}, nil
-	}
-	kind, _ := a.header.Get("Content-Type")
-	switch {
-	case !a.q.ranged():
-		return extent{}, protocol("a 206 that was not asked for")
-	case strings.HasPrefix(kind, "multipart/"):
-		return extent{}, protocol("a multipart answer to one range")
-	case lines > 1:
-		return extent{}, errPlace
-	}
-	cr, ok := http1.ParseContentRange(v)
-	if n == 0 && strings.HasSuffix(v, "/0") && (!ok || cr.Unsatisfied) {
-		return extent{}, nil // 206 of nothing, however it puts it: the file is empty
-	}
-	if !ok || cr.Unsatisfied || n >= 0 && n != cr.Len() {
-		return extent{}, errPlace
-	}
-	return extent{start: cr.Start, end: cr.End, total: cr.Total}, nil
-}
-
-func (r *run) message(g *generation, a *answer, x extent) (*message, error) {
+func (r *run) message(g *generation, a *peer.Answer, x extent) (*message, error) {
 	m := &message{from: x.start, off: x.start, to: x.end, compare: g.held(), began: r.f.Window.Mono(), sum: newSHA256()}
 	if x.end < 0 {
 		m.to = unlimited
@@ -77,7 +37,7 @@ func (r *run) message(g *generation, a *answer, x extent) (*message, error) {
 	m.end = min(m.to, g.end())
 	m.hashed = x.start
 	var err error
-	if m.want, m.has, err = http1.ParseDigest(a.header, "Content-Digest"); err != nil {
+	if m.want, m.has, err = http1.ParseDigest(a.Header, "Content-Digest"); err != nil {
 		m.has = false // as good as none
 	}
 	return m, nil
@@ -87,12 +47,12 @@ func (r *run) message(g *generation, a *answer, x extent) (*message, error) {
 // on the same connection while it comes. It returns when the connection has
 // nothing more to bring, or with what went wrong. Whatever it returns, held
 // bytes are accounted for.
-func (r *run) take(ctx context.Context, j *job, g *generation, a *answer, m *message) (err error) {
-	fl := r.s.flow(ctx, a)
-	fl.knocks = !g.noRanges // else all would have to come again
+func (r *run) take(ctx context.Context, j *job, g *generation, a *peer.Answer, m *message) (err error) {
+	fl := r.peer.Read(ctx, &j.tally, a)
+	fl.Knocks = !g.noRanges // else all would have to come again
 	var queue []*piece
 	defer func() {
-		fl.done(len(queue))
+		fl.Done(len(queue))
 		if !m.quiet {
 			g.answers++
 		}
@@ -106,55 +66,54 @@ func (r *run) take(ctx context.Context, j *job, g *generation, a *answer, m *mes
 	piped, between := m.p != nil, false
 	var unsent error // why nothing more is asked for on this connection
 	for {
-		for piped && !a.close && len(queue) < maxAhead {
+		for piped && !a.Close && len(queue) < maxAhead {
 			p := g.plan(r.size)
 			if p == nil {
 				break
 			}
-			if unsent = fl.send(r.pieceQuery(g, p)); unsent != nil {
+			if unsent = fl.Send(r.pieceQuery(g, p)); unsent != nil {
 				piped = false // what was received before may still be read
 				break
 			}
 			p.sent = true
 			queue = append(queue, p)
 		}
-		if between && (len(queue) == 0 || a.close || unsent == errShort) {
+		if between && (len(queue) == 0 || a.Close || unsent == peer.ErrShort) {
 			return unsent
 		}
-		b := fl.next()
+		b := fl.Next()
 		switch {
-		case b.err != nil && ctx.Err() != nil:
+		case b.Err != nil && ctx.Err() != nil:
 			return ctx.Err()
-		case b.err != nil:
-			return b.err
-		case b.head != nil:
-			a, between = b.head, false
-			a.q = r.pieceQuery(g, queue[0])
+		case b.Err != nil:
+			return b.Err
+		case b.Head != nil:
+			a, between = b.Head, false
+			a.Request = r.pieceQuery(g, queue[0])
 			end := queue[0].end
 			next, err := r.matchPiece(g, queue[0], a)
 			if err != nil {
 				return err
 			}
 			if m, queue = next, queue[1:]; m.p.end < end && len(queue) > 0 {
-				unsent, piped = errShort, false // what was asked for behind it would leave a hole
+				unsent, piped = peer.ErrShort, false // what was asked for behind it would leave a hole
 			}
 			g.answers++
-		case b.end:
-			fl.settle()
+		case b.End:
+			fl.Settle()
 			if err := r.ended(j, g, a, m, true); err != nil {
 				return err
 			}
 			between = true
 		default:
-			at, n, err := r.place(g, m, b.b)
-			b.b = b.b[:n]
-			fl.add(m.sum, b, at)
+			at, n, err := r.place(g, m, b.Bytes)
+			fl.Add(m.sum, at, n)
 			if err != nil {
 				return err
 			}
 			if m.off >= m.end && m.end < m.to {
 				// More than was wanted: the length is what the first answer said.
-				fl.settle()
+				fl.Settle()
 				return r.ended(j, g, a, m, false)
 			}
 			if err := r.heed(ctx, g); err != nil {
@@ -224,7 +183,7 @@ func (r *run) compare(g *generation, b []byte, off int64) error {
 
 // ended decides what a message has proven of which all that is wanted came;
 // all: and all there is, so that its framing has told an end.
-func (r *run) ended(j *job, g *generation, a *answer, m *message, all bool) error {
+func (r *run) ended(j *job, g *generation, a *peer.Answer, m *message, all bool) error {
 	g.gone = 0
 	r.pace(m)
 	switch {
@@ -235,13 +194,13 @@ func (r *run) ended(j *job, g *generation, a *answer, m *message, all bool) erro
 	}
 	if m.to == unlimited && all && m.off < m.compare {
 		// It ends before what is held does: shorter now, or cut again.
-		if g.cuts++; a.body.ProvenEnd() || g.cuts > 2 {
+		if g.cuts++; a.Body.ProvenEnd() || g.cuts > 2 {
 			return errChanged
 		}
-		return errShort
+		return peer.ErrShort
 	}
 	if m.to == unlimited && all {
-		g.closed = !a.body.ProvenEnd()
+		g.closed = !a.Body.ProvenEnd()
 		if !g.closed {
 			g.id.Total, g.marked = g.held(), true
 		}
@@ -261,7 +220,7 @@ func (r *run) ended(j *job, g *generation, a *answer, m *message, all bool) erro
 func (r *run) endedPiece(j *job, g *generation, m *message) error {
 	p := m.p
 	if p.start+p.got < p.end {
-		return errShort // a shorter range than asked for
+		return peer.ErrShort // a shorter range than asked for
 	}
 	switch {
 	case !p.has:
@@ -274,7 +233,7 @@ func (r *run) endedPiece(j *job, g *generation, m *message) error {
 		if p.bad%3 == 0 {
 			return errDigest // another connection, and not at once
 		}
-		r.s.count("digest")
+		j.tally.Count("digest")
 		return nil
 	}
 	g.remove(p)

@@ -19,9 +19,9 @@ import (
 	"time"
 )
 
-// A peer is a server whose every byte the test decides. Without a script it
+// A host is a server whose every byte the test decides. Without a script it
 // is correct, as far as its abilities go.
-type peer struct {
+type host struct {
 	ranges, digests, snapshots bool
 	http10                     bool   // HTTP/1.0, a connection per answer
 	framing                    string // of a 200: "" for Content-Length, "chunked", "close"
@@ -65,8 +65,8 @@ type reply struct {
 	nothing bool // no answer at all: how says how the connection ends
 }
 
-func newPeer(files map[string]string) *peer {
-	p := &peer{ranges: true, files: map[string]*file{}, etag: contentTag}
+func newPeer(files map[string]string) *host {
+	p := &host{ranges: true, files: map[string]*file{}, etag: contentTag}
 	for name, data := range files {
 		p.put(name, []byte(data))
 	}
@@ -78,34 +78,34 @@ func contentTag(f *file) string {
 	return fmt.Sprintf(`"%d-%x"`, f.inode, crc32.ChecksumIEEE(f.data))
 }
 
-func (p *peer) put(name string, data []byte) {
+func (p *host) put(name string, data []byte) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.inodes++
 	p.files[name] = &file{p.inodes, data}
 }
 
-func (p *peer) rename(from, to string) {
+func (p *host) rename(from, to string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.files[to] = p.files[from]
 	delete(p.files, from)
 }
 
-func (p *peer) remove(name string) {
+func (p *host) remove(name string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.files, name)
 }
 
 // rewrite changes the content in place (copytruncate).
-func (p *peer) rewrite(name string, data []byte) {
+func (p *host) rewrite(name string, data []byte) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.files[name].data = data
 }
 
-func (p *peer) connect(ctx context.Context) (net.Conn, error) {
+func (p *host) connect(ctx context.Context) (net.Conn, error) {
 	p.mu.Lock()
 	n := len(p.conns)
 	p.conns = append(p.conns, time.Now())
@@ -120,7 +120,7 @@ func (p *peer) connect(ctx context.Context) (net.Conn, error) {
 	return client, nil
 }
 
-func (p *peer) serve(c *memConn) {
+func (p *host) serve(c *memConn) {
 	defer c.Close()
 	in := bufio.NewReader(c)
 	for {
@@ -147,7 +147,7 @@ func (p *peer) serve(c *memConn) {
 }
 
 // answer is what a correct server says. The caller holds mu.
-func (p *peer) answer(q *http.Request) *reply {
+func (p *host) answer(q *http.Request) *reply {
 	a := &reply{status: 200, cut: -1, pauseAt: -1, close: p.http10}
 	f := p.files[q.URL.Path]
 	size := -1
@@ -223,7 +223,7 @@ func front(b []byte) uint32 {
 	return crc32.Checksum(b[:min(len(b), 4096)], crc32.MakeTable(crc32.Castagnoli))
 }
 
-func (p *peer) frame(a *reply) *reply {
+func (p *host) frame(a *reply) *reply {
 	switch {
 	case a.status == 200 && p.framing == "chunked":
 		a.chunked = true
@@ -237,7 +237,7 @@ func (p *peer) frame(a *reply) *reply {
 }
 
 // write sends a; false: the connection is over.
-func (p *peer) write(c *memConn, a *reply) bool {
+func (p *host) write(c *memConn, a *reply) bool {
 	time.Sleep(a.delay)
 	if a.nothing {
 		return p.end(c, a.how)
@@ -313,7 +313,7 @@ func (p *peer) write(c *memConn, a *reply) bool {
 	return !a.close
 }
 
-func (p *peer) end(c *memConn, how string) bool {
+func (p *host) end(c *memConn, how string) bool {
 	switch how {
 	case "reset":
 		// What was sent arrives before the reset does.
@@ -328,20 +328,20 @@ func (p *peer) end(c *memConn, how string) bool {
 	return false
 }
 
-func (p *peer) count() (conns, requests int) {
+func (p *host) count() (conns, requests int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return len(p.conns), len(p.requests)
 }
 
-func (p *peer) asked() []string {
+func (p *host) asked() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return append([]string(nil), p.requests...)
 }
 
 // requestsOf are those for a path.
-func (p *peer) requestsOf(path string) (n []string) {
+func (p *host) requestsOf(path string) (n []string) {
 	for _, r := range p.asked() {
 		if strings.HasPrefix(r, path+" ") {
 			n = append(n, r)

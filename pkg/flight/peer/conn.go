@@ -1,4 +1,4 @@
-package fetch
+package peer
 
 import (
 	"context"
@@ -11,7 +11,7 @@ import (
 // A conn is one connection to a candidate.
 type conn struct {
 	net.Conn
-	s    *session
+	s    *Client
 	from *candidate
 	in   *http1.Reader
 	by   time.Time // when the head must be there; zero: the silence clock counts
@@ -23,45 +23,45 @@ type conn struct {
 func (c *conn) Read(p []byte) (int, error) {
 	by := c.by
 	if by.IsZero() {
-		by = c.s.f.Window.Mono().Add(silenceClock)
+		by = c.s.Window.Mono().Add(silenceClock)
 	}
 	c.SetReadDeadline(by)
 	return c.Conn.Read(p)
 }
 
-func (c *conn) send(q query) error {
-	c.SetWriteDeadline(c.s.f.Window.Mono().Add(silenceClock))
+func (c *conn) send(q Request) error {
+	c.SetWriteDeadline(c.s.Window.Mono().Add(silenceClock))
 	_, err := c.Write(q.head(c.from.host))
 	return err
 }
 
 // receive reads the head of the next answer.
-func (c *conn) receive(method string) (*answer, error) {
-	c.by = c.s.f.Window.Mono().Add(firstClock)
+func (c *conn) receive(method string) (*Answer, error) {
+	c.by = c.s.Window.Mono().Add(FirstClock)
 	err := c.in.Await()
 	if err == nil {
-		c.by = c.s.f.Window.Mono().Add(firstClock)
+		c.by = c.s.Window.Mono().Add(FirstClock)
 		resp, body, err := c.in.ReadResponse(method)
 		c.by = time.Time{}
 		if err != nil {
-			f := *network(err, false)
-			if f.began = true; f.class == "short" {
-				f.text, f.closed = "the connection was closed within the head of an answer", true
+			f := *AsFault(err)
+			if f.began = true; f.Class == "short" {
+				f.Text, f.Closed = "the connection was closed within the head of an answer", true
 			}
 			return nil, &f
 		}
-		return &answer{c: c, status: resp.Status, header: resp.Header, body: body, close: resp.Close}, nil
+		return &Answer{c: c, Status: resp.Status, Header: resp.Header, Body: body, Close: resp.Close}, nil
 	}
 	return nil, network(err, true)
 }
 
 // dial opens a connection within limit.
-func (s *session) dial(ctx context.Context, to *candidate, limit time.Duration) (*conn, error) {
+func (s *Client) dial(ctx context.Context, to *candidate, limit time.Duration) (*conn, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	t := time.AfterFunc(limit, func() { cancel(errConnect) })
 	defer t.Stop()
-	raw, err := s.f.Dial(ctx, to.addr)
+	raw, err := s.Dial(ctx, to.addr)
 	if err != nil {
 		if context.Cause(ctx) == error(errConnect) {
 			err = errConnect
@@ -75,7 +75,7 @@ func (s *session) dial(ctx context.Context, to *candidate, limit time.Duration) 
 
 // knock dials until there is a connection, which it sends if there was none
 // before, or until ctx ends; then it closes fresh.
-func (s *session) knock(ctx context.Context, to *candidate, fresh chan<- *conn) {
+func (s *Client) knock(ctx context.Context, to *candidate, fresh chan<- *conn) {
 	defer close(fresh)
 	for out := false; ctx.Err() == nil; out = true {
 		t := time.NewTimer(knockEvery)
@@ -97,21 +97,27 @@ func (s *session) knock(ctx context.Context, to *candidate, fresh chan<- *conn) 
 	}
 }
 
-// finish ends what is left of an answer: the connection is kept if it can
+// Finish ends what is left of an answer: the connection is kept if it can
 // carry another one without reading on.
-func (a *answer) finish() {
-	n := a.body.Length()
-	if n >= 0 && n <= int64(a.c.in.Buffered()) && !a.body.Done() {
+func (a *Answer) Finish() {
+	n := a.Body.Length()
+	if n >= 0 && n <= int64(a.c.in.Buffered()) && !a.Body.Done() {
 		for b := make([]byte, 512); n > 0; {
-			m, err := a.body.Read(b)
+			m, err := a.Body.Read(b)
 			if n -= int64(m); err != nil {
 				break
 			}
 		}
 	}
-	if a.close || !a.body.Done() || a.c.in.Buffered() > 0 {
+	if a.Close || !a.Body.Done() || a.c.in.Buffered() > 0 {
 		a.c.Close()
 		return
 	}
 	a.c.s.park(a.c)
 }
+
+// Drop closes the connection of an answer that is not read.
+func (a *Answer) Drop() { a.c.Close() }
+
+// Host is the candidate that answered, as it stands in Host.
+func (a *Answer) Host() string { return a.c.from.host }

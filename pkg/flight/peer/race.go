@@ -1,4 +1,4 @@
-package fetch
+package peer
 
 import (
 	"context"
@@ -11,27 +11,27 @@ type report struct {
 	old       bool // on a connection that was there before
 	connected bool // there is a connection, on which the attempt
 	goesOn    bool
-	a         *answer
+	a         *Answer
 	err       error
 }
 
 // A race sends one query to the candidates until there is an answer. Attempts
 // are goroutines that end with it.
 type race struct {
-	s       *session
-	q       query
-	path    string
+	s       *Client
+	q       Request
+	t       *Tally
 	ctx     context.Context
 	reports chan report
 	running int
 	began   time.Time
-	worst   *fault  // the last attempt that failed
+	worst   *Fault  // the last attempt that failed
 	closed  bool    // an attempt ended without an answer, which is enough
-	poor    *answer // the best answer so far that is not good
+	poor    *Answer // the best answer so far that is not good
 	until   time.Time
 }
 
-// ask sends q and returns the first good answer: a file, a part of one, or a
+// Ask sends q and returns the first good answer: a file, a part of one, or a
 // word about ranges. Where candidates only refuse, it returns a refusal. The
 // body must be finished or closed by the caller.
 //
@@ -39,9 +39,9 @@ type race struct {
 // the candidates are tried again and again: the peer boots, or its window has
 // not begun. Afterwards each candidate gets one attempt, the one that was good
 // before with a head start.
-func (s *session) ask(ctx context.Context, path string, q query) (*answer, error) {
+func (s *Client) Ask(ctx context.Context, t *Tally, q Request) (*Answer, error) {
 	rctx, cancel := context.WithCancel(ctx)
-	r := &race{s: s, q: q, path: path, ctx: rctx, reports: make(chan report), began: s.f.Window.Mono()}
+	r := &race{s: s, q: q, t: t, ctx: rctx, reports: make(chan report), began: s.Window.Mono()}
 	a, err := r.run()
 	cancel()
 	for r.running > 0 {
@@ -58,7 +58,7 @@ func (s *session) ask(ctx context.Context, path string, q query) (*answer, error
 	return a, err
 }
 
-func (r *race) run() (*answer, error) {
+func (r *race) run() (*Answer, error) {
 	s := r.s
 	for _, c := range s.cands {
 		c.next, c.dialing, c.waiting, c.tried = r.began, 0, 0, false
@@ -81,13 +81,13 @@ func (r *race) run() (*answer, error) {
 				return r.poor, nil
 			}
 			f := *r.worst
-			f.counted = true
+			f.Counted = true
 			return nil, &f
 		}
 		if r.poor != nil {
 			wake = r.until
 		}
-		t := time.NewTimer(max(wake.Sub(s.f.Window.Mono()), 0))
+		t := time.NewTimer(max(wake.Sub(s.Window.Mono()), 0))
 		select {
 		case p := <-r.reports:
 			if a := r.take(p); a != nil {
@@ -107,7 +107,7 @@ func (r *race) run() (*answer, error) {
 // launch starts the attempts that are due and returns when the next will be;
 // ok is false when there will be none.
 func (r *race) launch() (wake time.Time, ok bool) {
-	now := r.s.f.Window.Mono()
+	now := r.s.Window.Mono()
 	wake = now.Add(time.Minute)
 	for _, c := range r.s.cands {
 		again := !r.s.heard && c.dialing < maxDialing && c.waiting < maxWaiting
@@ -132,15 +132,15 @@ func (r *race) launch() (wake time.Time, ok bool) {
 func (r *race) start(to *candidate, on *conn) {
 	r.running++
 	to.dialing++
-	if on == nil || r.s.again {
+	if on == nil || r.t.Again {
 		r.s.attempts++
-		r.s.stats.attempts++
-	} else if r.s.stats.attempts == 0 {
-		r.s.stats.attempts = 1 // on a connection that another file opened
+		r.t.Attempts++
+	} else if r.t.Attempts == 0 {
+		r.t.Attempts = 1 // on a connection that another file opened
 	}
-	r.s.again = false
+	r.t.Again = false
 	if on == nil {
-		r.s.f.Events(Event{Kind: Trying, From: to.addr, Path: r.path})
+		r.s.Observe(Event{Kind: Trying, From: to.addr, Path: r.t.Path})
 	}
 	go func() {
 		p := report{to: to, old: on != nil}
@@ -158,7 +158,7 @@ func (r *race) start(to *candidate, on *conn) {
 		// end: the peer had answered before, and closed.
 		sent := c.send(r.q)
 		if p.a, p.err = c.receive(r.q.method()); p.err == nil {
-			p.a.q = r.q
+			p.a.Request = r.q
 		} else if sent != nil {
 			p.err = network(sent, true)
 		}
@@ -173,9 +173,9 @@ func (r *race) start(to *candidate, on *conn) {
 }
 
 // take digests a report; it returns an answer that ends the race.
-func (r *race) take(p report) *answer {
+func (r *race) take(p report) *Answer {
 	s := r.s
-	now := s.f.Window.Mono()
+	now := s.Window.Mono()
 	if p.goesOn {
 		p.to.dialing--
 		p.to.waiting++
@@ -191,8 +191,8 @@ func (r *race) take(p report) *answer {
 	if p.err == nil {
 		s.heard, p.to.heard = true, true
 		p.a.c.used = true
-		s.f.Events(Event{Kind: Answered, From: p.to.addr, Path: r.path, Status: p.a.status})
-		switch p.a.status {
+		s.Observe(Event{Kind: Answered, From: p.to.addr, Path: r.t.Path, Status: p.a.Status})
+		switch p.a.Status {
 		case 200, 206, 416:
 			s.winner = p.to
 			return p.a
@@ -208,9 +208,9 @@ func (r *race) take(p report) *answer {
 		}
 		return nil
 	}
-	f := network(p.err, false)
+	f := AsFault(p.err)
 	switch {
-	case p.old && (f.closed || f.class == "reset" || f.class == "protocol"):
+	case p.old && (f.Closed || f.Class == "reset" || f.Class == "protocol"):
 		// The peer closed an idle connection, or sent more than it had said on
 		// it: no failure, and no wait.
 		p.to.next = now
@@ -220,9 +220,9 @@ func (r *race) take(p report) *answer {
 	case f.began:
 		s.heard = true
 	}
-	s.blame(r.path, p.to, f)
+	s.blame(r.t, p.to, f)
 	r.worst = f
-	r.closed = r.closed || f.closed && r.q.brief && p.connected
+	r.closed = r.closed || f.Closed && r.q.Brief && p.connected
 	p.to.next = now.Add(redialEvery)
 	if s.winner == p.to { // the others need not wait any longer
 		for _, c := range s.cands {

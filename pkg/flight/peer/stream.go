@@ -1,4 +1,4 @@
-package fetch
+package peer
 
 import (
 	"context"
@@ -35,27 +35,31 @@ func (r *ring) get() []byte {
 	return <-r.free
 }
 
-// A block is the next thing on a connection: the head of an answer, bytes of
+// A Block is the next thing on a connection: the head of an answer, bytes of
 // its body, its end, or an error behind which there is nothing.
-type block struct {
-	head *answer
-	b    []byte
-	end  bool
-	err  error
+type Block struct {
+	Head  *Answer
+	Bytes []byte // until the next call of Next
+	End   bool
+	Err   error
 }
 
-// A flow reads the answers of one connection ahead of the disk, and hashes
+// A Stream reads the answers of one connection ahead of the disk, and hashes
 // what has been placed, each in a goroutine of its own: receiving, writing and
 // hashing overlap.
-type flow struct {
-	s      *session
+type Stream struct {
+	// Knocks: a silence has the network asked for a better connection.
+	Knocks bool
+
+	s      *Client
+	t      *Tally
 	c      *conn
 	ctx    context.Context
-	knocks bool // in a silence, see wait
 	stop   func() bool
-	blocks chan block
+	blocks chan Block
+	lent   []byte        // the bytes of the last block, until they are handed on
 	more   chan struct{} // one for each request that was sent after the first
-	last   *answer
+	last   *Answer
 	whole  bool // the last answer was read to its end
 	sums   chan portion
 	hashed chan struct{} // closed when the last portion is in its sum
@@ -70,9 +74,9 @@ type portion struct {
 	done chan struct{}
 }
 
-// flow begins with a, whose body has not been read. The caller must call done.
-func (s *session) flow(ctx context.Context, a *answer) *flow {
-	fl := &flow{s: s, c: a.c, ctx: ctx, blocks: make(chan block, ringBlocks), more: make(chan struct{}, 16), last: a}
+// Read begins with a, whose body has not been read. The caller must call Done.
+func (s *Client) Read(ctx context.Context, t *Tally, a *Answer) *Stream {
+	fl := &Stream{s: s, t: t, c: a.c, ctx: ctx, blocks: make(chan Block, ringBlocks), more: make(chan struct{}, 16), last: a}
 	fl.stop = context.AfterFunc(ctx, func() { a.c.Close() })
 	fl.sums, fl.hashed = make(chan portion, ringBlocks), make(chan struct{})
 	go fl.read(a)
@@ -80,7 +84,7 @@ func (s *session) flow(ctx context.Context, a *answer) *flow {
 	return fl
 }
 
-func (fl *flow) hash() {
+func (fl *Stream) hash() {
 	defer close(fl.hashed)
 	for p := range fl.sums {
 		if p.done != nil {
@@ -92,30 +96,30 @@ func (fl *flow) hash() {
 	}
 }
 
-// settle waits until the sums have all that was sent to them.
-func (fl *flow) settle() {
+// Settle waits until the sums have all that was sent to them.
+func (fl *Stream) Settle() {
 	done := make(chan struct{})
 	fl.sums <- portion{done: done}
 	<-done
 }
 
-// send asks for more on the same connection; at most 16 at a time.
-func (fl *flow) send(q query) error {
+// Send asks for more on the same connection; at most 16 at a time.
+func (fl *Stream) Send(q Request) error {
 	if err := fl.c.send(q); err != nil {
-		return network(err, false)
+		return AsFault(err)
 	}
 	fl.more <- struct{}{}
 	return nil
 }
 
-func (fl *flow) read(a *answer) {
+func (fl *Stream) read(a *Answer) {
 	defer close(fl.blocks)
 	for {
 		for {
 			b := fl.s.ring.get()
-			n, err := a.body.Read(b)
+			n, err := a.Body.Read(b)
 			if n > 0 {
-				fl.blocks <- block{b: b[:n]}
+				fl.blocks <- Block{Bytes: b[:n]}
 			} else {
 				fl.s.ring.free <- b
 			}
@@ -123,20 +127,20 @@ func (fl *flow) read(a *answer) {
 				break
 			}
 			if err != nil {
-				fl.blocks <- block{err: network(err, false)}
+				fl.blocks <- Block{Err: AsFault(err)}
 				return
 			}
 		}
-		fl.blocks <- block{end: true}
+		fl.blocks <- Block{End: true}
 		if _, ok := <-fl.more; !ok {
 			return
 		}
 		var err error
 		if a, err = fl.c.receive("GET"); err != nil {
-			fl.blocks <- block{err: err}
+			fl.blocks <- Block{Err: err}
 			return
 		}
-		fl.blocks <- block{head: a}
+		fl.blocks <- Block{Head: a}
 	}
 }
 
@@ -145,7 +149,7 @@ func (fl *flow) read(a *answer) {
 // (RFC 6298 section 5.5). So a silence has the network asked: a connection that
 // could not be had and then can be takes the place of the silent one. One that
 // can be had at once only says that the peer takes its time.
-func (fl *flow) wait() (b block, ok bool) {
+func (fl *Stream) wait() (b Block, ok bool) {
 	t := time.NewTimer(quietAfter)
 	defer t.Stop()
 	select {
@@ -153,7 +157,7 @@ func (fl *flow) wait() (b block, ok bool) {
 		return b, ok
 	case <-t.C:
 	}
-	if !fl.knocks {
+	if !fl.Knocks {
 		b, ok = <-fl.blocks
 		return b, ok
 	}
@@ -170,56 +174,62 @@ func (fl *flow) wait() (b block, ok bool) {
 	case c := <-fresh:
 		if c != nil {
 			fl.s.park(c)
-			return block{err: errSilent}, true
+			return Block{Err: errOutage}, true
 		}
 		b, ok = <-fl.blocks
 	}
 	return b, ok
 }
 
-// next returns what comes next; recycle its bytes.
-func (fl *flow) next() block {
+// Next returns what comes next.
+func (fl *Stream) Next() Block {
+	fl.reuse()
 	b, ok := fl.wait()
 	switch {
 	case !ok:
-		return block{err: errShort}
-	case b.head != nil:
-		fl.last, fl.whole = b.head, false
-	case b.end:
+		return Block{Err: ErrShort}
+	case b.Head != nil:
+		fl.last, fl.whole = b.Head, false
+	case b.End:
 		fl.whole = true
 	}
-	fl.s.received += int64(len(b.b))
-	fl.s.stats.received += int64(len(b.b))
+	fl.lent = b.Bytes
+	fl.s.received += int64(len(b.Bytes))
+	fl.t.Received += int64(len(b.Bytes))
 	return b
 }
 
-func (fl *flow) recycle(b block) {
-	if b.b != nil {
-		fl.s.ring.free <- b.b[:cap(b.b)]
+// reuse takes back the bytes of the last block.
+func (fl *Stream) reuse() {
+	if fl.lent != nil {
+		fl.s.ring.free <- fl.lent[:cap(fl.lent)]
+		fl.lent = nil
 	}
 }
 
-// add sends what is from the offset at on in b into sum, and then recycles b.
-func (fl *flow) add(sum hash.Hash, b block, at int64) {
-	if at >= int64(len(b.b)) {
-		fl.recycle(b)
-		return
+// Add sends a stretch of the bytes of the last block into sum, which has them
+// when Settle returns.
+func (fl *Stream) Add(sum hash.Hash, from, to int64) {
+	if from < to {
+		fl.sums <- portion{sum: sum, b: fl.lent[from:to], buf: fl.lent}
+		fl.lent = nil
 	}
-	fl.sums <- portion{sum: sum, b: b.b[at:], buf: b.b}
 }
 
-// done ends the flow. The connection is kept if nothing is left on it.
-func (fl *flow) done(pending int) {
+// Done ends the stream. The connection is kept if nothing is left on it.
+func (fl *Stream) Done(pending int) {
 	if !fl.whole || pending > 0 {
 		fl.c.Close()
 	}
+	fl.reuse()
 	close(fl.more)
 	close(fl.sums)
 	<-fl.hashed
 	for b := range fl.blocks {
-		fl.recycle(b)
+		fl.lent = b.Bytes
+		fl.reuse()
 	}
 	if fl.stop() && fl.whole && pending == 0 {
-		fl.last.finish()
+		fl.last.Finish()
 	}
 }
