@@ -15,7 +15,7 @@ func main() {
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
-		<-signals // the first: stop, and take back
+		<-signals // the first: stop, and roll back
 		stop()
 		<-signals // the second: leave at once, and say what is left
 		leave()

@@ -86,12 +86,12 @@ func TestInterruptedOnce(t *testing.T) {
 		}
 	}
 	if done == 0 || taken < 10 {
-		t.Errorf("%d runs were done, %d taken back", done, taken)
+		t.Errorf("%d runs were done, %d rolled back", done, taken)
 	}
 }
 
 // A POST that was interrupted on its way takes effect later all the same: it is
-// waited for, and then taken back.
+// waited for, and then rolled back.
 func TestInterruptedOnTheWay(t *testing.T) {
 	for skip := range 2 {
 		s := newScript(t)

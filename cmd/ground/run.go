@@ -32,13 +32,13 @@ const usage = `ground: two programs on one satellite, from the ground
   ground plan       [flags] AUTH_TOKEN SAT_ID...   what deploy would do; asks the API, changes nothing
   ground deploy     [flags] AUTH_TOKEN SAT_ID...   send both programs, schedule both windows or none
   ground status     [flags] AUTH_TOKEN [SAT_ID...] uploads and windows; --watch follows them
-  ground cancel     [flags] AUTH_TOKEN [SAT_ID...] take windows back; --run ID or --window ID picks some
+  ground cancel     [flags] AUTH_TOKEN [SAT_ID...] cancel windows; --run ID or --window ID picks some
   ground satellites [flags] AUTH_TOKEN             what the token may use
   ground review     [flags] s3://BUCKET/PREFIX     what came down, and whether it is whole
 
 AUTH_TOKEN may be "-" (taken from SPIRE_AUTH_TOKEN), or be left out with --token-file.
 ground VERB --help lists the flags. Exit: 0 done, 1 failed and rolled back, 2 usage,
-3 the API refuses, 4 no time fits; of review: 0 delivered, 3 partial, 4 missing.
+3 the API refuses, 4 no time fits, 5 (status --watch) cancelled; of review: 0 delivered, 3 partial, 4 missing.
 `
 
 type verb func(ctx context.Context, args []string, io stdio) int

@@ -154,7 +154,7 @@ func (s *script) serve(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, `{"error":"because of %s and %s", "pad":"%s"}`, r.Header.Get("Authorization"), "\x1b[31mred", strings.Repeat("y", pad))
 		return
 	}
-	status, text := s.effect(r, call, body)
+	status, text := s.effect(w, r, call, body)
 	if on != nil {
 		on(call, true)
 	}
@@ -191,7 +191,7 @@ func (s *script) serve(w http.ResponseWriter, r *http.Request) {
 }
 
 // effect is what the satellite on the desk answers.
-func (s *script) effect(r *http.Request, call string, body []byte) (int, []byte) {
+func (s *script) effect(line http.ResponseWriter, r *http.Request, call string, body []byte) (int, []byte) {
 	if call == "GET availability" && s.free != nil {
 		q := r.URL.Query()
 		a, _ := strconv.ParseInt(q.Get("start"), 10, 64)
@@ -206,6 +206,9 @@ func (s *script) effect(r *http.Request, call string, body []byte) (int, []byte)
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	w := httptest.NewRecorder()
 	s.mock.Handler().ServeHTTP(w, r)
+	for _, h := range []string{"Date", "Simulated-Clock"} {
+		line.Header().Set(h, w.Header().Get(h))
+	}
 	text := w.Body.Bytes()
 	if s.state != "" {
 		text = regexp.MustCompile(`"(state|status)":"\w+"`).ReplaceAll(text, []byte(`"$1":"`+s.state+`"`))
@@ -286,13 +289,13 @@ func (s *script) held(t tb, ctx, hold context.Context, args ...string) outcome {
 			c.Try, c.Patience, c.MinWait, c.MaxWait, c.Lag = s.try, s.patience, 2*time.Millisecond, 20*time.Millisecond, s.lag
 		}})
 	o := outcome{code, out.String(), errs.String()}
-	s.discreet(t, o)
+	s.redacted(t, o)
 	return o
 }
 
-// discreet checks that the token is nowhere: not in what was printed, whole or
+// redacted checks that the token is nowhere: not in what was printed, whole or
 // escaped, and not in a URL.
-func (s *script) discreet(t tb, o outcome) {
+func (s *script) redacted(t tb, o outcome) {
 	t.Helper()
 	for _, form := range append(tasking.Spellings(token), "secret") {
 		if strings.Contains(o.all(), form) {

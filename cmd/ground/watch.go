@@ -164,7 +164,6 @@ func (w *watch) note(all []deploy.Status) (gone []string) {
 // outcome says what became of it, and what comes next.
 func (w *watch) outcome(all []deploy.Status) int {
 	var failed, cancelled []string
-	done := 0
 	for _, key := range w.order {
 		it := w.seen[key]
 		now := w.started
@@ -181,8 +180,6 @@ func (w *watch) outcome(all []deploy.Status) int {
 			failed = append(failed, fmt.Sprintf("window %s (%s at %s): %s, state %s", it.window.ID, it.window.Type, plan.Stamp(it.window.Start), it.window.Phase(now), it.window.State))
 		case !it.isWindow && !tasking.Live(it.upload.Status):
 			failed = append(failed, fmt.Sprintf("upload %s of %s: %s", it.upload.ID, it.upload.Destination, it.upload.Status))
-		case it.isWindow:
-			done++
 		}
 	}
 	for _, f := range failed {
@@ -194,7 +191,7 @@ func (w *watch) outcome(all []deploy.Status) int {
 	switch {
 	case len(failed) > 0:
 		return deploy.Failed
-	case len(cancelled) > 0 && done == 0:
+	case len(cancelled) > 0:
 		return deploy.WasCancelled
 	}
 	return deploy.Done

@@ -275,7 +275,7 @@ func (a *application) verify(ctx context.Context, pass int, doubtful bool) error
 }
 
 // once removes what of a pass is there twice. Of several the one with the lowest
-// id stays, so that two deployments of the same wish keep the same one.
+// id stays, so that two deployments of the same spec keep the same one.
 func (a *application) once(ctx context.Context, p *plan.Pass, have []tasking.Window) (seen [2]bool, err error) {
 	for i := range p.Windows {
 		w := &p.Windows[i]

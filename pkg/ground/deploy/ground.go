@@ -23,7 +23,7 @@ const (
 	Refused = 3 // by the API: token, unknown satellite, no such window
 	NoSlot  = 4 // no time at which both windows fit
 
-	WasCancelled = 5 // status --watch: the windows were taken back meanwhile
+	WasCancelled = 5 // status --watch: the windows were cancelled meanwhile
 )
 
 // Worse orders exit codes, so that a fleet has the one of its worst satellite: a

@@ -30,7 +30,7 @@ func (p *Plan) Draw(w io.Writer, width int) {
 	}
 	spec := p.Spec
 	s.line(0, "Plan for %s, run %s", p.Satellite, p.First().Run)
-	s.line(2, "Brings %s from the %s, through the %s, down to your bucket.", spec.wishes(), spec.from().Name, spec.to().Name)
+	s.line(2, "Brings %s from the %s, through the %s, down to your bucket.", spec.brings(), spec.from().Name, spec.to().Name)
 	p.drawUploads(s)
 	p.drawWindows(s)
 	p.drawDays(s)
@@ -56,8 +56,8 @@ func (p *Plan) Draw(w io.Writer, width int) {
 	}
 }
 
-// wishes are the files, each with its name in the bucket.
-func (s Spec) wishes() string {
+// brings are the files, each with its name in the bucket.
+func (s Spec) brings() string {
 	var out []string
 	for _, f := range s.Files {
 		if f.Name == "" {

@@ -52,7 +52,7 @@ func (p ListedPair) Run(satellite string) string {
 	return runID(satellite, p.Serve.Start, p.Serve.Type, p.Fetch.Type)
 }
 
-// SortPairs sorts our windows, of any version and wish, into pairs and halves
+// SortPairs sorts our windows, of any version and command, into pairs and halves
 // that are alone. The fetcher's --run names the server's start. Where arguments
 // are not listed, windows that overlap are taken for a pair, or at least not for
 // alone: nothing that may belong to a complete pair is ever a half.
@@ -141,7 +141,7 @@ func RunOf(args []string) string {
 const runTime = "20060102T150405Z"
 
 // runID names a pair: satellites take one window of a type at a time, so the
-// server's start, the satellite and the two types are unique, and the same wish
+// server's start, the satellite and the two types are unique, and the same spec
 // always has the same name. The usual types are left out.
 func runID(satellite string, start time.Time, serve, fetch string) string {
 	id := start.UTC().Format(runTime) + "-" + satellite

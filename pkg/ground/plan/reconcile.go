@@ -86,7 +86,7 @@ func (d *draft) mine() (out []tasking.Window) {
 	return out
 }
 
-// others tells of our windows that are there for another wish: another version,
+// others tells of our windows that are there for something else: another version,
 // path or time. They stay, and the user may want to know.
 func (d *draft) others() {
 	for _, p := range d.pairs {

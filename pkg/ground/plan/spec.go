@@ -131,7 +131,7 @@ type Spec struct {
 	Artifacts []Artifact
 }
 
-// SpecError is a wish that no satellite could fulfil; Flag says where it is.
+// SpecError is something that no satellite could do; Flag says where it is.
 type SpecError struct {
 	Flag, Why string
 }

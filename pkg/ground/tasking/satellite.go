@@ -35,7 +35,8 @@ func (c *Client) Satellites(ctx context.Context) ([]Satellite, error) {
 	var out []Satellite
 	for _, it := range items {
 		if it.ID != "" {
-			out = append(out, Satellite{it.ID.String(), it.NORAD.String(), it.Windows, it.Payloads})
+			windows := []string{} // none: not told
+			out = append(out, Satellite{it.ID.String(), it.NORAD.String(), append(windows, it.Windows...), it.Payloads})
 		}
 	}
 	if len(items) > 0 && len(out) == 0 {
