@@ -78,6 +78,12 @@ func (s *display) lines(t *testing.T) []string {
 // wait returns its exit code.
 func onTerminal(t *testing.T, env []string, typed string, args ...string) (s *display, wait func() int) {
 	t.Helper()
+	return onTerminalOf(t, 130, 50, env, typed, args...)
+}
+
+// onTerminalOf is onTerminal with so many columns and rows.
+func onTerminalOf(t *testing.T, cols, rows uint16, env []string, typed string, args ...string) (s *display, wait func() int) {
+	t.Helper()
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
 		skip(t, "no terminals here: "+err.Error())
@@ -88,7 +94,7 @@ func onTerminal(t *testing.T, env []string, typed string, args ...string) (s *di
 		err = unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0)
 	}
 	if err == nil {
-		err = unix.IoctlSetWinsize(int(master.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 50, Col: 130})
+		err = unix.IoctlSetWinsize(int(master.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: rows, Col: cols})
 	}
 	if err != nil {
 		skip(t, "no terminals here: "+err.Error())
@@ -275,4 +281,61 @@ func TestPipe(t *testing.T) {
 		}
 	}
 	<-watched
+}
+
+// On 60 columns nothing is folded by the terminal and no state is cut; with more
+// items than lines the rest is counted, and nothing is printed over and over. The
+// time in between goes on by itself.
+func TestSmallTerminal(t *testing.T) {
+	t.Parallel()
+	_, env := desk(t)
+	programs := artifacts(t)
+	const cols = 60
+	narrow := func(s *display) {
+		t.Helper()
+		for _, l := range s.lines(t) {
+			if len(l) > cols {
+				t.Errorf("a line of %d columns: %q", len(l), l)
+			}
+		}
+	}
+	s, wait := onTerminalOf(t, cols, 50, env, "", "plan", "--artifacts", programs, "-", "FM1")
+	if code := wait(); code != 0 {
+		t.Errorf("plan: exit %d", code)
+	}
+	narrow(s)
+	s, wait = onTerminalOf(t, cols, 50, env, "", "deploy", "--yes", "--artifacts", programs, "-", "FM1")
+	if code := wait(); code != 0 {
+		t.Errorf("deploy: exit %d", code)
+	}
+	s, wait = onTerminalOf(t, cols, 50, env, "", "status", "--artifacts", programs, "-", "FM1")
+	if code := wait(); code != 0 {
+		t.Errorf("status: exit %d", code)
+	}
+	narrow(s)
+
+	watch := []string{"status", "--watch", "--every", "1h", "--artifacts", programs, "-", "FM1"}
+	for _, rows := range []uint16{20, 4} {
+		s, _ = onTerminalOf(t, cols, rows, env, "", watch...)
+
+		s.until(t, "PENDING by")
+		if rows == 20 {
+			s.until(t, "FM1 PAYLOAD_SABERTOOTH", "PENDING_SYNC in ")
+			s.once(t, "FM1 sdr-serve-", "PENDING by")
+		} else {
+			s.until(t, "and 2 more")
+		}
+		time.Sleep(2500 * time.Millisecond) // three turns of the clock
+		narrow(s)
+		full := 0
+		for _, l := range s.lines(t) {
+			if strings.TrimSpace(l) != "" {
+				full++
+			}
+		}
+		if full > 4 {
+			t.Errorf("%d rows: %d lines on the screen:\n%s", rows, full, strings.Join(s.lines(t), "\n"))
+		}
+	}
+
 }

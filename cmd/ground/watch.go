@@ -297,7 +297,8 @@ func (b *bars) tick() {
 				done = 1
 			}
 			name := u.Destination[strings.LastIndexByte(u.Destination, '/')+1:]
-			r := row{[]string{s.Satellite + " " + u.Destination, s.Satellite + " " + name}, []string{strings.TrimSpace(u.Status + " " + expectation(u))}, done, 2}
+			long := strings.TrimSpace(u.Status + " " + expectation(u))
+			r := row{[]string{s.Satellite + " " + u.Destination, s.Satellite + " " + name}, []string{long, strings.Replace(long, "expected by", "by", 1)}, done, 2}
 			if u.Through() {
 				over = append(over, r)
 			} else {
