@@ -20,6 +20,9 @@ type deployFlags struct {
 	start     string
 	rate      string
 	sdr       []string
+	allow     []string
+	tail      string
+	maxBytes  string
 	paths     []string
 	names     []string
 	artifacts string
@@ -37,10 +40,18 @@ func (w *deployFlags) flags(fs *pflag.FlagSet, io stdio) {
 	fs.DurationVar(&s.SDRDuration, "sdr-duration", time.Minute, "length of the SDR's window")
 	fs.DurationVar(&s.FetchDelay, "fetch-delay", 30*time.Second, "from the SDR's start to the fetcher's")
 	fs.DurationVar(&s.FetchDuration, "fetch-duration", time.Minute, "length of the fetcher's window")
-	fs.StringSliceVar(&w.sdr, "sdr", []string{"10.2.1.8", "10.2.1.12"}, "where the fetcher looks for the SDR")
+	fs.IntVar(&s.Repeat, "repeat", 1, "so many passes, each both windows or none; counted from the first that is there")
+	fs.DurationVar(&s.Every, "every", 24*time.Hour, "from the start of one pass to the next, with --repeat")
+	fs.StringVar(&s.FromPayload, "from-payload", plan.SDR, "payload that serves: SDR, SABERTOOTH, IPI or DEXTER")
+	fs.StringVar(&s.ToPayload, "to-payload", plan.Sabertooth, "payload that fetches")
+	fs.StringSliceVar(&w.sdr, "sdr", nil, "where the fetcher looks for the server (default: the serving payload's documented addresses)")
+	fs.StringSliceVar(&w.allow, "allow", nil, "who may read from the server, as CIDR or address; may be repeated (default: the payloads' network)")
 	fs.IntVar(&s.Port, "port", plan.DefaultPort, "port of the SDR's server")
 	fs.StringArrayVar(&w.paths, "path", nil, "what to bring from the SDR, as PATH or PATH=NAME; may be repeated; a directory ends in a slash (default "+plan.DefaultPath+"=sdr_syslog)")
 	fs.StringArrayVar(&w.names, "name", nil, "name in the bucket of the one --path (default: sdr_ and the last part of the path)")
+	fs.StringVar(&w.tail, "tail", "", "bring only the last bytes of each file, such as 64KiB")
+	fs.StringVar(&w.maxBytes, "max-bytes", "", "bring no more in one pass, such as 10MB (default: the fetcher's 100MB)")
+	fs.BoolVar(&s.NoSalvage, "no-salvage", false, "publish no incomplete files")
 	fs.IntVar(&s.DownlinkBudget, "downlink-budget", 1, "downlink budget of each window, in the API's unit")
 	fs.BoolVar(&s.ITAR, "itar", false, "upload through ground stations in the US only")
 	fs.BoolVar(&s.SkipUpload, "skip-upload", false, "send no programs (a MockFM takes none)")
@@ -61,16 +72,22 @@ func (w *deployFlags) read(now time.Time) error {
 		return wrong("--uplink-rate: %v", err)
 	}
 	w.spec.UplinkRate = rate
-	w.spec.SDR = nil
-	for _, a := range w.sdr {
-		ip, err := netip.ParseAddr(strings.TrimSpace(a))
-		if err != nil {
-			return wrong("--sdr: %q is not an address (there is no DNS up there); give one such as 10.2.1.8", a)
-		}
-		w.spec.SDR = append(w.spec.SDR, ip)
+	if err := w.readAddresses(); err != nil {
+		return err
 	}
 	if err := w.readFiles(); err != nil {
 		return err
+	}
+	for _, f := range []struct {
+		flag, text string
+		to         *int64
+	}{{"tail", w.tail, &w.spec.Tail}, {"max-bytes", w.maxBytes, &w.spec.MaxBytes}} {
+		if f.text == "" {
+			continue
+		}
+		if *f.to, err = size(f.text); err != nil {
+			return wrong("--%s: %v", f.flag, err)
+		}
 	}
 	if w.update != "" {
 		if strings.ContainsAny(w.update, "/\\ ") || strings.HasPrefix(w.update, ".") {
@@ -84,6 +101,32 @@ func (w *deployFlags) read(now time.Time) error {
 		}
 	}
 	return w.spec.Check()
+}
+
+// readAddresses reads where the server is and who may read from it.
+func (w *deployFlags) readAddresses() error {
+	w.spec.SDR, w.spec.Allow = nil, nil
+	if from, ok := plan.PayloadNamed(w.spec.FromPayload); ok && len(w.sdr) == 0 {
+		w.spec.SDR = from.Addrs
+	}
+	for _, a := range w.sdr {
+		ip, err := netip.ParseAddr(strings.TrimSpace(a))
+		if err != nil {
+			return wrong("--sdr: %q is not an address (there is no DNS up there); give one such as 10.2.1.8", a)
+		}
+		w.spec.SDR = append(w.spec.SDR, ip)
+	}
+	for _, a := range w.allow {
+		p, err := netip.ParsePrefix(strings.TrimSpace(a))
+		if ip, aerr := netip.ParseAddr(strings.TrimSpace(a)); aerr == nil {
+			p, err = netip.PrefixFrom(ip, ip.BitLen()), nil
+		}
+		if err != nil {
+			return wrong("--allow: %q is not a network; give one such as 10.2.1.10/32", a)
+		}
+		w.spec.Allow = append(w.spec.Allow, p)
+	}
+	return nil
 }
 
 // readFiles reads what to bring. A NAME has no slash, so a path may have equals

@@ -31,6 +31,7 @@ func (p *Plan) Draw(w io.Writer, width int) {
 	spec := p.Spec
 	s.line(0, "Plan for %s, run %s", p.Satellite, p.First().Run)
 	s.line(2, "Brings %s from the %s, through the %s, down to your bucket.", spec.brings(), spec.from().Name, spec.to().Name)
+	s.line(2, "Who may read from the %s: %s.", spec.from().Name, spec.readers())
 	p.drawUploads(s)
 	p.drawWindows(s)
 	p.drawDays(s)
@@ -56,6 +57,19 @@ func (p *Plan) Draw(w io.Writer, width int) {
 	}
 }
 
+// readers are who may connect to the server; its own default is the payloads'
+// network, since an address that changed would waste the window.
+func (s Spec) readers() string {
+	if len(s.Allow) == 0 {
+		return "the payloads' network " + payloadNet.String()
+	}
+	var out []string
+	for _, p := range s.Allow {
+		out = append(out, p.String())
+	}
+	return List(out)
+}
+
 // brings are the files, each with its name in the bucket.
 func (s Spec) brings() string {
 	var out []string
@@ -64,7 +78,14 @@ func (s Spec) brings() string {
 			out = append(out, f.Path)
 			continue
 		}
+		if strings.HasSuffix(f.Path, "/") {
+			out = append(out, "what is in "+f.Path+" as "+f.Name+"_...")
+			continue
+		}
 		out = append(out, f.Path+" as "+f.Name)
+	}
+	if s.Tail > 0 {
+		return "the last " + Grouped(s.Tail) + " bytes each of " + List(out)
 	}
 	return List(out)
 }

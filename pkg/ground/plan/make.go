@@ -32,35 +32,29 @@ func New(s Spec, f Facts, free Calendar) (*Plan, error) {
 	}
 	d.limit()
 	d.judge()
-	if p, ok := d.wanted(); ok {
+	for _, p := range d.wanted() {
 		d.Passes = append(d.Passes, d.listed(p))
-		d.late()
+	}
+	d.late()
+	if len(d.Passes) >= max(1, s.Repeat) {
 		return &d.Plan, nil
 	}
-	if err := d.checkStart(); err != nil {
-		return nil, err
+	if len(d.Passes) == 0 {
+		if err := d.checkStart(); err != nil {
+			return nil, err
+		}
 	}
 	if free == nil {
-		start := s.Start
-		if start.IsZero() {
-			start = d.Earliest
-		}
-		d.Passes = append(d.Passes, s.Pass(f.Satellite, start))
-		return &d.Plan, nil
+		return &d.Plan, d.repeat(nil)
 	}
 	d.Asked = true
 	d.others()
-	if ok, err := d.complete(free); ok || err != nil {
-		return &d.Plan, err
-	}
-	at, err := s.place(f.Satellite, d.Earliest, f.Now, free)
-	if err != nil {
+	if err := d.complete(free); err != nil {
 		return nil, err
 	}
-	if at.bare {
-		d.warn("the windows fit into what is available, their buffers do not; the API may refuse them")
+	if err := d.repeat(free); err != nil {
+		return nil, err
 	}
-	d.Passes = append(d.Passes, s.Pass(f.Satellite, at.start))
 	return &d.Plan, nil
 }
 
@@ -228,6 +222,9 @@ func (d *draft) judge() {
 		if !payloadNet.Contains(a) {
 			d.warn("%v is not in the payloads' network %v", a, payloadNet)
 		}
+	}
+	if len(s.Allow) > 0 && len(s.to().Addrs) == 0 {
+		d.warn("the %s's address is not documented: --allow may keep it out, and the pass would bring nothing", s.to().Name)
 	}
 	if s.HandOver {
 		d.note("hand-over: one program goes up, and the %s takes it from the %s; the first time costs some seconds of overlap", s.to().Name, s.from().Name)

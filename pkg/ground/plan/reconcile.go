@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
@@ -17,22 +16,32 @@ func (m Window) is(w tasking.Window) bool {
 
 // at reports whether the server's start is one that the spec wants.
 func (s Spec) at(start time.Time) bool {
-	return s.Start.IsZero() || start.Equal(s.Start.Truncate(time.Second))
+	if s.Start.IsZero() {
+		return true
+	}
+	first := s.Start.Truncate(time.Second)
+	if s.Repeat <= 1 {
+		return start.Equal(first)
+	}
+	return !start.Before(first) && start.Before(first.Add(time.Duration(s.Repeat)*s.Every))
 }
 
-// wanted finds the earliest listed pair that is the spec's and is not over.
-func (d *draft) wanted() (found ListedPair, ok bool) {
+// wanted finds the listed pairs that are the spec's, in the order of their
+// starts: of a single pass the earliest that is not over, of several also those
+// that are.
+func (d *draft) wanted() (found []ListedPair) {
 	meant := d.Spec.Pass(d.Satellite, d.Now).Windows
 	for _, p := range d.pairs {
 		switch {
 		case !meant[0].is(p.Serve), !meant[1].is(p.Fetch):
-		case !p.Serve.End().After(d.Now), !p.Fetch.End().After(d.Now):
+		case d.Spec.Repeat <= 1 && (!p.Serve.End().After(d.Now) || !p.Fetch.End().After(d.Now)):
 		case p.Fetch.Start.Sub(p.Serve.Start) != d.Spec.FetchDelay, !d.Spec.at(p.Serve.Start):
-		case !ok, p.Serve.Start.Before(found.Serve.Start):
-			found, ok = p, true
+		default:
+			found = append(found, p)
 		}
 	}
-	return found, ok
+	slices.SortStableFunc(found, func(a, b ListedPair) int { return a.Serve.Start.Compare(b.Serve.Start) })
+	return found[:min(len(found), max(1, d.Spec.Repeat))]
 }
 
 // listed is p as a pass.
@@ -55,7 +64,7 @@ func (d *draft) listed(p ListedPair) Pass {
 func (s Spec) Half(f Facts) (w tasking.Window, ok bool) {
 	d := &draft{facts: f, Plan: Plan{Satellite: f.Satellite, Now: f.Now, Spec: s}}
 	d.pairs, d.halves = SortPairs(f.Windows)
-	if _, found := d.wanted(); found {
+	if len(d.wanted()) >= max(1, s.Repeat) {
 		return w, false
 	}
 	if mine := d.mine(); len(mine) > 0 {
@@ -90,7 +99,8 @@ func (d *draft) mine() (out []tasking.Window) {
 // path or time. They stay, and the user may want to know.
 func (d *draft) others() {
 	for _, p := range d.pairs {
-		if p.Serve.End().After(d.Now) || p.Fetch.End().After(d.Now) {
+		own := slices.ContainsFunc(d.Passes, func(x Pass) bool { return x.Windows[0].ID == p.Serve.ID })
+		if !own && (p.Serve.End().After(d.Now) || p.Fetch.End().After(d.Now)) {
 			d.note("another deployment stays: windows %s and %s, at %s, run %s", p.Serve.ID, p.Fetch.ID, Stamp(p.Serve.Start), p.Run(d.Satellite))
 		}
 	}
@@ -102,21 +112,21 @@ func (d *draft) others() {
 	}
 }
 
-// complete plans the missing window of a half, if there is still a place for
-// it; else that half is to be removed. All but the first half are removed in any
-// case.
-func (d *draft) complete(free Calendar) (done bool, err error) {
+// complete plans the missing window of each half that is the spec's, up to as
+// many passes as it wants, if there is still a place for it; else that half is
+// to be removed.
+func (d *draft) complete(free Calendar) error {
 	for _, w := range d.mine() {
 		i, start := d.Spec.half(w)
 		pass := d.Spec.Pass(d.Satellite, start)
 		other := pass.Windows[1-i]
-		ok := !done && other.Opens().After(d.Now) && !(start.Before(d.Earliest) && d.Limit.By == ByUplink)
+		ok := len(d.Passes) < max(1, d.Spec.Repeat) && other.Opens().After(d.Now) && !(start.Before(d.Earliest) && d.Limit.By == ByUplink)
 		// A window whose arguments name another time or run cannot be adopted.
 		ok = ok && (len(w.Args) == 0 || slices.Equal(w.Args, pass.Windows[i].Args))
 		if ok {
 			times, err := free(other.Type, other.Opens(), other.Closes().Sub(other.Opens()))
 			if err != nil {
-				return false, err
+				return err
 			}
 			ok = fits(other, times)
 		}
@@ -127,10 +137,65 @@ func (d *draft) complete(free Calendar) (done bool, err error) {
 		pass.Windows[i].ID, pass.Windows[i].State = w.ID, w.State
 		d.Passes = append(d.Passes, pass)
 		d.note("an earlier run left window %s (%s) alone; its other half is added", w.ID, w.Type)
-		done = true
 	}
 	if len(d.Remove) > 0 {
-		d.note("%s", fmt.Sprintf("left alone by an earlier run, and no time fits the pair any more: window %s will be removed", List(d.Remove)))
+		d.note("left alone by an earlier run, and no time fits the pair any more: window %s will be removed", List(d.Remove))
 	}
-	return done, nil
+	return nil
+}
+
+// repeat fills up the passes to as many as the spec wants. They count from the
+// first that is there, and each is at its time or the first that is free after
+// it; one whose time is over cannot be had any more.
+func (d *draft) repeat(free Calendar) error {
+	n := max(1, d.Spec.Repeat)
+	first := d.Spec.Start
+	if len(d.Passes) > 0 && first.IsZero() {
+		first = d.Passes[0].Windows[0].Start
+	}
+	s := d.Spec
+	taken := map[int]bool{}
+	for _, p := range d.Passes {
+		if n > 1 {
+			taken[int(p.Windows[0].Start.Sub(first)/s.Every)] = true
+		}
+	}
+	after := time.Time{} // no pass before this
+	for k := range n {
+		if len(d.Passes) >= n {
+			break
+		}
+		if taken[k] {
+			after = later(after, first.Add(time.Duration(k)*s.Every+s.apart()))
+			continue
+		}
+		s.Start = time.Time{}
+		at := d.Earliest
+		if !first.IsZero() {
+			at = first.Add(time.Duration(k) * s.Every)
+			if n == 1 {
+				s.Start = at
+			} else if at.Before(d.Earliest) && len(d.Passes) > 0 {
+				d.note("pass %d of %d, at %s, cannot be had any more", k+1, n, Stamp(at))
+				continue
+			}
+		}
+		got := slot{start: later(at, after)}
+		if free != nil { // else a dry run, for which every time is free
+			var err error
+			if got, err = s.place(d.Satellite, got.start, d.Now, free); err != nil {
+				return err
+			}
+		}
+		if got.bare {
+			d.warn("the windows at %s fit into what is available, their buffers do not; the API may refuse them", Stamp(got.start))
+		}
+		if first.IsZero() {
+			first = got.start
+		}
+		after = got.start.Add(s.apart())
+		d.Passes = append(d.Passes, s.Pass(d.Satellite, got.start))
+	}
+	slices.SortStableFunc(d.Passes, func(a, b Pass) int { return a.Windows[0].Start.Compare(b.Windows[0].Start) })
+	return nil
 }

@@ -7,14 +7,11 @@
 package plan
 
 import (
-	"fmt"
 	"net/netip"
 	"path"
 	"slices"
 	"strings"
 	"time"
-
-	"payload-ipc/pkg/flight/outbox"
 )
 
 const (
@@ -118,9 +115,17 @@ type Spec struct {
 
 	FromPayload, ToPayload string // "": SDR, SABERTOOTH
 
-	SDR   []netip.Addr // where the fetcher looks for the server
+	Repeat int           // passes; 0 is 1
+	Every  time.Duration // from one pass to the next
+
+	SDR   []netip.Addr   // where the fetcher looks for the server
+	Allow []netip.Prefix // who may read from the server; empty: its own default
 	Port  int
-	Files []File
+
+	Files     []File
+	Tail      int64 // only the last bytes of each file; 0: all
+	MaxBytes  int64 // the fetcher publishes no more in one pass; 0: its own default
+	NoSalvage bool  // no incomplete files
 
 	DownlinkBudget int
 	ITAR           bool
@@ -131,140 +136,9 @@ type Spec struct {
 	Artifacts []Artifact
 }
 
-// SpecError is something that no satellite could do; Flag says where it is.
-type SpecError struct {
-	Flag, Why string
-}
-
-func (e *SpecError) Error() string { return "--" + e.Flag + ": " + e.Why }
-
 // Overlap is how long both windows are open.
 func (s Spec) Overlap() time.Duration {
 	return max(0, min(s.SDRDuration, s.FetchDelay+s.FetchDuration)-max(0, s.FetchDelay))
-}
-
-// Check finds what is wrong with s before anything is asked or sent. The error
-// is a *SpecError.
-func (s Spec) Check() error {
-	for _, check := range []func() *SpecError{s.checkTimes, s.checkAddresses, s.checkFiles} {
-		if err := check(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func bad(flag, format string, a ...any) *SpecError {
-	return &SpecError{flag, fmt.Sprintf(format, a...)}
-}
-
-func (s Spec) checkTimes() *SpecError {
-	for _, d := range []struct {
-		flag string
-		d    time.Duration
-		p    Payload
-	}{{"sdr-duration", s.SDRDuration, s.from()}, {"fetch-duration", s.FetchDuration, s.to()}} {
-		if d.d < d.p.Min {
-			return bad(d.flag, "%v is shorter than a %s window may be; give %v or more", d.d, d.p.Window(), d.p.Min)
-		}
-		if d.d > 24*time.Hour {
-			return bad(d.flag, "%v is longer than a day; give less", d.d)
-		}
-	}
-	for _, d := range []struct {
-		flag string
-		d    time.Duration
-	}{{"sdr-duration", s.SDRDuration}, {"fetch-duration", s.FetchDuration}, {"fetch-delay", s.FetchDelay}, {"lead", s.Lead}} {
-		if d.d < 0 {
-			return bad(d.flag, "%v is negative; give 0s or more", d.d)
-		}
-		if d.d%time.Second != 0 {
-			return bad(d.flag, "%v is not in whole seconds, as windows are; round it", d.d)
-		}
-	}
-	switch {
-	case s.Lead > 365*24*time.Hour:
-		return bad("lead", "%v is more than a year; give less", s.Lead)
-	case s.Overlap() <= 0:
-		return bad("fetch-delay", "with %v the SDR's window of %v ends before the fetcher's begins, and the two never meet; give less", s.FetchDelay, s.SDRDuration)
-	case s.UplinkRate < 1:
-		return bad("uplink-rate", "nothing goes up at %d bytes a day; give a size such as 125KB", s.UplinkRate)
-	case s.DownlinkBudget < 0:
-		return bad("downlink-budget", "%d is negative; give 1", s.DownlinkBudget)
-	}
-	return nil
-}
-
-func (s Spec) checkAddresses() *SpecError {
-	if len(s.SDR) == 0 {
-		return bad("sdr", "no address; give the SDR's, such as 10.2.1.8")
-	}
-	for i, a := range s.SDR {
-		for _, own := range s.to().Addrs {
-			if a == own {
-				return bad("sdr", "%v is the %s's own address; give the server's, such as 10.2.1.8", a, s.to().Name)
-			}
-		}
-		for _, b := range s.SDR[:i] {
-			if a == b {
-				return bad("sdr", "%v is there twice; give it once", a)
-			}
-		}
-		if !a.IsValid() || a.IsUnspecified() || a.IsMulticast() || a.Zone() != "" {
-			return bad("sdr", "%v is no address of a computer; give the SDR's, such as 10.2.1.8", a)
-		}
-	}
-	if len(s.SDR) > 16 {
-		return bad("sdr", "%d addresses are more than the fetcher tries; give at most 16", len(s.SDR))
-	}
-	if s.Port < MinPort || s.Port > 65535 {
-		return bad("port", "%d is not between %d and 65535, the ports that the payloads leave open", s.Port, MinPort)
-	}
-	return nil
-}
-
-// checkFiles refuses what the fetcher would refuse, days later.
-func (s Spec) checkFiles() *SpecError {
-	if len(s.Files) == 0 {
-		return bad("path", "nothing to bring; give one such as %s", DefaultPath)
-	}
-	var names []string
-	for _, f := range s.Files {
-		switch {
-		case !strings.HasPrefix(f.Path, "/"):
-			return bad("path", "%q is not an absolute path on the %s; give one such as %s", f.Path, s.from().Name, DefaultPath)
-		case !printable(f.Path):
-			return bad("path", "%q has a control character, or is not UTF-8; the listing and the logs could not show it", f.Path)
-		case len(f.Path) > 1024:
-			return bad("path", "%d bytes are more than a path may have; give at most 1,024", len(f.Path))
-		}
-		if f.Name == "" {
-			continue
-		}
-		if strings.HasPrefix(f.Name, "-") || strings.Contains(f.Name, "=") {
-			return bad("name", "%q cannot be the name of a file in the outbox; give a plain one such as sdr_syslog", f.Name)
-		}
-		names = append(names, f.Name)
-	}
-	for _, n := range names {
-		if err := outbox.CheckName(n); err != nil {
-			return bad("name", "%q cannot be the name of a file in the outbox: %v; give a plain one such as sdr_syslog", n, err)
-		}
-	}
-	if err := outbox.CheckNames(names, Fetcher+".log", Server+".log"); err != nil {
-		return bad("name", "%v; give each path another name, as PATH=NAME", err)
-	}
-	return nil
-}
-
-// printable refuses control characters and what is not UTF-8.
-func printable(s string) bool {
-	for _, r := range s {
-		if r < ' ' || r >= 0x7f && r < 0xa0 || r == '�' {
-			return false
-		}
-	}
-	return true
 }
 
 // artifact is the one that is to run on payload, or that is handed over to it.

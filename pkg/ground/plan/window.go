@@ -97,6 +97,9 @@ func (s Spec) serve(until time.Time) []string {
 	if s.Port != DefaultPort {
 		argv = append(argv, "--listen", fmt.Sprintf("0.0.0.0:%d", s.Port))
 	}
+	for _, p := range s.Allow {
+		argv = append(argv, "--allow", p.String())
+	}
 	return argv
 }
 
@@ -108,6 +111,15 @@ func (s Spec) fetch(satellite string, start time.Time) []string {
 	argv = append(argv, end(start.Add(s.FetchDelay+s.FetchDuration), s.FetchDuration)...)
 	argv = append(argv, "--run", runID(satellite, start, s.from().Window(), s.to().Window()),
 		"--from", strings.Join(s.candidates(), ","))
+	if s.Tail > 0 {
+		argv = append(argv, "--tail", strconv.FormatInt(s.Tail, 10))
+	}
+	if s.MaxBytes > 0 {
+		argv = append(argv, "--max-bytes", strconv.FormatInt(s.MaxBytes, 10))
+	}
+	if s.NoSalvage {
+		argv = append(argv, "--no-salvage")
+	}
 	for _, f := range s.Files {
 		if f.Name != "" {
 			f.Path += "=" + f.Name
