@@ -304,7 +304,7 @@ func TestSmallTerminal(t *testing.T) {
 		t.Errorf("plan: exit %d", code)
 	}
 	narrow(s)
-	s, wait = onTerminalOf(t, cols, 50, env, "", "deploy", "--yes", "--artifacts", programs, "-", "FM1")
+	_, wait = onTerminalOf(t, cols, 50, env, "", "deploy", "--yes", "--artifacts", programs, "-", "FM1")
 	if code := wait(); code != 0 {
 		t.Errorf("deploy: exit %d", code)
 	}
