@@ -50,7 +50,7 @@ func Progress(w io.Writer) io.Writer {
 func Scratch(name string, n int64) string {
 	const memory = "/dev/shm"
 	var s unix.Statfs_t
-	if unix.Statfs(memory, &s) == nil && int64(s.Bavail)*s.Bsize > n+n/4 {
+	if unix.Statfs(memory, &s) == nil && int64(s.Bavail)*int64(s.Bsize) > n+n/4 {
 		return fmt.Sprintf("%s/payload-ipc-%s-%d", memory, name, os.Getpid())
 	}
 	return filepath.Join("tmp", name)
