@@ -1,3 +1,7 @@
+// The FUSE library builds for no processor of 32 bits.
+
+//go:build !386 && !arm
+
 package flash
 
 import (

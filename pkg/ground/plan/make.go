@@ -30,6 +30,7 @@ func New(s Spec, f Facts, free Calendar) (*Plan, error) {
 	if err := d.uploads(); err != nil {
 		return nil, err
 	}
+	s = d.Spec // with what is aboard in the place of what would be sent
 	d.limit()
 	d.judge()
 	for _, p := range d.wanted() {

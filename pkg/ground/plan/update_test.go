@@ -1,0 +1,77 @@
+package plan
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"payload-ipc/pkg/ground/tasking"
+)
+
+// What an update put aboard is known by its name: as the base of the next
+// update, and as the program that is not to be sent again whole.
+func TestUpdatesAboard(t *testing.T) {
+	const satellite = "FM1"
+	old, mid := strings.Repeat("a", 8), strings.Repeat("b", 8)
+	spec := func(makes, base string, change ...func(*Spec)) Spec {
+		s := tutorial(change...)
+		for i := range s.Artifacts {
+			a := &s.Artifacts[i]
+			if base != "" {
+				a.Base, a.Makes, a.SHA256 = binDir+a.Program+"-"+base, makes, "cccccccc"+a.SHA256[8:]
+			} else {
+				a.SHA256 = makes + a.SHA256[8:]
+			}
+		}
+		return s
+	}
+	whole := func(s *Spec) { s.Whole = true }
+	for _, tt := range []struct {
+		name   string
+		spec   Spec
+		aboard string // of both programs, behind their name
+		status string
+		sent   int    // programs
+		runs   string // behind the server's name; "" if there is no plan
+	}{
+		{"update of what went up whole", spec(mid, old), old, "UPLOADED", 2, mid + "-cccccccc"},
+		{"update of an update", spec(mid, old), old + "-dddddddd", "UPLOADED", 2, mid + "-cccccccc"},
+		{"update of what is not aboard", spec(mid, old), mid, "UPLOADED", 0, ""},
+		{"update of what is still on its way", spec(mid, old), old + "-dddddddd", "PENDING", 0, ""},
+		{"the same update once more", spec(mid, ""), mid + "-cccccccc", "UPLOADED", 0, mid + "-cccccccc"},
+		{"whole, and an update made it", spec(mid, ""), mid + "-dddddddd", "UPLOADED", 0, mid + "-dddddddd"},
+		{"whole, and an update that makes it is on its way", spec(mid, ""), mid + "-dddddddd", "PENDING", 0, mid + "-dddddddd"},
+		{"whole in spite of an update", spec(mid, "", whole), mid + "-dddddddd", "UPLOADED", 2, mid},
+		{"whole, and another's name begins alike", spec(mid, ""), mid + "0", "UPLOADED", 2, mid},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			f := Facts{Satellite: satellite, Now: time.Now(), Asked: true}
+			for _, a := range tt.spec.Artifacts {
+				f.Uploads = append(f.Uploads, tasking.Upload{Satellite: satellite, Payload: a.Payload, Destination: binDir + a.Program + "-" + tt.aboard, Status: tt.status})
+			}
+			p, err := New(tt.spec, f, nil)
+			var absent *Absent
+			if tt.runs == "" {
+				if !errors.As(err, &absent) {
+					t.Errorf("got %v, want a refusal", err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n := len(p.Missing()); n != tt.sent {
+				t.Errorf("sends %d, want %d", n, tt.sent)
+			}
+			if got := p.First().Windows[0].Executable; got != binDir+Server+"-"+tt.runs {
+				t.Errorf("runs %s, want ...-%s", got, tt.runs)
+			}
+			for _, a := range tt.spec.Artifacts {
+				if a.MadeBy != "" {
+					t.Error("the spec, which other satellites' plans are made of, was changed")
+				}
+			}
+		})
+	}
+}
