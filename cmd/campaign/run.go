@@ -30,6 +30,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.SetOutput(stderr)
 	flags.Uint64Var(&c.Seed, "seed", 1, "what all faults are drawn from")
 	flags.IntVar(&c.Passes, "passes", 300, "how many")
+	flags.StringVar(&c.With, "with", "", "only passes with this fault, such as power or 'disk errors'")
 	flags.IntVar(&c.Parallel, "parallel", 16, "how many at a time")
 	flags.DurationVar(&c.Budget, "budget", 19*time.Minute, "begin no pass after it")
 	flags.BoolVar(&c.Old, "old", true, "also play the old commands")

@@ -17,6 +17,7 @@ func TestUsage(t *testing.T) {
 		{[]string{"more"}, 2, "flags only"},
 		{[]string{"--passes", "0"}, 2, "above 0"},
 		{[]string{"--help"}, 0, "--seed"},
+		{[]string{"--with", "rain"}, 1, "late, restart"},
 		{[]string{"--bin", t.TempDir(), "--dir", t.TempDir()}, 1, "build it with make"},
 		{[]string{"--bin", t.TempDir(), "--dir", t.TempDir(), "--soak", "1s"}, 1, "no such file"},
 		{[]string{"aide", "nonsense"}, 1, "invalid character"},

@@ -5,11 +5,9 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
-	"payload-ipc/pkg/desk/flash"
 	"payload-ipc/pkg/desk/sandbox"
 	"payload-ipc/pkg/flight/window"
 )
@@ -26,11 +24,6 @@ const (
 )
 
 var outcomes = []string{Complete, Partial, Nothing, Held, Overrun, Lost, Lie}
-
-// late is how long after the instant by which it must be gone a program may be
-// seen alive: nothing by docs/contract.md, "Both programs", and this for a
-// machine that plays a dozen passes at once. Then power goes.
-const late = 400 * time.Millisecond
 
 // A Verdict is what a pass came to.
 type Verdict struct {
@@ -99,46 +92,6 @@ func (p *pass) judge() Verdict {
 	}
 	return v
 }
-
-// judgeEnd says whether a program was gone when it had to be. A kernel lets no
-// process go, not even one that is killed, that waits for a sync: one that the
-// program had begun in time, and that went on as long as the program lived, is
-// not its fault.
-func (f *flown) judgeEnd(who string, gone time.Time, after time.Duration, syncs []flash.Wait, v *Verdict) {
-	if after <= late {
-		return
-	}
-	outcome, why := Overrun, fmt.Sprintf("%s: %s was alive %s after it should have been gone", f.run, who, short(after))
-	if s, in := under(syncs, gone, gone.Add(after-late)); in {
-		outcome, why = Held, why+fmt.Sprintf(", in a sync of %s", short(s.For))
-	}
-	if slices.Index(outcomes, outcome) > slices.Index(outcomes, v.Outcome) {
-		v.Outcome = outcome
-	}
-	v.Why = append(v.Why, why)
-}
-
-// under finds a sync that began before from and went on until to.
-func under(syncs []flash.Wait, from, to time.Time) (flash.Wait, bool) {
-	for _, s := range syncs {
-		if s.At.Before(from) && to.Before(s.At.Add(s.For)) {
-			return s, true
-		}
-	}
-	return flash.Wait{}, false
-}
-
-// stuck says whether the fetcher's disk did not answer when its end came: then
-// it has no way to publish a receipt that is synced before it has its name.
-func (f *flown) stuck() bool {
-	gone := f.deadline.Add(-window.Margin)
-	_, in := under(f.ended.Syncs, gone.Add(-hurry), gone.Add(-hurry))
-	return in
-}
-
-// hurry is what a fetcher needs from the last sync of its work to its end: the
-// receipt's, its name's, the log's.
-const hurry = 200 * time.Millisecond
 
 // wholeFile says whether f brought the log as it was at some moment of f.
 func (p *pass) wholeFile(f *flown) (body []byte, whole bool) {
@@ -223,6 +176,7 @@ func (p *pass) judgeHonest(f *flown, lie func(string, ...any), better func(strin
 		lie("%s: ended by itself (exit %d) without a receipt", f.run, f.exit)
 	case r.Exit != f.exit:
 		lie("%s: the receipt says exit %d, the process exit %d", f.run, r.Exit, f.exit)
+	case r.Status == "complete" && f.exit == 1 && f.Disk.Error != nil: // the file is whole, its name may not last
 	case (r.Status == "complete") != (f.exit == 0):
 		lie("%s: status %s with exit %d", f.run, r.Status, f.exit)
 	}

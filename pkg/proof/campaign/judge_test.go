@@ -107,6 +107,11 @@ func TestJudge(t *testing.T) {
 		{"no receipt at all", func(p *pass, f *flown) { delete(f.files, logName+".receipt.json") }, Lie, "without a receipt"},
 		{"receipt of another run", func(p *pass, f *flown) { f.change(func(r *receipt) { r.Run = "x" }) }, Lie, "receipt of run"},
 		{"exit and receipt disagree", func(p *pass, f *flown) { f.exit = 3 }, Lie, "process exit 3"},
+		{"complete with exit 1", func(p *pass, f *flown) { f.exit = 1; f.change(func(r *receipt) { r.Exit = 1 }) }, Lie, "status complete with exit 1"},
+		{"complete with exit 1 on a disk that failed", func(p *pass, f *flown) {
+			f.exit, f.Disk.Error = 1, &flash.Error{}
+			f.change(func(r *receipt) { r.Exit = 1 })
+		}, Complete, ""},
 		{"complete with exit 3", func(p *pass, f *flown) { f.exit = 3; f.change(func(r *receipt) { r.Exit = 3 }) }, Lie, "status complete with exit 3"},
 		{"alive at the end", func(p *pass, f *flown) { f.fetchLate = 500 * time.Millisecond }, Overrun, "fetcher was alive 500ms"},
 		{"held in a sync", func(p *pass, f *flown) {

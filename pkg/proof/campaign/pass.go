@@ -228,33 +228,36 @@ func (o Overlap) until(payloadName string) time.Duration {
 
 // misfortunes asks the Mock for what it can do to the payloads of f.
 func (p *pass) misfortunes(m *mockfm.Mock, f *flown) {
-	add := func(payloadName string, kind mockfm.FaultKind, at time.Duration, more mockfm.Fault) {
+	add := func(payloadName string, kind mockfm.FaultKind, more mockfm.Fault) {
 		more.Place, more.Kind, more.Times = payloadName, kind, 1
-		more.At = max(f.until(payloadName)+at, time.Millisecond)
 		m.AddFault(more)
 	}
+	// at counts from the moment that both windows are open.
+	at := func(payloadName string, d time.Duration) time.Duration {
+		return max(f.until(payloadName)+d, time.Millisecond)
+	}
 	for _, cut := range f.Cut {
-		add(f.CutAt, mockfm.LinkCut, cut.At, mockfm.Fault{For: cut.For})
+		add(f.CutAt, mockfm.LinkCut, mockfm.Fault{At: at(f.CutAt, cut.At), For: cut.For})
 	}
 	if f.Power > 0 {
-		add("SABERTOOTH", mockfm.PowerCut, f.Power, mockfm.Fault{})
+		add("SABERTOOTH", mockfm.PowerCut, mockfm.Fault{At: at("SABERTOOTH", f.Power)})
 	}
 	for _, c := range f.Clocks {
 		if c.Unset {
-			add(c.Payload, mockfm.ClockUnset, 0, mockfm.Fault{})
+			add(c.Payload, mockfm.ClockUnset, mockfm.Fault{})
 		} else {
-			add(c.Payload, mockfm.ClockStep, c.At, mockfm.Fault{By: c.By})
+			add(c.Payload, mockfm.ClockStep, mockfm.Fault{At: at(c.Payload, c.At), By: c.By})
 		}
 	}
 	if f.Outbox > 0 {
-		add("SABERTOOTH", mockfm.DiskFull, 0, mockfm.Fault{Size: f.Outbox})
+		add("SABERTOOTH", mockfm.DiskFull, mockfm.Fault{Size: f.Outbox})
 	}
 	if d := f.Disk; d.Rate > 0 || d.Stall > 0 {
-		emmc := f.flash()
-		add("SABERTOOTH", mockfm.DiskSlow, 0, mockfm.Fault{Rate: emmc.Write, Sync: emmc.SyncMax, Stall: d.Stall})
+		disk := f.flash()
+		add("SABERTOOTH", mockfm.DiskSlow, mockfm.Fault{Rate: disk.Write, Sync: disk.SyncMax, Stall: d.Stall})
 	}
 	if e := f.Disk.Error; e != nil {
-		add("SABERTOOTH", mockfm.DiskError, 0, mockfm.Fault{Op: e.Op, Nth: e.Nth, Errno: e.Errno})
+		add("SABERTOOTH", mockfm.DiskError, mockfm.Fault{Op: e.Op, Nth: e.Nth, Errno: e.Errno})
 	}
 }
 

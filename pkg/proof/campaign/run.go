@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -18,6 +20,7 @@ type Campaign struct {
 	Seed     uint64
 	First    int // number of the first pass
 	Passes   int
+	With     string // a fault that each pass has, "": whatever is drawn
 	Parallel int
 	Budget   time.Duration // no pass begins after it, 0: no limit
 	Old      bool          // the old commands too
@@ -40,6 +43,9 @@ type Row struct {
 
 // Run plays all passes, and returns what there is when ctx or the budget ends.
 func (c Campaign) Run(ctx context.Context) ([]Row, error) {
+	if c.With != "" && !slices.Contains(faults, c.With) {
+		return nil, fmt.Errorf("no fault is named %q, only %s", c.With, strings.Join(faults, ", "))
+	}
 	for _, program := range []string{"sdr-serve", "sabertooth-fetch"} {
 		if _, err := os.Stat(filepath.Join(c.Bin, program)); err != nil {
 			return nil, fmt.Errorf("%w: build it with make", err)
@@ -91,13 +97,18 @@ func (c Campaign) Run(ctx context.Context) ([]Row, error) {
 	}
 	begin := time.Now()
 feed:
-	for n := range c.Passes {
+	for n, number := 0, c.First; n < c.Passes; number++ {
 		if c.Budget > 0 && time.Since(begin) > c.Budget {
 			break
 		}
+		s := Draw(c.Seed, number)
+		if c.With != "" && !s.has(c.With) {
+			continue
+		}
+		n++
 		for _, w := range who {
 			select {
-			case jobs <- job{Draw(c.Seed, c.First+n), w}:
+			case jobs <- job{s, w}:
 			case <-ctx.Done():
 				break feed
 			}

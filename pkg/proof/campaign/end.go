@@ -1,0 +1,55 @@
+package campaign
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"payload-ipc/pkg/desk/flash"
+	"payload-ipc/pkg/flight/window"
+)
+
+// late is how long after the instant by which it must be gone a program may be
+// seen alive: nothing by docs/contract.md, "Both programs", and this for a
+// machine that plays a dozen passes at once. Then power goes.
+const late = 400 * time.Millisecond
+
+// judgeEnd says whether a program was gone when it had to be. A kernel lets no
+// process go, not even one that is killed, that waits for a sync: one that the
+// program had begun in time, and that went on as long as the program lived, is
+// not its fault.
+func (f *flown) judgeEnd(who string, gone time.Time, after time.Duration, syncs []flash.Wait, v *Verdict) {
+	if after <= late {
+		return
+	}
+	outcome, why := Overrun, fmt.Sprintf("%s: %s was alive %s after it should have been gone", f.run, who, short(after))
+	if s, in := under(syncs, gone, gone.Add(after-late)); in {
+		outcome, why = Held, why+fmt.Sprintf(", in a sync of %s", short(s.For))
+	}
+	if slices.Index(outcomes, outcome) > slices.Index(outcomes, v.Outcome) {
+		v.Outcome = outcome
+	}
+	v.Why = append(v.Why, why)
+}
+
+// under finds a sync that began before from and went on until to.
+func under(syncs []flash.Wait, from, to time.Time) (flash.Wait, bool) {
+	for _, s := range syncs {
+		if s.At.Before(from) && to.Before(s.At.Add(s.For)) {
+			return s, true
+		}
+	}
+	return flash.Wait{}, false
+}
+
+// stuck says whether the fetcher's disk did not answer when its end came: then
+// it has no way to publish a receipt that is synced before it has its name.
+func (f *flown) stuck() bool {
+	gone := f.deadline.Add(-window.Margin)
+	_, in := under(f.ended.Syncs, gone.Add(-hurry), gone.Add(-hurry))
+	return in
+}
+
+// hurry is what a fetcher needs from the last sync of its work to its end: the
+// receipt's, its name's, the log's.
+const hurry = 200 * time.Millisecond
