@@ -1,6 +1,7 @@
 package campaign
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -42,14 +43,28 @@ func under(syncs []flash.Wait, from, to time.Time) (flash.Wait, bool) {
 	return flash.Wait{}, false
 }
 
-// stuck says whether the fetcher's disk did not answer when its end came: then
-// it has no way to publish a receipt that is synced before it has its name.
+// stuck says whether the fetcher's disk kept it from its last words: it was in
+// syncs for 200 of the 500 ms before the fetcher had to be gone. Then a receipt
+// may be missing, for nothing is published that is not synced; or it comes a
+// moment after the fetcher gave up on it, and tells another exit.
 func (f *flown) stuck() bool {
 	gone := f.deadline.Add(-window.Margin)
-	_, in := under(f.ended.Syncs, gone.Add(-hurry), gone.Add(-hurry))
-	return in
+	from := gone.Add(-500 * time.Millisecond)
+	var busy time.Duration
+	for _, s := range f.ended.Syncs {
+		end := earlier(s.At.Add(s.For), gone)
+		if begin := later(s.At, from); begin.Before(end) {
+			busy += end.Sub(begin)
+			from = end
+		}
+	}
+	return busy >= 200*time.Millisecond
 }
 
-// hurry is what a fetcher needs from the last sync of its work to its end: the
-// receipt's, its name's, the log's.
-const hurry = 200 * time.Millisecond
+// speechless says whether the window's receipt is not there, or is not of the
+// fetcher's last word.
+func (p *pass) speechless(f *flown) bool {
+	var r receipt
+	raw, signed := f.files[logName+".receipt.json"]
+	return !signed || json.Unmarshal(raw, &r) == nil && f.exit == 1 && r.Exit != f.exit
+}

@@ -137,6 +137,10 @@ func TestJudge(t *testing.T) {
 			f.exit = 1
 			f.ended.Syncs = []flash.Wait{{At: f.deadline.Add(-time.Second), For: time.Second, Held: true}}
 		}, Held, "did not answer"},
+		{"a receipt that came when the fetcher had given up", func(p *pass, f *flown) {
+			f.exit = 1
+			f.ended.Syncs = []flash.Wait{{At: f.deadline.Add(-time.Second), For: 300 * time.Millisecond}}
+		}, Held, "a late one"},
 		{"no receipt, and the disk had answered", func(p *pass, f *flown) {
 			clear(f.files)
 			f.exit = 1
