@@ -101,7 +101,7 @@ func (p *pair) next(ctx context.Context, row *Row, disk, box string, set func(*v
 		return wrongf("the cursor claimed %d bytes, the next window went on from %d", left.claimed, row.Resumed)
 	default:
 		row.Lost = max(0, row.Proven-row.Resumed)
-		row.Story += fmt.Sprintf(", %d bytes proven, next window from %d, %d lost", row.Proven, row.Resumed, row.Lost)
+		row.Story += fmt.Sprintf(", %s bytes proven, next window from %s, %s lost", plan.Grouped(row.Proven), plan.Grouped(row.Resumed), plan.Grouped(row.Lost))
 	}
 	return nil
 }
@@ -132,7 +132,7 @@ func (p *pair) unplugged(ctx context.Context, row *Row) error {
 	if _, err := p.whole(ctx, f, "disk.img", box); err != nil {
 		return err
 	}
-	row.Story = fmt.Sprintf("no line for %v from %d bytes on, the file came in the same window", outageLength, at)
+	row.Story = fmt.Sprintf("no line for %v from %s bytes on, the file came in the same window", outageLength, plan.Grouped(at))
 	return nil
 }
 
@@ -151,7 +151,7 @@ func (p *pair) serverBack(ctx context.Context, row *Row) error {
 	if _, err := p.whole(ctx, f, "disk.img", box); err != nil {
 		return err
 	}
-	row.Story = fmt.Sprintf("the server was cut at %d bytes and booted again, the file came in the same window", at)
+	row.Story = fmt.Sprintf("the server was cut at %s bytes and booted again, the file came in the same window", plan.Grouped(at))
 	return nil
 }
 
@@ -192,7 +192,7 @@ func (p *pair) serverGone(ctx context.Context, row *Row) error {
 	case code != 3 || d.receipt == nil || d.receipt.Status != "partial" || d.part < proven:
 		return wrongf("%d bytes were proven; exit %d, a part of %d bytes, receipt %+v", proven, code, d.part, d.receipt)
 	}
-	row.Story = fmt.Sprintf("a part of %d bytes published %.1f s before power went", d.part, f.until.Sub(end.At).Seconds())
+	row.Story = fmt.Sprintf("a part of %s bytes published %.1f s before power went", plan.Grouped(d.part), f.until.Sub(end.At).Seconds())
 	row.Proven = d.part
 	return p.next(ctx, row, "disk.img", box, nil)
 }
@@ -256,6 +256,6 @@ func (p *pair) handOver(ctx context.Context, row *Row) error {
 	}
 	begun, _ := f.Await(ctx, "VM start")
 	end, _ := f.Await(ctx, "VM exit")
-	row.Story = fmt.Sprintf("one program of %d bytes for both, %.1f s from start to exit", a.Size, end.At.Sub(begun.At).Seconds())
+	row.Story = fmt.Sprintf("one program of %s bytes for both, %.1f s from start to exit", plan.Grouped(a.Size), end.At.Sub(begun.At).Seconds())
 	return nil
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"payload-ipc/pkg/ground/plan"
 )
 
 // A Tally is what a rehearsal showed.
@@ -64,11 +66,11 @@ func (t Tally) Text() string {
 		slices.Sort(lost)
 		amount := ""
 		if n := len(lost); n > 0 {
-			amount = fmt.Sprintf("%d, %d, %d", lost[0], lost[n/2], lost[n-1])
+			amount = grouped(lost[0], lost[n/2], lost[n-1])
 		}
 		fmt.Fprintf(&b, "| %s | %d | %d | %s | %.1f |\n", name, last.N, right, amount, longest)
 		if len(lost) > 1 {
-			stories = append(stories, fmt.Sprintf("%s, proven bytes lost, each: %s", name, strings.Join(strings.Fields(strings.Trim(fmt.Sprint(lost), "[]")), ", ")))
+			stories = append(stories, fmt.Sprintf("%s, proven bytes lost, each: %s", name, grouped(lost...)))
 		} else if last.OK {
 			stories = append(stories, name+": "+last.Story)
 		}
@@ -77,4 +79,12 @@ func (t Tally) Text() string {
 		fmt.Fprintf(&b, "\n- %s", s)
 	}
 	return b.String() + "\n"
+}
+
+func grouped(list ...int64) string {
+	var words []string
+	for _, n := range list {
+		words = append(words, plan.Grouped(n))
+	}
+	return strings.Join(words, "; ")
 }
