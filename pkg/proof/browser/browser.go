@@ -224,11 +224,18 @@ func (p *Page) Ask(expression string, v any) {
 	}
 }
 
-// Wait returns once an expression is true; the browser's limit ends the test
-// before that.
+// patience is how long Wait waits, on however slow a machine.
+const patience = 30 * time.Second
+
+// Wait returns once an expression is true.
 func (p *Page) Wait(expression string) {
 	p.b.t.Helper()
-	p.Ask("new Promise(done => { const look = () => ("+expression+") ? done() : setTimeout(look, 20); look() })", nil)
+	var ok bool
+	p.Ask(fmt.Sprintf(`new Promise(done => { const end = Date.now() + %d, look = () => (%s) ? done(true) : Date.now() > end ? done(false) : setTimeout(look, 20); look() })`,
+		patience.Milliseconds(), expression), &ok)
+	if !ok {
+		p.b.t.Fatalf("not so after %v: %s", patience, expression)
+	}
 }
 
 // Overflow names what reaches beyond the right edge of the screen, in a page
