@@ -105,7 +105,7 @@ type item struct {
 	st     syscall.Stat_t
 	known  bool // st counts
 	target string
-	leads  bool // the target is something that is served
+	leads  string // the kind of what the target leads to in the end; empty for nowhere
 }
 
 // item is what can be known of the entry e of the directory d without opening
@@ -128,13 +128,13 @@ func (d *file) item(e entry) (i item, err error) {
 	i.kind = kindName(mode)
 	if err == nil && i.kind == "symlink" {
 		i.target, _ = readlinkAt(fd, "")
-		var st syscall.Stat_t
 		if to, err := openRetry(d.fd, e.name, oPath); err == nil {
-			syscall.Fstat(to, &st)
+			var st syscall.Stat_t
+			if syscall.Fstat(to, &st) == nil {
+				i.leads = kindName(st.Mode)
+			}
 			syscall.Close(to)
 		}
-		kind := st.Mode & syscall.S_IFMT
-		i.leads = kind == syscall.S_IFREG || kind == syscall.S_IFDIR
 	}
 	return i, nil
 }

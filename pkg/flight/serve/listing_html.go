@@ -45,8 +45,12 @@ func appendFooting(b []byte) []byte { return append(b, "</table>\n<p>Times are U
 // -r would count the refusal as its failure.
 func appendRow(b []byte, i item) []byte {
 	b = append(b, "<tr><td>"...)
-	dir := i.kind == "directory"
-	link := dir || i.kind == "file" || i.kind == "symlink" && i.leads || i.kind == "unknown"
+	kind := i.kind
+	if kind == "symlink" {
+		kind = i.leads
+	}
+	dir := kind == "directory"
+	link := dir || kind == "file" || kind == "unknown"
 	if link {
 		b = append(b, `<a href="`...)
 		b = http1.AppendEscaped(b, i.name)

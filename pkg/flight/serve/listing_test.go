@@ -320,6 +320,10 @@ func TestListingOfOddities(t *testing.T) {
 		if status := p.get(t, "GET", "/"+e.Name).StatusCode; link != (status < 400) {
 			t.Errorf("%s: link %v, and %d", e.Name, link, status)
 		}
+		// wget -r takes what has no slash for a file, and has no room for the rest.
+		if slash := strings.Contains(page, `<a href="`+e.Name+`/"`); slash != (e.Name == "sub" || e.Name == "to-dir") {
+			t.Errorf("%s: a slash is %v", e.Name, slash)
+		}
 	}
 	for name, want := range map[string]bool{"y-1": false, "y0": true, "y2026": true} {
 		if _, err := os.Lstat(dir + "/" + name); err != nil {
