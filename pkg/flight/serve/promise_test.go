@@ -125,7 +125,7 @@ func roomyListener(t *testing.T) net.Listener {
 // idle waits until the server waits for its client: nothing moves any more.
 func (p *peer) idle() {
 	before := len(p.happened())
-	for range 30 {
+	for range 15 {
 		time.Sleep(10 * time.Millisecond)
 		if len(p.happened()) != before {
 			return
