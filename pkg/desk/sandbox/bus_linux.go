@@ -207,10 +207,8 @@ func (p *powered) listen(said *json.Decoder) {
 		if said.Decode(&n) != nil {
 			return
 		}
-		if p.out.End == Killed { // a program that is refused also exits
-			p.out = n.Outcome
-			p.out.After = time.Since(p.opened)
-		}
+		p.out = n.Outcome
+		p.out.After = time.Since(p.opened)
 	}
 }
 

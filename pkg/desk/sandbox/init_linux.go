@@ -118,10 +118,10 @@ func powerOn(b Payload) (*program, error) {
 // run lets the program begin and keeps its clock and its orphans until nothing
 // is left of it.
 func (p *program) run() {
+	refused := make(chan string, 1) // why there is no program, or ""
 	go func() {
-		if why, _ := io.ReadAll(p.wrong); len(why) > 0 {
-			p.say.Encode(news{Outcome: Outcome{End: Refused, Why: string(why)}})
-		}
+		why, _ := io.ReadAll(p.wrong)
+		refused <- string(why)
 	}()
 	order := byte(startPlain)
 	if p.clock.attach(p.pid) == nil {
@@ -138,12 +138,21 @@ func (p *program) run() {
 			return // no children are left
 		case ws.Stopped():
 			p.clock.stopped(pid, ws)
-		case pid == p.pid && ws.Exited():
-			p.say.Encode(news{Outcome: Outcome{End: Exited, Exit: ws.ExitStatus()}})
-		case pid == p.pid && ws.Signaled():
-			p.say.Encode(news{Outcome: Outcome{End: Signaled, Signal: ws.Signal().String()}})
+		case pid == p.pid && (ws.Exited() || ws.Signaled()):
+			p.say.Encode(news{Outcome: outcome(ws, <-refused)})
 		}
 	}
+}
+
+// outcome tells an end of the program from one of what should have become it.
+func outcome(ws unix.WaitStatus, refused string) Outcome {
+	switch {
+	case refused != "":
+		return Outcome{End: Refused, Why: refused}
+	case ws.Signaled():
+		return Outcome{End: Signaled, Signal: ws.Signal().String()}
+	}
+	return Outcome{End: Exited, Exit: ws.ExitStatus()}
 }
 
 // Orders to execMain.
