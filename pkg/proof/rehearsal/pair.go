@@ -3,7 +3,6 @@ package rehearsal
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	"payload-ipc/pkg/desk/vm"
+	"payload-ipc/pkg/ground/deploy"
 	"payload-ipc/pkg/ground/plan"
 )
 
@@ -97,26 +97,14 @@ func (p *pair) prepare(ctx context.Context) error {
 		SDR:  []netip.Addr{netip.MustParseAddr(sdrAddress), netip.MustParseAddr("10.2.1.12")},
 		Port: plan.DefaultPort, Files: []plan.File{{Path: path, Name: name}},
 	}
-	for _, of := range []struct{ program, payload string }{{"sdr-serve", plan.SDR}, {"sabertooth-fetch", plan.Sabertooth}} {
-		a, err := artifact(filepath.Join(p.Bin, of.program), of.program, of.payload)
-		if err != nil {
-			return err
-		}
-		p.spec.Artifacts = append(p.spec.Artifacts, a)
+	var err error
+	if p.spec.Artifacts, _, err = deploy.Artifacts(p.Bin, p.spec); err != nil {
+		return err
 	}
 	if err := p.format(ctx, "sdr.img", map[string][]byte{path: p.log}, p.spec.Artifacts[0]); err != nil {
 		return err
 	}
 	return p.format(ctx, "fresh.img", nil, p.spec.Artifacts[1])
-}
-
-func artifact(file, program, payload string) (plan.Artifact, error) {
-	b, err := os.ReadFile(file)
-	if err != nil {
-		return plan.Artifact{}, err
-	}
-	sum := sha256.Sum256(b)
-	return plan.Artifact{Program: program, Payload: payload, File: file, Size: int64(len(b)), SHA256: hex.EncodeToString(sum[:])}, nil
 }
 
 // format makes a payload's disk with the programs that were sent to it.

@@ -3,11 +3,11 @@ package rehearsal
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"time"
 
 	"payload-ipc/pkg/desk/vm"
+	"payload-ipc/pkg/ground/deploy"
 	"payload-ipc/pkg/ground/plan"
 )
 
@@ -234,13 +234,14 @@ func (p *pair) clock(ctx context.Context, row *Row) error {
 func (p *pair) handOver(ctx context.Context, row *Row) error {
 	p.off()
 	defer p.off()
-	a, err := artifact(filepath.Join(p.Bin, "payload"), "payload", plan.SDR)
-	if err != nil {
-		return err
-	}
 	old := p.spec
 	defer func() { p.spec = old }()
-	p.spec.HandOver, p.spec.Artifacts = true, []plan.Artifact{a}
+	p.spec.HandOver = true
+	var err error
+	if p.spec.Artifacts, _, err = deploy.Artifacts(p.Bin, p.spec); err != nil {
+		return err
+	}
+	a := p.spec.Artifacts[0]
 	if err := p.format(ctx, "sdr.img", map[string][]byte{path: p.log}, a); err != nil {
 		return err
 	}
