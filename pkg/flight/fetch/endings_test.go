@@ -192,3 +192,82 @@ func TestLockedStage(t *testing.T) {
 	}
 	os.RemoveAll(other)
 }
+
+// noReceipts is a disk on which a run is cut off between a file and its
+// receipt: what would publish one does not return.
+type noReceipts struct {
+	outbox.FS
+	on   *bool
+	stop func()
+}
+
+func (n noReceipts) Rename(from, to string) error {
+	if *n.on && strings.HasSuffix(to, ".receipt.json") {
+		n.stop()
+		return syscall.EIO
+	}
+	return n.FS.Rename(from, to)
+}
+
+func (n noReceipts) Link(from, to string) error {
+	if *n.on && strings.HasSuffix(to, ".receipt.json") {
+		return syscall.EIO
+	}
+	return n.FS.Link(from, to)
+}
+
+// TestMissingReceipt: the next run writes it, and fetches nothing that it told
+// of already.
+func TestMissingReceipt(t *testing.T) {
+	for _, abilities := range []string{"sdr", "validators", "nothing"} {
+		for _, now := range []string{"same", "grown", "rotated"} {
+			t.Run(abilities+", "+now, func(t *testing.T) {
+				virtual(t, func(t *testing.T, b *bench) {
+					p := newPeer(map[string]string{"/f": large})
+					switch abilities {
+					case "sdr":
+						p.digests, p.snapshots = true, true
+					case "nothing":
+						p.etag = nil
+					}
+					b.net.hosts[addrA] = p.connect
+					on := true
+					w := window.Spec{For: 20 * time.Second}.Open()
+					Fetcher{From: []netip.AddrPort{addrA}, Paths: []Path{{"/f", "f"}}, Outbox: b.outbox, Stage: b.stage, Dial: b.net.dial, Window: w,
+						RunID: "one", FS: noReceipts{outbox.OS, &on, func() {}}}.Run(t.Context())
+					w.Close()
+					files, receipts := readOutbox(t, b.outbox)
+					if files["f"] != large || len(receipts) > 0 {
+						t.Fatalf("%s, %v", keys(files), receipts)
+					}
+					clear(t, b.outbox) // sent down
+					data := large
+					switch now {
+					case "grown":
+						data += "more\n"
+						p.rewrite("/f", []byte(data))
+					case "rotated":
+						data = fileB
+						p.rename("/f", "/f.1")
+						p.put("/f", []byte(fileB))
+					}
+					w = window.Spec{For: 20 * time.Second}.Open()
+					r := Fetcher{From: []netip.AddrPort{addrA}, Paths: []Path{{"/f", "f"}}, Outbox: b.outbox, Stage: b.stage, Dial: b.net.dial, Window: w, RunID: "two"}.Run(t.Context())
+					w.Close()
+					files, receipts = readOutbox(t, b.outbox)
+					first, second := receipts["f.one"], receipts["f"]
+					if r.Exit != 0 || first.Run != "one" || first.Status != "complete" || first.SHA256 != sum(large) || first.Size != int64(len(large)) || second.Run != "two" || second.Status != "complete" {
+						t.Errorf("exit %d, %+v", r.Exit, receipts)
+					}
+					same := now == "same" && abilities != "nothing"
+					if same && (len(files) > 0 || r.Received > firstPiece || !strings.Contains(second.Reason, "unchanged") || second.SHA256 != sum(large)) || !same && files["f"] != data {
+						t.Errorf("%s, %d bytes received: %+v", keys(files), r.Received, second)
+					}
+					if list := b.staged(); len(list) > 0 {
+						t.Errorf("left on the stage: %q", list)
+					}
+				})
+			})
+		}
+	}
+}

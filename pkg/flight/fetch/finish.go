@@ -185,7 +185,7 @@ func (r *run) exit() int {
 		case isDisk(j.err) && j.published == nil:
 			exit = Local
 			r.result.Failed++
-		case j.dir() && j.done && j.err == nil:
+		case j.dir() && j.done && j.err == nil, j.unchanged:
 		case j.published == nil:
 			r.result.Failed++
 		case j.partial:
@@ -199,7 +199,7 @@ func (r *run) exit() int {
 		if j.published != nil {
 			r.result.Bytes += j.published.Size
 		}
-		if exit == Complete && (j.published == nil || j.partial) && !(j.dir() && j.done && j.err == nil) {
+		if exit == Complete && (j.published == nil || j.partial) && !j.unchanged && !(j.dir() && j.done && j.err == nil) {
 			exit = Partial
 		}
 	}

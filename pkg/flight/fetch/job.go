@@ -1,6 +1,8 @@
 package fetch
 
 import (
+	"errors"
+
 	"time"
 
 	"payload-ipc/pkg/flight/http1"
@@ -31,9 +33,11 @@ type job struct {
 	whole   bool  // all requests go without
 	rebuilt bool
 
-	kept      int64             // bytes on the stage that were not published
-	err       error             // why it is done, if it is not complete
-	published *outbox.Published // of cur
+	before    *outbox.Unreceipted // published by an earlier run, and not told by it
+	unchanged bool                // it is still what that run published
+	kept      int64               // bytes on the stage that were not published
+	err       error               // why it is done, if it is not complete
+	published *outbox.Published   // of cur
 	partial   bool
 	sealed    []outbox.Published
 	verified  outbox.Verified
@@ -75,6 +79,7 @@ func (r *run) open(j *job) {
 		r.f.Events(Event{Kind: DiskError, Path: j.Path.Path, Err: j.err})
 		return
 	}
+	r.missing(j)
 	for _, p := range j.out.Parts() {
 		id := p.Identity()
 		g := &generation{part: p, id: id, told: id.Total, seen: id.Total, asked: true, answers: 1, weak: id.Verified != outbox.VerifiedDigest, next: id.Base + p.Held(), limit: unlimited}
@@ -95,6 +100,42 @@ func (r *run) open(j *job) {
 		j.cur.part.Discard() // --max-bytes has been lowered since
 		j.cur = nil
 	}
+}
+
+// missing writes the receipt of a file that an earlier run published, and was
+// cut off before it could say so.
+func (r *run) missing(j *job) {
+	u := j.out.Unreceipted()
+	if u == nil {
+		return
+	}
+	now := r.f.Window.Now()
+	rec := &outbox.Receipt{
+		Source: "http://" + r.peer.Source() + j.target, Status: "complete", Size: u.Size, SHA256: hexOf(u.SHA256[:]),
+		Total: u.Identity.Total, Verified: u.Identity.Verified, Generation: tokenOf(u.Identity), Started: now, Finished: now,
+		Reason: "complete: " + itoa(u.Size) + " bytes; the run was cut off before its receipt, which a later one wrote",
+	}
+	if err := j.out.PublishMissing(rec); err != nil {
+		r.f.Events(Event{Kind: DiskError, Path: j.Path.Path, Err: err})
+		return
+	}
+	r.f.Events(Event{Kind: Receipted, Path: j.Path.Path, Name: j.Name, Err: errors.New(rec.Reason)})
+	if u.Identity.Complete {
+		j.before = u
+	}
+}
+
+// still reports that a is about the very file that an earlier run published:
+// the same snapshot, or the same validator and length.
+func (j *job) still(a *peer.Answer, x extent) bool {
+	if j.before == nil || x.doubt {
+		return false
+	}
+	id := j.before.Identity
+	if s := snapshotOf(a); s != "" || id.Snapshot != "" {
+		return s == id.Snapshot
+	}
+	return id.Validator != "" && a.Validator() == id.Validator && x.total == id.Total
 }
 
 // generation begins a new one.

@@ -2,6 +2,7 @@ package fetch
 
 import (
 	"sort"
+	"strconv"
 	"strings"
 	"time"
 
@@ -9,11 +10,22 @@ import (
 )
 
 // token names a generation in the receipt.
-func (g *generation) token() string {
-	if _, t, ok := strings.Cut(g.id.Snapshot, "?snapshot="); ok {
+func (g *generation) token() string { return tokenOf(g.id) }
+
+func tokenOf(id outbox.Identity) string {
+	if _, t, ok := strings.Cut(id.Snapshot, "?snapshot="); ok {
 		return t
 	}
-	return g.id.Validator
+	return id.Validator
+}
+
+func hexOf(b []byte) string {
+	const digits = "0123456789abcdef"
+	s := make([]byte, 0, 2*len(b))
+	for _, c := range b {
+		s = append(s, digits[c>>4], digits[c&15])
+	}
+	return string(s)
 }
 
 func (r *run) receipt(j *job, exit int, cut bool) *outbox.Receipt {
@@ -34,6 +46,15 @@ func (r *run) receipt(j *job, exit int, cut bool) *outbox.Receipt {
 		if j.cur != nil {
 			rec.Offset = j.cur.id.Base
 		}
+	}
+	if u := j.before; j.unchanged {
+		rec.Status, rec.Verified, rec.Generation = "complete", u.Identity.Verified, tokenOf(u.Identity)
+		rec.Size, rec.SHA256, rec.Total = u.Size, hexOf(u.SHA256[:]), u.Identity.Total
+		rec.Reason = "complete: unchanged since run " + strconv.Quote(u.Run) + " published it, all " + itoa(u.Size) + " bytes; it was not fetched again, and is not in this outbox"
+		if r.result.Reason == "" {
+			r.result.Reason = rec.Reason
+		}
+		return rec
 	}
 	rec.Reason = r.reason(j, rec, cut)
 	if r.result.Reason == "" || rec.Status != "complete" {

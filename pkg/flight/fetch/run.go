@@ -81,7 +81,7 @@ func (r *run) run(ctx context.Context) {
 }
 
 func (r *run) config() outbox.Config {
-	return outbox.Config{Stage: r.f.Stage, Outbox: r.f.Outbox, Piece: r.f.Piece, Now: r.f.Window.Mono, FS: r.f.FS}
+	return outbox.Config{Stage: r.f.Stage, Outbox: r.f.Outbox, Run: r.f.RunID, Piece: r.f.Piece, Now: r.f.Window.Mono, FS: r.f.FS}
 }
 
 func (r *run) work(ctx context.Context) {
@@ -151,6 +151,9 @@ func (r *run) advance(ctx context.Context, j *job) error {
 		err := r.step(ctx, j, g)
 		if ctx.Err() != nil {
 			return ctx.Err()
+		}
+		if j.unchanged {
+			return nil
 		}
 		moved := j.cur != g || g != nil && (g.held() != held || g.proven() != proven)
 		if errors.Is(err, outbox.ErrDead) {

@@ -97,6 +97,11 @@ func (r *run) begin(ctx context.Context, j *job) error {
 	} else {
 		x, err = extentOf(a)
 	}
+	if err == nil && j.still(a, x) {
+		a.Drop()
+		j.unchanged, j.done = true, true
+		return nil
+	}
 	id := outbox.Identity{Snapshot: snapshotOf(a), Total: x.total}
 	switch {
 	case tail > 0 && x.total >= 0:

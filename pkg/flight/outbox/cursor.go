@@ -21,6 +21,7 @@ const (
 	maxMarks  = 24
 	magic     = "sfc2"
 	headSize  = len(magic) + 4 + 8 + 4 // magic, length, sequence, generation
+	maxRun    = 500
 )
 
 // mark says: the first End bytes have this SHA-256.
@@ -38,6 +39,11 @@ type cursor struct {
 	id     Identity
 	marks  []mark // rising; the last one is what is proven
 
+	// The bytes are whole and get their name next. A cursor that says so and
+	// has no bytes beside it is that of a file whose receipt is missing.
+	published bool
+	run       string // which publishes it; told only where published is
+
 	// Learned by readCursor, not in the slot.
 	slot    int   // the durable slot to be written next
 	durable int64 // what the durable slots claim
@@ -50,7 +56,8 @@ func (c *cursor) proven() int64 {
 	return c.marks[len(c.marks)-1].end
 }
 
-// encode gives at most slotSize bytes: MaxName + 3*MaxText + maxMarks*40 + 100 fit.
+// encode gives at most slotSize bytes: MaxName + 3*MaxText + maxMarks*40 + maxRun
+// + 100 fit.
 func (c *cursor) encode() []byte {
 	le := binary.LittleEndian
 	b := append(make([]byte, 0, 2048), magic...)
@@ -70,10 +77,16 @@ func (c *cursor) encode() []byte {
 	if c.id.Sealed {
 		flags |= 2
 	}
+	if c.published {
+		flags |= 4
+	}
 	b = append(b, flags, byte(len(c.marks)))
 	for _, m := range c.marks {
 		b = le.AppendUint64(b, uint64(m.end))
 		b = append(b, m.sum[:]...)
+	}
+	if c.published {
+		b = append(b, c.run...)
 	}
 	le.PutUint32(b[len(magic):], uint32(len(b)))
 	sum := sha256.Sum256(b)
@@ -107,7 +120,14 @@ func decodeCursor(b []byte) (*cursor, bool) {
 	}
 	c.name, c.source = text(), text()
 	c.id.Snapshot, c.id.Validator, c.id.Verified = text(), text(), Verified(text())
-	if len(r) < 18 || len(r) != 18+40*int(r[17]) || r[16] > 3 {
+	if len(r) < 18 || len(r) < 18+40*int(r[17]) || r[16] > 7 {
+		return nil, false
+	}
+	end := 18 + 40*int(r[17])
+	if c.published = r[16]&4 != 0; c.published {
+		c.run, r = string(r[end:]), r[:end]
+	}
+	if len(r) != end {
 		return nil, false
 	}
 	c.id.Total, c.id.Base = int64(le.Uint64(r)), int64(le.Uint64(r[8:]))

@@ -3,6 +3,7 @@ package outbox
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -36,6 +37,12 @@ func (g *saga) window(c Config, n int64) error {
 	if err != nil {
 		PublishReceipt(c, "log", r)
 		return err
+	}
+	if u := t.Unreceipted(); u != nil {
+		if u.Size != int64(len(g.src)) || u.SHA256 != sha256.Sum256(g.src) {
+			g.wrong("a receipt is missing of %+v", u)
+		}
+		t.PublishMissing(r)
 	}
 	err = g.fetch(t, r, n)
 	if e := t.PublishReceipt(r); err == nil {
@@ -151,7 +158,7 @@ func (g *saga) audit(d *disk, where string) {
 			ok = bytes.Equal(i.data, g.src)
 		case "log.part":
 			ok = bytes.HasPrefix(g.src, i.data)
-		case "log.receipt.json":
+		case "log.receipt.json", "log.earlier.receipt.json":
 			ok = json.Valid(i.data)
 		}
 		if !ok {

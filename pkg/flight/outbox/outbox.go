@@ -31,6 +31,7 @@ const (
 type Config struct {
 	Stage  string        // directory of parts and cursors; made with its parents; DefaultStage
 	Outbox string        // directory whose content is sent down; must exist; DefaultOutbox
+	Run    string        // goes into the receipt that a later run writes if this one is cut off before its own
 	Piece  int64         // bytes per piece hash in the receipt; DefaultPiece
 	Pace   time.Duration // proven bytes are synced at most this often, and this late; DefaultPace
 	// Now tells the time for Part.Cost and nothing else. It comes from

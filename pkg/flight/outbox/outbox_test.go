@@ -122,7 +122,7 @@ func TestPublish(t *testing.T) {
 		pub, err := p.Publish(context.Background())
 		check(t, err)
 		wantFile(t, c.Outbox+"/sdr_syslog", b)
-		wantNames(t, c.Stage, "lock")
+		wantNames(t, c.Stage, "lock", "sdr_syslog.00000001.cur") // until there is a receipt
 		if pub.Name != "sdr_syslog" || pub.Size != int64(size) || pub.SHA256 != sha256.Sum256(b) {
 			t.Fatalf("size %d: got %+v", size, pub)
 		}
@@ -237,7 +237,7 @@ func TestSalvage(t *testing.T) {
 	check(t, err)
 	wantNames(t, c.Outbox, "log")
 	wantFile(t, c.Outbox+"/log", b)
-	wantNames(t, c.Stage, "lock")
+	wantNames(t, c.Stage, "lock", "log.00000004.cur")
 	check(t, s.Close())
 }
 
@@ -269,8 +269,49 @@ func TestGenerations(t *testing.T) {
 	wantNames(t, c.Outbox, "log", "log.part")
 	wantFile(t, c.Outbox+"/log", now)
 	wantFile(t, c.Outbox+"/log.part", old)
+	check(t, tg.PublishReceipt(&Receipt{}))
 	wantNames(t, c.Stage, "lock")
 	check(t, s.Close())
+}
+
+// A run that is cut off between a file and its receipt: the next one knows.
+func TestUnreceipted(t *testing.T) {
+	for _, c := range []struct {
+		size      int
+		run, want string
+	}{
+		{5000, "fm1-1", "log.fm1-1.receipt.json"}, {0, "", "log.earlier.receipt.json"}, {1, "../x", "log...%2Fx.receipt.json"},
+		{1, strings.Repeat("r", 600), ""},
+	} {
+		d := desk(t)
+		d.Run = c.run
+		s := mustOpen(t, d)
+		p := mustNew(t, mustTarget(t, s, "log", "/src"))
+		b := text(c.size)
+		feed(t, p, b, 1000)
+		check(t, p.Describe(Identity{Snapshot: "/src?snapshot=1", Total: int64(c.size), Verified: VerifiedDigest, Complete: true}))
+		_, err := p.Publish(context.Background())
+		check(t, err)
+		check(t, s.Close())
+		check(t, os.Remove(d.Outbox+"/log")) // sent down
+
+		d.Run = "later"
+		s = mustOpen(t, d)
+		tg := mustTarget(t, s, "log", "/src")
+		u := tg.Unreceipted()
+		if u == nil || u.Run != c.run[:min(len(c.run), maxRun)] || u.Size != int64(c.size) || u.SHA256 != sha256.Sum256(b) || u.Identity.Snapshot != "/src?snapshot=1" || len(tg.Parts()) > 0 {
+			t.Fatalf("got %+v", u)
+		}
+		check(t, tg.PublishMissing(&Receipt{Status: "complete"}))
+		if c.want != "" {
+			wantNames(t, d.Outbox, c.want)
+		}
+		wantNames(t, d.Stage, "lock")
+		if tg = mustTarget(t, s, "log", "/src"); tg.Unreceipted() != nil {
+			t.Fatal("told twice")
+		}
+		check(t, s.Close())
+	}
 }
 
 // What is not ours or not whole is not taken for ours.

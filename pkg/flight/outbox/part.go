@@ -27,7 +27,9 @@ type Part struct {
 	// be published or kept, but nothing is written to it again.
 	retired bool
 	closed  bool
-	rec     *recorder
+	// publishing: the cursor shall say that the file has its name.
+	publishing bool
+	rec        *recorder
 
 	mu      sync.Mutex // guards what follows, between the caller, the recorder and its sync
 	id      Identity
@@ -176,7 +178,7 @@ func (p *Part) anew() bool {
 func (p *Part) unchanged(c *cursor) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.durable == c.proven() && !p.changed && !p.fresh
+	return p.durable == c.proven() && !p.changed && !p.fresh && !c.published
 }
 
 // datasync makes what is written durable, and tells the pace. What was synced
@@ -350,7 +352,7 @@ func (p *Part) settle() error {
 	if err := p.rec.catchUp(); err != nil {
 		return err
 	}
-	if p.durable == p.proven && !p.changed && !p.fresh {
+	if p.durable == p.proven && !p.changed && !p.fresh && !p.publishing {
 		return p.err
 	}
 	err := p.rec.sync(p.rec.state())

@@ -49,6 +49,15 @@ func (p *Part) publish(ctx context.Context, name string, keep bool) (Published, 
 			return Published{}, err
 		}
 	}
+	whole := name == p.t.name
+	if whole {
+		// Or the next run would know nothing of a file that has its name and
+		// no receipt.
+		p.publishing = true
+		if err := p.settle(); err != nil {
+			return Published{}, err
+		}
+	}
 	pub := p.rec.d.published(name)
 	if err := p.expose(ctx, name, keep); err != nil {
 		return Published{}, err
@@ -62,7 +71,15 @@ func (p *Part) publish(ctx context.Context, name string, keep bool) (Published, 
 		p.shut()
 		return pub, err
 	}
-	p.remove()
+	if whole {
+		p.t.receiptless = append(p.t.receiptless, p.path(cursorSuffix))
+		p.cleaned(p.written)
+		p.data.Close()
+		p.cur.Close()
+		p.t.s.fs.Remove(p.path(dataSuffix))
+	} else {
+		p.remove()
+	}
 	p.closed = true
 	if !p.t.s.same && err == nil {
 		// Or a power cut brings the part back, and the next run takes it
@@ -182,7 +199,42 @@ func (t *Target) PublishReceipt(r *Receipt) error {
 	if !t.published[t.name] {
 		q.earlier = t.earlier
 	}
-	return t.s.putReceipt(&q)
+	if err := t.s.putReceipt(&q, t.name); err != nil {
+		return err
+	}
+	for _, path := range t.receiptless {
+		t.s.fs.Remove(path)
+	}
+	t.receiptless = nil
+	return nil
+}
+
+// Unreceipted is a whole file that an earlier run published, and was cut off
+// before its receipt.
+type Unreceipted struct {
+	Run      string
+	Identity Identity
+	Size     int64
+	SHA256   [32]byte
+	path     string
+}
+
+// Unreceipted is what is known of such a file, nil if there is none.
+func (t *Target) Unreceipted() *Unreceipted { return t.unreceipted }
+
+// PublishMissing publishes the receipt r of that file as
+// NAME.RUN.receipt.json, RUN being the earlier run, once.
+func (t *Target) PublishMissing(r *Receipt) error {
+	q := *r
+	q.Name, q.Run = t.name, t.unreceipted.Run
+	run := q.Run
+	if run == "" {
+		run = "earlier"
+	}
+	if err := t.s.putReceipt(&q, EscapeName(t.name+"."+run)); err != nil {
+		return err
+	}
+	return diskError("remove", t.unreceipted.path, t.s.fs.Remove(t.unreceipted.path))
 }
 
 // PublishReceipt leaves a receipt where no Stage could be opened. It uses
@@ -194,15 +246,15 @@ func PublishReceipt(c Config, name string, r *Receipt) error {
 	c = c.filled()
 	q := *r
 	q.Name = name
-	return (&Stage{c: c, fs: c.FS}).putReceipt(&q)
+	return (&Stage{c: c, fs: c.FS}).putReceipt(&q, name)
 }
 
-func (s *Stage) putReceipt(r *Receipt) error {
+func (s *Stage) putReceipt(r *Receipt, name string) error {
 	b := r.Encode()
 	tmp := s.c.Stage + "/" + stageName(r.Name, 0) + tmpSuffix
 	// Two kilobytes are always worth a try: no deadline stops them.
 	never := func() error { return nil }
-	err := s.put(never, r.Name+receiptSuffix, tmp, bytes.NewReader(b), int64(len(b)))
+	err := s.put(never, name+receiptSuffix, tmp, bytes.NewReader(b), int64(len(b)))
 	if err != nil {
 		return err
 	}

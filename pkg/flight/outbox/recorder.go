@@ -132,7 +132,11 @@ func (r *recorder) state() *cursor {
 	defer r.p.mu.Unlock()
 	c := &cursor{
 		seq: r.seq, gen: r.p.gen, name: r.p.t.name, source: r.p.t.source,
-		id: r.p.id, marks: slices.Clone(r.marks),
+		id: r.p.id, marks: slices.Clone(r.marks), published: r.p.publishing,
+	}
+	if c.published {
+		c.run = r.p.t.s.c.Run
+		c.run = c.run[:min(len(c.run), maxRun)]
 	}
 	c.id.Complete = c.id.Complete && r.d.size == r.p.proven
 	return c

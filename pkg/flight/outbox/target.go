@@ -1,6 +1,7 @@
 package outbox
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
@@ -22,13 +23,15 @@ func stageName(name string, gen uint32) string { return fmt.Sprintf("%s.%08x", n
 
 // Target is one NAME and its generations.
 type Target struct {
-	s         *Stage
-	name      string
-	source    string
-	parts     []*Part
-	next      uint32          // number of the next generation
-	published map[string]bool // names in the outbox that are this run's
-	earlier   *Published      // NAME as an earlier run of this window left it
+	s           *Stage
+	name        string
+	source      string
+	parts       []*Part
+	next        uint32          // number of the next generation
+	published   map[string]bool // names in the outbox that are this run's
+	receiptless []string        // cursors of what was published, until there is a receipt
+	unreceipted *Unreceipted
+	earlier     *Published // NAME as an earlier run of this window left it
 }
 
 // Target opens what earlier runs left of NAME (see CheckName) from this
@@ -75,6 +78,9 @@ func (s *Stage) Target(name, source string) (*Target, error) {
 	for _, gen := range gens {
 		if have[gen] != 3 {
 			base := s.c.Stage + "/" + stageName(name, gen)
+			if have[gen] == 1 && t.recall(base+cursorSuffix, gen) {
+				continue
+			}
 			s.fs.Remove(base + cursorSuffix)
 			s.fs.Remove(base + dataSuffix)
 			continue
@@ -144,6 +150,33 @@ func (t *Target) load(gen uint32) *Part {
 		return leave()
 	}
 	return p
+}
+
+// recall reads a cursor without bytes: is it that of a published file?
+func (t *Target) recall(path string, gen uint32) bool {
+	f, err := t.s.fs.Open(path, os.O_RDONLY)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	c, err := readCursor(f)
+	if err != nil || c == nil || !c.published || c.gen != gen || c.name != t.name || len(c.marks) == 0 && c.id.Total != 0 {
+		return false
+	}
+	u := &Unreceipted{Run: c.run, Identity: c.id, Size: c.proven(), path: path}
+	if n := len(c.marks); n > 0 {
+		u.SHA256 = c.marks[n-1].sum
+	} else {
+		u.SHA256 = sha256.Sum256(nil)
+	}
+	if c.source != t.source {
+		u.Identity = Identity{Total: c.id.Total, Verified: c.id.Verified} // another file's
+	}
+	if t.unreceipted != nil {
+		t.s.fs.Remove(t.unreceipted.path) // of two the later one is told
+	}
+	t.unreceipted = u
+	return true
 }
 
 // rewrite makes the bytes that no durable slot claims dirty again: a sync of
