@@ -181,7 +181,7 @@ func TestPageDrawsTheJSON(t *testing.T) {
 		}
 		var overlaps, uploads, argv []string
 		p.Ask(`[...document.querySelectorAll(".overlapped")].map(e => e.dataset.to - e.dataset.from + ": " + e.textContent)`, &overlaps)
-		if want := []string{"30: SDR and SABERTOOTH overlap for 30 s, 13:00:30 to 13:01:00", "30: SDR and SABERTOOTH overlap for 30 s, 17:29:08 to 17:29:38"}; !slices.Equal(overlaps, want) {
+		if want := []string{"30: SDR and SABERTOOTH overlap for 30 s, 13:00:30 to 13:01:00 UTC", "30: SDR and SABERTOOTH overlap for 30 s, 17:29:08 to 17:29:38 UTC"}; !slices.Equal(overlaps, want) {
 			t.Errorf("got overlaps %q, want %q", overlaps, want)
 		}
 		p.Ask(`[...document.querySelectorAll(".upload")].map(e => {

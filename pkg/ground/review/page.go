@@ -114,7 +114,7 @@ var pageTemplate = template.Must(template.New("page.html").Funcs(template.FuncMa
 	"size":    func(n int) int64 { return int64(n) },
 	"seconds": func(from, to time.Time) string { return fmt.Sprintf("%.1f", to.Sub(from).Seconds()) },
 	"columns": func() []string {
-		return []string{"run", "satellite", "came down", "verdict", "files", "bytes", "attempts"}
+		return []string{"run", "satellite", "came down (UTC)", "verdict", "files", "bytes", "attempts"}
 	},
 	"half":     func(label string) float64 { return 0.3 * float64(len(label)) }, // of its width, in em
 	"speed":    speed,

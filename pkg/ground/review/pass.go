@@ -33,7 +33,7 @@ type lane struct {
 
 // Text of a window or life: from when to when, and how long.
 func stretched(p timeline.Place) string {
-	return fmt.Sprintf("%s to %s, %.1f s", p.At.UTC().Format("15:04:05.0"), p.Until.UTC().Format("15:04:05.0"), p.Until.Sub(p.At).Seconds())
+	return fmt.Sprintf("%s to %s UTC, %.1f s", p.At.UTC().Format("15:04:05.0"), p.Until.UTC().Format("15:04:05.0"), p.Until.Sub(p.At).Seconds())
 }
 
 const (

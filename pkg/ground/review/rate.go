@@ -98,7 +98,7 @@ func speed(bytes float64) string {
 	case bytes >= 1e6:
 		return fmt.Sprintf("%.1f MB/s", bytes/1e6)
 	case bytes >= 1e3:
-		return fmt.Sprintf("%.1f kB/s", bytes/1e3)
+		return fmt.Sprintf("%.1f KB/s", bytes/1e3)
 	}
 	return fmt.Sprintf("%.0f B/s", bytes)
 }
