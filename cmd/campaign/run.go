@@ -81,7 +81,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	begin, load := time.Now(), evidence.Load()
 	rows, err := c.Run(ctx)
-	if errors.Is(err, campaign.ErrNoNamespaces) && os.Getenv("REQUIRE_PEERS") != "1" {
+	if errors.Is(err, campaign.ErrNotHere) && os.Getenv("REQUIRE_PEERS") != "1" {
 		fmt.Fprintln(stderr, "campaign: skipped:", err)
 		return 0
 	}

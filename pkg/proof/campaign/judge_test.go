@@ -277,7 +277,7 @@ func TestStands(t *testing.T) {
 		{"not complete", Row{Verdict: Verdict{Outcome: Partial, Must: true}}, true, true},
 		{"lie", Row{Verdict: Verdict{Outcome: Lie}}, false, true},
 		{"lost", Row{Verdict: Verdict{Outcome: Lost}}, false, true},
-		{"not played", Row{Err: ErrNoNamespaces}, false, true},
+		{"not played", Row{Err: ErrNotHere}, false, true},
 	} {
 		if got := c.row.timed(); got != c.timed {
 			t.Errorf("%s: timed %v, want %v", c.name, got, c.timed)
@@ -290,7 +290,7 @@ func TestStands(t *testing.T) {
 
 func TestJSON(t *testing.T) {
 	var b bytes.Buffer
-	table := Tally([]Row{{Who: "ours", Schedule: Draw(1, 2), Verdict: Verdict{Outcome: Partial}}, {Who: "ours", Schedule: Draw(1, 1), Err: ErrNoNamespaces}})
+	table := Tally([]Row{{Who: "ours", Schedule: Draw(1, 2), Verdict: Verdict{Outcome: Partial}}, {Who: "ours", Schedule: Draw(1, 1), Err: ErrNotHere}})
 	l := newLevels()
 	l.add("server: threads", 7)
 	l.wrong = []string{"window 3"}

@@ -143,16 +143,21 @@ func (w contender) here() bool {
 	return true
 }
 
-// ErrNoNamespaces: this machine cannot give payloads roots, networks and clocks
-// of their own.
-var ErrNoNamespaces = errors.New("needs user namespaces, which this machine does not allow")
+// ErrNotHere: this machine cannot give payloads roots, networks, clocks and
+// disks of their own. On its own disk a power cut would forget nothing, and
+// prove nothing.
+var ErrNotHere = errors.New("needs user namespaces and /dev/fuse, which this machine does not allow")
 
 func possibleHere(state string) error {
 	m := mockfm.New(mockfm.Config{State: state, Sandbox: "namespaces"})
 	if err := m.Start(); err != nil {
-		return fmt.Errorf("%w: %w", ErrNoNamespaces, err)
+		return fmt.Errorf("%w: %w", ErrNotHere, err)
 	}
-	return m.Close()
+	err := m.Disk()
+	if err != nil {
+		err = fmt.Errorf("%w: %w", ErrNotHere, err)
+	}
+	return errors.Join(err, m.Close())
 }
 
 // programs copies what flies to the scratch, so that every pass can link it.
