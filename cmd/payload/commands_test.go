@@ -44,11 +44,11 @@ func TestCommands(t *testing.T) {
 	run(0, "", "make", "-s", "uplink")
 	arm64 := sums("bin/uplink")
 	t.Run("a directory for each processor", func(t *testing.T) {
-		run(0, "", "make", "-s", "FLIGHT_ARCH=arm", "uplink")
-		if sums("bin/uplink") != arm64 || sums("bin/uplink-arm") == arm64 {
+		run(0, "", "make", "-s", "FLIGHT_ARCH=arm", "bin/uplink-arm/sdr-serve")
+		if sums("bin/uplink") != arm64 || sums("bin/uplink-arm")[0] == arm64[0] {
 			t.Error("the programs for arm are not beside those for arm64")
 		}
-		run(2, "updates for arm64 only", "make", "-s", "FLIGHT_ARCH=arm", "FROM=HEAD", "update")
+		run(2, "updates for arm64 only", "env", "FLIGHT_ARCH=arm", "scripts/update", "HEAD")
 		run(0, "", "make", "-s", "uplink")
 		if sums("bin/uplink") != arm64 {
 			t.Error("the programs for arm64 are not what they were")
@@ -67,9 +67,15 @@ func TestCommands(t *testing.T) {
 			t.Errorf("not the programs of HEAD: %s", out)
 		}
 		elsewhere := filepath.Join(t.TempDir(), "bin")
+		if err := os.Rename(filepath.Join(tree, "bin"), elsewhere); err != nil {
+			t.Fatal(err)
+		}
 		run(0, "nothing that flies has changed", "make", "-s", "BIN="+elsewhere, "update", "FROM=HEAD")
 		if _, err := os.Stat(elsewhere + "/uplink/from-HEAD/payload"); err != nil {
 			t.Error(err)
+		}
+		if err := os.Rename(elsewhere, filepath.Join(tree, "bin")); err != nil {
+			t.Fatal(err)
 		}
 	})
 	t.Run("releases", func(t *testing.T) {
