@@ -39,6 +39,10 @@ func Artifacts(dir string, s plan.Spec) (out []plan.Artifact, warnings []string,
 	for _, w := range want {
 		at := filepath.Clean(dir)
 		if w.payload.Arch != "arm64" {
+			// There are updates for arm64 only: of a directory of updates, what is whole.
+			if strings.HasPrefix(filepath.Base(at), "from-") {
+				at = filepath.Dir(at)
+			}
 			at += "-" + w.payload.Arch
 		}
 		a := plan.Artifact{Program: w.program, Payload: w.payload.Name, File: filepath.Join(at, w.program)}

@@ -109,6 +109,10 @@ func TestArtifacts(t *testing.T) {
 		if err != nil || all[1].File != p.dir+"/uplink-arm/sabertooth-fetch" || all[1].Payload != plan.Dexter || all[0].File != p.dir+"/uplink/sdr-serve" {
 			t.Errorf("got %+v, %v", all, err)
 		}
+		all, _, err = Artifacts(p.dir+"/uplink/from-old", plan.Spec{ToPayload: plan.Dexter})
+		if err != nil || all[1].File != p.dir+"/uplink-arm/sabertooth-fetch" || all[0].Base == "" || all[1].Base != "" {
+			t.Errorf("with an update: got %+v, %v", all, err)
+		}
 		if _, _, err := Artifacts(p.dir+"/uplink", plan.Spec{ToPayload: plan.Dexter, HandOver: true}); err == nil || !strings.Contains(err.Error(), "cannot hand a program over") {
 			t.Errorf("got %v", err)
 		}
