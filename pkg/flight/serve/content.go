@@ -177,7 +177,7 @@ func (x *exchange) sendHead(h http1.Head, c *content) error {
 
 // turn waits until no other Repr-Digest is worked on.
 func (x *exchange) turn() error {
-	t := time.NewTicker(100 * time.Millisecond)
+	t := time.NewTicker(25 * time.Millisecond)
 	defer t.Stop()
 	for {
 		select {
