@@ -24,7 +24,7 @@ var (
 
 // honest checks what must hold after every run: both windows or none, or the
 // orphan named, and a code that agrees.
-func honest(t tb, s *script, o outcome) {
+func honest(t tb, s *script, o sight) {
 	have := s.scheduled()
 	switch {
 	case o.code == 0 && len(have) != 2:

@@ -19,40 +19,22 @@ import (
 )
 
 func reviewVerb(ctx context.Context, args []string, std stdio) int {
-	var endpoint, page string
-	var asJSON bool
-	var silence time.Duration
-	var choice review.Choice
+	var page string
+	var a bucketAccess
 	fs := pflag.NewFlagSet("review", pflag.ContinueOnError)
-	fs.StringVar(&choice.Run, "run", "", "this run only")
-	fs.BoolVar(&choice.Latest, "latest", false, "the last run of each satellite only")
 	fs.StringVar(&page, "html", "", "also write the review as one page into this file")
-	fs.StringVar(&endpoint, "endpoint", "", "S3 server (default: the AWS settings, such as AWS_ENDPOINT_URL)")
-	fs.DurationVar(&silence, "silence", review.Silence, "how long the server may say nothing")
-	fs.BoolVar(&asJSON, "json", false, "print the result as JSON")
-	fs.String("api", "", "not used: review asks the bucket alone") // all verbs take it
+	a.flags(fs)
 	if code, done := parse(fs, args, std, "review [flags] s3://BUCKET/PREFIX"); done {
 		return code
 	}
 	if fs.NArg() != 1 {
 		return fail(std, "review", wrong("give one place, s3://BUCKET/PREFIX"))
 	}
-	bucket, prefix, err := review.ParseURL(fs.Arg(0))
-	if err != nil {
-		return fail(std, "review", wrong("%v", err))
-	}
-	if silence <= 0 {
-		return fail(std, "review", wrong("--silence must be above zero"))
-	}
-	b, err := review.Open(ctx, bucket, prefix, endpoint, silence)
+	b, listing, err := a.list(ctx, fs.Arg(0))
 	if err != nil {
 		return fail(std, "review", err)
 	}
-	listing, err := b.List(ctx)
-	if err != nil {
-		return fail(std, "review", err)
-	}
-	if !asJSON {
+	if !a.json {
 		var out io.Writer = std.out
 		if terminal(out) { // elsewhere it is byte for byte what aws prints
 			out = plain{out}
@@ -61,7 +43,7 @@ func reviewVerb(ctx context.Context, args []string, std stdio) int {
 			fmt.Fprintln(out, o.Line(time.Local))
 		}
 	}
-	rep, err := b.Review(ctx, listing, choice)
+	rep, err := b.Review(ctx, listing, a.choice)
 	if err != nil {
 		return fail(std, "review", err)
 	}
@@ -74,10 +56,10 @@ func reviewVerb(ctx context.Context, args []string, std stdio) int {
 			return fail(std, "review", fmt.Errorf("cannot write the page: %w; give --html another file", err))
 		}
 	}
-	if asJSON {
+	if a.json {
 		printJSON(std, rep)
 	} else {
-		showReport(std, rep, choice)
+		showReport(std, rep, a.choice)
 	}
 	return int(rep.Verdict)
 }
@@ -100,6 +82,9 @@ func (p plain) Write(b []byte) (int, error) {
 
 func showReport(std stdio, rep *review.Report, choice review.Choice) {
 	out := plain{std.out}
+	if len(rep.Runs) > 1 {
+		showTable(out, rep.Runs, columns(std.out))
+	}
 	for _, r := range rep.Runs {
 		showRun(out, r)
 	}
@@ -130,6 +115,66 @@ func showReport(std stdio, rep *review.Report, choice review.Choice) {
 	default:
 		fmt.Fprintln(out, rep.Verdict)
 	}
+}
+
+// showTable has a line for each run. What comes last is cut where the terminal
+// ends: it stands below, whole.
+func showTable(out io.Writer, runs []*review.Run, cols int) {
+	rows := [][]string{{"RUN", "SATELLITE", "START", "VERDICT", "FILES", "BYTES", "WHY"}}
+	for _, r := range runs {
+		row := []string{orDash(r.ID), orDash(r.Satellite), "-", r.Verdict.String(), fmt.Sprint(len(r.Items)), "", ""}
+		var bytes int64
+		var start time.Time
+		for _, it := range r.Items {
+			if rc := it.Receipt; rc != nil {
+				if it.Key != "" {
+					bytes += rc.Size
+				}
+				if rc.Clock == "trusted" && (start.IsZero() || rc.Started.Before(start)) {
+					start = rc.Started
+				}
+			}
+			if it.Verdict != review.Delivered && row[6] == "" {
+				row[6] = it.Name + ": " + it.Why
+			}
+		}
+		if !start.IsZero() {
+			row[2] = start.UTC().Format("2006-01-02 15:04Z")
+		}
+		if row[5] = plan.Grouped(bytes); r.CompletedBy != "" {
+			row[6] = "completed by run " + r.CompletedBy
+		}
+		rows = append(rows, row)
+	}
+	fmt.Fprintln(out)
+	wide := make([]int, len(rows[0]))
+	for _, row := range rows {
+		for i, cell := range row {
+			wide[i] = max(wide[i], len([]rune(cell)))
+		}
+	}
+	for _, row := range rows {
+		line := ""
+		for i, cell := range row {
+			if i == 4 || i == 5 {
+				line += fmt.Sprintf("%*s  ", wide[i], cell)
+			} else {
+				line += fmt.Sprintf("%-*s  ", wide[i], cell)
+			}
+		}
+		line = strings.TrimRight(line, " ")
+		if r := []rune(line); cols > 0 && len(r) > cols {
+			line = string(r[:cols-3]) + "..."
+		}
+		fmt.Fprintln(out, line)
+	}
+}
+
+func orDash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
 }
 
 func showRun(out io.Writer, r *review.Run) {

@@ -35,10 +35,11 @@ const usage = `ground: two programs on one satellite, from the ground
   ground cancel     [flags] AUTH_TOKEN [SAT_ID...] cancel windows; --run ID or --window ID picks some
   ground satellites [flags] AUTH_TOKEN             what the token may use
   ground review     [flags] s3://BUCKET/PREFIX     what came down, and whether it is whole
+  ground get        [flags] s3://BUCKET/PREFIX [DIR]  brings it to the desk, checked
 
 AUTH_TOKEN may be "-" (taken from SPIRE_AUTH_TOKEN), or be left out with --token-file.
 ground VERB --help lists the flags. Exit: 0 done, 1 failed and rolled back, 2 usage,
-3 the API refuses, 4 no time fits, 5 (status --watch) cancelled; of review: 0 delivered, 3 partial, 4 missing.
+3 the API refuses, 4 no time fits, 5 (status --watch) cancelled; of review and get: 0 delivered, 3 partial, 4 missing.
 `
 
 type verb func(ctx context.Context, args []string, io stdio) int
@@ -50,6 +51,7 @@ var verbs = map[string]verb{
 	"cancel":     cancel,
 	"satellites": satellites,
 	"review":     reviewVerb,
+	"get":        getVerb,
 }
 
 func run(ctx context.Context, args []string, io stdio) int {
@@ -68,7 +70,7 @@ func run(ctx context.Context, args []string, io stdio) int {
 	v, ok := verbs[args[0]]
 	if !ok {
 		// The word may be a token in the wrong place: it is not repeated.
-		fmt.Fprintln(io.err, "ground: the first word is not a verb; use plan, deploy, status, cancel, satellites or review")
+		fmt.Fprintln(io.err, "ground: the first word is not a verb; use plan, deploy, status, cancel, satellites, review or get")
 		return deploy.Usage
 	}
 	return v(ctx, args[1:], io)

@@ -265,21 +265,21 @@ func artifacts(t testing.TB) string {
 	return dir
 }
 
-// outcome is what a user sees of a run.
-type outcome struct {
+// sight is what a user sees of a run.
+type sight struct {
 	code     int
 	out, err string
 }
 
-func (o outcome) all() string { return o.out + o.err }
+func (o sight) all() string { return o.out + o.err }
 
 // ground runs the command in this process, impatiently.
-func (s *script) ground(t tb, ctx context.Context, args ...string) outcome {
+func (s *script) ground(t tb, ctx context.Context, args ...string) sight {
 	t.Helper()
 	return s.held(t, ctx, context.Background(), args...)
 }
 
-func (s *script) held(t tb, ctx, hold context.Context, args ...string) outcome {
+func (s *script) held(t tb, ctx, hold context.Context, args ...string) sight {
 	t.Helper()
 	var out, errs bytes.Buffer
 	env := map[string]string{"SPIRE_API": s.URL, "SPIRE_AUTH_TOKEN": token}
@@ -288,14 +288,14 @@ func (s *script) held(t tb, ctx, hold context.Context, args ...string) outcome {
 		tune: func(c *tasking.Client) {
 			c.Try, c.Patience, c.MinWait, c.MaxWait, c.Lag = s.try, s.patience, 2*time.Millisecond, 20*time.Millisecond, s.lag
 		}})
-	o := outcome{code, out.String(), errs.String()}
+	o := sight{code, out.String(), errs.String()}
 	s.redacted(t, o)
 	return o
 }
 
 // redacted checks that the token is nowhere: not in what was printed, whole or
 // escaped, and not in a URL.
-func (s *script) redacted(t tb, o outcome) {
+func (s *script) redacted(t tb, o sight) {
 	t.Helper()
 	for _, form := range append(tasking.Spellings(token), "secret") {
 		if strings.Contains(o.all(), form) {

@@ -16,10 +16,11 @@ func status(ctx context.Context, args []string, io stdio) int {
 	var a access
 	var follow bool
 	var every time.Duration
-	var rate, artifacts string
+	var rate, artifacts, then string
 	fs := pflag.NewFlagSet("status", pflag.ContinueOnError)
 	fs.BoolVar(&follow, "watch", false, "follow until all is up and over")
 	fs.DurationVar(&every, "every", 30*time.Second, "how often --watch asks")
+	fs.StringVar(&then, "then", "", "with --watch: run this with /bin/sh at the end, with the outcome as JSON on its standard input")
 	fs.StringVar(&rate, "uplink-rate", "125KB", "bytes that go up a day, for the expected day")
 	fs.StringVar(&artifacts, "artifacts", "bin/uplink", "directory of the packed programs, for their sizes")
 	a.flags(fs, io)
@@ -32,6 +33,8 @@ func status(ctx context.Context, args []string, io stdio) int {
 	case err != nil:
 	case rerr != nil:
 		err = wrong("--uplink-rate: %v", rerr)
+	case then != "" && !follow:
+		err = wrong("--then comes at the end of --watch; give both")
 	case every < 100*time.Millisecond:
 		err = wrong("--every: %v is too often; give 1s or more", every)
 	}
@@ -49,7 +52,7 @@ func status(ctx context.Context, args []string, io stdio) int {
 		return g.Status(ctx, sats, sizesOf(artifacts), perDay)
 	}
 	if follow {
-		w := &watch{io: io, ask: ask, every: every}
+		w := &watch{io: io, ask: ask, every: every, then: then, json: a.json}
 		switch {
 		case a.json:
 			w.show = documents{io}

@@ -234,8 +234,8 @@ func TestTerminal(t *testing.T) {
 			left = append(left, l)
 		}
 	}
-	if len(left) != 4 {
-		t.Errorf("status --watch leaves %d lines on the screen, want the 4 bars:\n%s", len(left), strings.Join(left, "\n"))
+	if len(left) != 5 || !strings.Contains(left[4], "review --run 2") {
+		t.Errorf("status --watch leaves %d lines on the screen, want the 4 bars and what comes next:\n%s", len(left), strings.Join(left, "\n"))
 	}
 }
 

@@ -19,6 +19,8 @@ type watch struct {
 	ask   func(context.Context) ([]deploy.Status, error)
 	every time.Duration
 	show  view
+	then  string // a command that gets the outcome; "" for none
+	json  bool   // nothing but documents on stdout
 
 	seen    map[string]*watched
 	order   []string
@@ -78,7 +80,7 @@ func (w *watch) follow(ctx context.Context) int {
 			if ctx.Err() != nil {
 				continue
 			}
-			if code, ended := w.take(a.all, a.err); ended {
+			if code, ended := w.take(ctx, a.all, a.err); ended {
 				return code
 			}
 			again.Reset(w.every)
@@ -87,7 +89,7 @@ func (w *watch) follow(ctx context.Context) int {
 }
 
 // take judges one answer; ended if there is nothing more to wait for.
-func (w *watch) take(all []deploy.Status, err error) (code int, ended bool) {
+func (w *watch) take(ctx context.Context, all []deploy.Status, err error) (code int, ended bool) {
 	for _, s := range all {
 		if err == nil && s.Err != nil {
 			err = fmt.Errorf("%s: %w", s.Satellite, s.Err)
@@ -115,7 +117,7 @@ func (w *watch) take(all []deploy.Status, err error) (code int, ended bool) {
 	}
 	if !slices.ContainsFunc(all, func(s deploy.Status) bool { return !through(s) }) {
 		w.show.end()
-		return w.outcome(all), true
+		return w.finish(ctx, all), true
 	}
 	return 0, false
 }
@@ -159,42 +161,6 @@ func (w *watch) note(all []deploy.Status) (gone []string) {
 			it.satellite, it.window.ID, it.window.Type, plan.Stamp(it.window.End)))
 	}
 	return gone
-}
-
-// outcome says what became of it, and what comes next.
-func (w *watch) outcome(all []deploy.Status) int {
-	var failed, cancelled []string
-	for _, key := range w.order {
-		it := w.seen[key]
-		now := w.started
-		for _, s := range all {
-			if s.Satellite == it.satellite {
-				now = s.Now
-			}
-		}
-		switch {
-		case !it.ours:
-		case it.cancelled:
-			cancelled = append(cancelled, it.window.ID)
-		case it.isWindow && it.window.Failed(now):
-			failed = append(failed, fmt.Sprintf("window %s (%s at %s): %s, state %s", it.window.ID, it.window.Type, plan.Stamp(it.window.Start), it.window.Phase(now), it.window.State))
-		case !it.isWindow && !tasking.Live(it.upload.Status):
-			failed = append(failed, fmt.Sprintf("upload %s of %s: %s", it.upload.ID, it.upload.Destination, it.upload.Status))
-		}
-	}
-	for _, f := range failed {
-		fmt.Fprintf(w.io.err, "ground status: %s\n", f)
-	}
-	if len(cancelled) > 0 {
-		fmt.Fprintf(w.io.err, "ground status: cancelled: window %s\n", plan.List(cancelled))
-	}
-	switch {
-	case len(failed) > 0:
-		return deploy.Failed
-	case len(cancelled) > 0:
-		return deploy.WasCancelled
-	}
-	return deploy.Done
 }
 
 func through(s deploy.Status) bool {

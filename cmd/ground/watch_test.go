@@ -33,7 +33,7 @@ var t0 = time.Date(2026, 11, 30, 9, 0, 0, 0, time.UTC)
 // at is FM1 so long after t0, with windows of ours from t0+10s to t0+70s in
 // these states; a state "-" is a window that is not listed.
 func at(after time.Duration, upload string, states ...string) deploy.Status {
-	s := deploy.Status{Satellite: "FM1", Now: t0.Add(after), Uploads: []deploy.UploadStatus{}, Windows: []deploy.WindowStatus{}}
+	s := deploy.Status{Satellite: "FM1", Now: t0.Add(after), Uploads: []deploy.UploadStatus{}, Windows: []deploy.WindowStatus{}, Warnings: []string{}}
 	if upload != "" {
 		s.Uploads = append(s.Uploads, deploy.UploadStatus{ID: "u", Payload: "SDR", Destination: "/persist/bin/sdr-serve-b1d26c7b", Status: upload, Bytes: 433641, Expected: t0.Add(96 * time.Hour)})
 	}
@@ -81,6 +81,34 @@ func TestWatchOutcome(t *testing.T) {
 			if n := strings.Count(out.String()+errs.String(), s); n == 0 || n > 2 {
 				t.Errorf("%s: want %q:\n%s%s", tt.name, s, &out, &errs)
 			}
+		}
+	}
+}
+
+// The outcome is handed on, as JSON, to a command whose failure counts.
+func TestWatchThen(t *testing.T) {
+	for _, tt := range []struct {
+		then string
+		last deploy.Status
+		code int
+		says string
+	}{
+		{"cat", at(2*time.Minute, "UPLOADED", "SYNCED", "SYNCED"), 0, `{"outcome":"done","exit":0,"runs":["r"],"failed":[],"cancelled":[],"satellites":[{"satellite":"FM1",`},
+		{"cat", at(2*time.Minute, "UPLOADED", "FAILED", "SYNCED"), 1, `{"outcome":"failed","exit":1,"runs":["r"],"failed":["window 3020553 (`},
+		{"cat", at(5*time.Second, "UPLOADED", "-", "-"), 5, `"outcome":"cancelled","exit":5,"runs":["r"],"failed":[],"cancelled":["3020553","3020554"]`},
+		{"exit 3", at(2*time.Minute, "UPLOADED", "SYNCED", "SYNCED"), 1, "--then: exit status 3"},
+	} {
+		var out, errs bytes.Buffer
+		io := stdio{in: strings.NewReader(""), out: &out, err: &errs, self: "ground"}
+		first := at(0, "UPLOADED", "SYNCED", "SYNCED")
+		for _, s := range []*deploy.Status{&first, &tt.last} {
+			for i := range s.Windows {
+				s.Windows[i].Run = "r"
+			}
+		}
+		w := &watch{io: io, ask: answers(first, tt.last), every: time.Millisecond, show: &lines{io, map[string]string{}}, then: tt.then}
+		if code := w.follow(context.Background()); code != tt.code || !strings.Contains(out.String()+errs.String(), tt.says) || strings.Contains(out.String(), "null") {
+			t.Errorf("exit %d, want %d\n%s%s", code, tt.code, &out, &errs)
 		}
 	}
 }

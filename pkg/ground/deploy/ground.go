@@ -29,7 +29,7 @@ const (
 // Worse orders exit codes, so that a fleet has the one of its worst satellite: a
 // failure may have left something behind, a refusal or a full calendar has not.
 func Worse(a, b int) int {
-	rank := map[int]int{Done: 0, NoSlot: 1, Refused: 2, Usage: 3, Failed: 4}
+	rank := map[int]int{Done: 0, WasCancelled: 1, NoSlot: 2, Refused: 3, Usage: 4, Failed: 5}
 	if rank[b] > rank[a] {
 		return b
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"payload-ipc/pkg/ground/tasking"
 )
 
 // Bytes is n for people, rounded: 1,234,567 becomes "1.2 MB".
@@ -33,17 +35,7 @@ func Grouped(n int64) string {
 }
 
 // Span is d for people: "24 h", "11.9 days", "90 s".
-func Span(d time.Duration) string {
-	switch {
-	case d > 2*Day:
-		return trim(fmt.Sprintf("%.1f", d.Hours()/24)) + " days"
-	case d >= 2*time.Hour:
-		return trim(fmt.Sprintf("%.1f", d.Hours())) + " h"
-	case d >= 3*time.Minute:
-		return trim(fmt.Sprintf("%.1f", d.Minutes())) + " min"
-	}
-	return fmt.Sprintf("%d s", int64(d.Round(time.Second)/time.Second))
-}
+func Span(d time.Duration) string { return tasking.Span(d) }
 
 // Stamp is t for people, always in UTC and said so; Date is its day.
 func Stamp(t time.Time) string { return t.UTC().Format("Mon 2 Jan 2006 15:04:05") + " UTC" }

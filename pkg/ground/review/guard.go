@@ -57,7 +57,7 @@ func (g *guard) Do(r *http.Request) (*http.Response, error) {
 		cancel()
 		if ne := (net.Error)(nil); errors.As(err, &ne) && ne.Timeout() && r.Context().Err() == nil {
 			g.silent.Add(1)
-			return nil, fmt.Errorf("%w: nothing came within %v", errSilent, g.silence)
+			return nil, fmt.Errorf("%w: nothing came within %s", errSilent, tasking.Span(g.silence))
 		}
 		return nil, err
 	}
@@ -105,7 +105,7 @@ func (b *body) Read(p []byte) (int, error) {
 	switch {
 	case err != nil && err != io.EOF && b.late.Load() && b.ctx.Err() == nil:
 		b.g.silent.Add(1)
-		return n, fmt.Errorf("%w: nothing more came within %v", errSilent, b.g.silence)
+		return n, fmt.Errorf("%w: nothing more came within %s", errSilent, tasking.Span(b.g.silence))
 	case err == io.EOF:
 		b.g.silent.Store(0)
 	}

@@ -49,7 +49,7 @@ func (l Line) Number(names ...string) (float64, bool) {
 // Text is the line for a person.
 func (l Line) Text() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %-5s %s", l.Time.UTC().Format("15:04:05.000"), l.Level, l.Message)
+	fmt.Fprintf(&b, "%s %-5s %s", l.Time.UTC().Format("15:04:05.000Z"), l.Level, l.Message)
 	var names []string
 	for n := range l.Fields {
 		names = append(names, n)

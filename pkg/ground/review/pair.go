@@ -116,6 +116,7 @@ func (v *viewer) item(ctx context.Context, f file, r *Receipt) Item {
 	it := Item{Name: r.Name, Receipt: r}
 	for _, p := range append(slices.Clone(r.Sealed), deref(r.Earlier)...) {
 		if key, _ := v.find(ctx, f, func(n string) bool { return n == p.Name }, p.Size, p.SHA256); key != "" {
+			it.sealed = append(it.sealed, sealedPart{p, key})
 			it.Notes = append(it.Notes, fmt.Sprintf("%s beside it, %s bytes, is an older piece and whole as such", p.Name, plan.Grouped(p.Size)))
 		}
 	}
@@ -132,7 +133,7 @@ func (v *viewer) item(ctx context.Context, f file, r *Receipt) Item {
 	}
 	size := plan.Grouped(r.Size)
 	key, err := v.find(ctx, f, fits, r.Size, *r.SHA256)
-	it.Key = key
+	it.Key, it.proven = key, key != ""
 	other := ""
 	if key == "" && err == nil {
 		other = v.other(f, fits)

@@ -137,7 +137,7 @@ func (b *Bucket) explain(err error) error {
 	case errors.As(err, &not):
 		return fmt.Errorf("bucket %s: %w; check the endpoint", b.Name, not)
 	case errors.Is(err, errSilent):
-		return fmt.Errorf("bucket %s: the server says nothing for %v; check the endpoint, or give --silence more", b.Name, b.guard.silence)
+		return fmt.Errorf("bucket %s: the server says nothing for %s; check the endpoint, or give --silence more", b.Name, tasking.Span(b.guard.silence))
 	case errors.As(err, &missing):
 		return fmt.Errorf("there is no bucket %s; check the name and the endpoint", b.Name)
 	case errors.As(err, &api):

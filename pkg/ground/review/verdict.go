@@ -44,7 +44,15 @@ type Item struct {
 
 	ReceiptKey string `json:"receipt_key,omitempty"`
 
-	stamp time.Time
+	stamp  time.Time
+	proven bool         // the object of Key has the bytes that the receipt vouches for
+	sealed []sealedPart // older pieces that came down with it
+}
+
+// sealedPart is an older piece that a receipt vouches for, with its key.
+type sealedPart struct {
+	Published
+	key string
 }
 
 // Run is one pass over a satellite.

@@ -186,7 +186,7 @@ func (c *Client) send(ctx context.Context, r request) ([]byte, error) {
 // network turns what net/http says into one short cause, without the URL.
 func (c *Client) network(err error, try context.Context) error {
 	if try.Err() != nil {
-		return fmt.Errorf("no answer within %v", c.try())
+		return fmt.Errorf("no answer within %s", Span(c.try()))
 	}
 	if ue := (*url.Error)(nil); errors.As(err, &ue) {
 		err = ue.Err

@@ -48,7 +48,7 @@ func (c *Client) learn(r request, h http.Header) {
 	}
 	old := age(h)
 	if r.method == http.MethodGet && old > c.ListingLag() {
-		c.notice("age "+r.path, fmt.Sprintf("the answer to %s comes out of a cache and is %v old: what was done since is not in it", r.call(), old))
+		c.notice("age "+r.path, fmt.Sprintf("the answer to %s comes out of a cache and is %s old: what was done since is not in it", r.call(), Span(old)))
 	}
 	off := time.Until(date.Add(old))
 	switch far := off.Abs(); {
@@ -58,7 +58,7 @@ func (c *Client) learn(r request, h http.Header) {
 			date.Add(old).UTC().Format("Mon 2 Jan 2006 15:04:05 UTC")))
 		off = 0
 	case far > tolerable:
-		c.notice("date", fmt.Sprintf("the API's clock is %v off this computer's; the API's counts", far.Round(time.Second)))
+		c.notice("date", fmt.Sprintf("the API's clock is %s off this computer's; the API's counts", Span(far)))
 	}
 	c.clock.mu.Lock()
 	defer c.clock.mu.Unlock()

@@ -92,7 +92,7 @@ func (e *Error) Error() string {
 			b.WriteString("; check the network and --api")
 		}
 		if e.after > 0 {
-			fmt.Fprintf(&b, ", it asks to wait %v", e.after.Round(time.Second))
+			fmt.Fprintf(&b, ", it asks to wait %s", Span(e.after))
 		}
 	}
 	return b.String()
@@ -181,3 +181,18 @@ func clean(s string) string {
 // Describe is what data, which should have been something else, looks like to a
 // person: one short line, of an HTML page the title.
 func Describe(data []byte) string { return clean(string(bytes.ToValidUTF8(data, []byte("?")))) }
+
+// Span is d for people: "24 h", "11.9 days", "90 s".
+func Span(d time.Duration) string {
+	switch {
+	case d > 48*time.Hour:
+		return oneDigit(d.Hours()/24) + " days"
+	case d >= 2*time.Hour:
+		return oneDigit(d.Hours()) + " h"
+	case d >= 3*time.Minute:
+		return oneDigit(d.Minutes()) + " min"
+	}
+	return fmt.Sprintf("%d s", int64(d.Round(time.Second)/time.Second))
+}
+
+func oneDigit(f float64) string { return strings.TrimSuffix(fmt.Sprintf("%.1f", f), ".0") }

@@ -243,7 +243,7 @@ func TestNow(t *testing.T) {
 		{time.Minute, "", "", time.Minute, ""},
 		{-time.Hour, "", "", -time.Hour, "off this computer's; the API's counts"},
 		{23 * time.Hour, "", "", 23 * time.Hour, "the API's counts"},
-		{-2 * day, "172800", "", own, "comes out of a cache and is 48h0m0s old"},
+		{-2 * day, "172800", "", own, "comes out of a cache and is 48 h old"},
 		{-2*day + time.Hour, "172800", "", time.Hour, "the API's counts"},
 		{-2 * day, " 172800 , 5", "", own, "out of a cache"},
 		{-2 * day, "", "", own, "more than a day off this computer's; it is not believed"},

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"payload-ipc/pkg/ground/deploy"
+	"payload-ipc/pkg/ground/plan"
+	"payload-ipc/pkg/ground/review"
+)
+
+// got is what became of one file.
+type got struct {
+	review.Download
+	Result string `json:"result"` // fetched, here already, failed
+	Error  string `json:"error,omitempty"`
+}
+
+// getVerb brings the files of runs to the desk.
+func getVerb(ctx context.Context, args []string, std stdio) int {
+	var a bucketAccess
+	fs := pflag.NewFlagSet("get", pflag.ContinueOnError)
+	a.flags(fs)
+	if code, done := parse(fs, args, std, "get [flags] s3://BUCKET/PREFIX [DIR]"); done {
+		return code
+	}
+	if n := fs.NArg(); n < 1 || n > 2 {
+		return fail(std, "get", wrong("give a place, s3://BUCKET/PREFIX, and perhaps a directory to put the files into"))
+	}
+	b, listing, err := a.list(ctx, fs.Arg(0))
+	if err != nil {
+		return fail(std, "get", err)
+	}
+	rep, err := b.Review(ctx, listing, a.choice)
+	if err != nil {
+		return fail(std, "get", err)
+	}
+	dir := "."
+	if fs.NArg() == 2 {
+		dir = fs.Arg(1)
+	}
+	code := int(rep.Verdict)
+	results := []got{}
+	tell, end := progressPrinter(std, a.json)
+	for _, d := range rep.Downloads(dir) {
+		g := got{Download: d, Result: "fetched"}
+		here, err := b.Get(ctx, d, func(n int64) {
+			tell(deploy.Event{Satellite: shown(d.Run), What: d.Name, Moved: n, Total: max(1, d.Bytes)})
+		})
+		switch {
+		case err != nil:
+			g.Result, g.Error, code = "failed", err.Error(), deploy.Failed
+		case here:
+			g.Result = "here already"
+		}
+		results = append(results, g)
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	end()
+	if ctx.Err() != nil {
+		return fail(std, "get", errors.New("interrupted; what has come is kept, and the same command goes on from there"))
+	}
+	if a.json {
+		printJSON(std, results)
+		return code
+	}
+	showGot(std, rep, results)
+	if code != deploy.Done {
+		fmt.Fprintln(std.out, "Why not everything is there: ground review "+quote(fs.Arg(0)))
+	}
+	return code
+}
+
+func showGot(std stdio, rep *review.Report, results []got) {
+	out := plain{std.out}
+	for _, g := range results {
+		what := "whole"
+		if g.Part {
+			what = "a part of the file only"
+		}
+		if g.Error != "" {
+			fmt.Fprintf(plain{std.err}, "ground get: %s: %s\n", g.Name, g.Error)
+			continue
+		}
+		fmt.Fprintf(out, "%s: %s, %s bytes, sha256 as in the receipt, %s\n", g.Result, g.File, plan.Grouped(g.Bytes), what)
+	}
+	switch {
+	case rep.Cut != "":
+		fmt.Fprintf(plain{std.err}, "ground get: the listing is not whole: %s; look again\n", rep.Cut)
+	case len(results) == 0:
+		fmt.Fprintln(out, "nothing came down (yet) that a receipt vouches for")
+	}
+}
+
+// shown is foreign text fit for a terminal.
+func shown(s string) string {
+	var b strings.Builder
+	plain{&b}.Write([]byte(s))
+	return b.String()
+}
