@@ -229,7 +229,7 @@ func TestOtherPeoplesS3(t *testing.T) {
 	if !same {
 		t.Errorf("ground review does not begin with the listing of aws:\n%s", cmp.Diff(listing, reviewTheirs))
 	}
-	for _, want := range []string{"run whole on FM1: DELIVERED", "run cut on FM1: PARTIAL", "run none on FM1: MISSING"} {
+	for _, want := range []string{"RUN    SATELLITE  START", "run whole on FM1: DELIVERED", "run cut on FM1: PARTIAL", "run none on FM1: MISSING"} {
 		if !strings.Contains(verdicts, want) {
 			t.Errorf("review lacks %q:\n%s", want, verdicts)
 		}
@@ -243,6 +243,25 @@ func TestOtherPeoplesS3(t *testing.T) {
 			}
 			if got, err := os.ReadFile(filepath.Join(to, k)); err != nil || string(got) != want {
 				t.Errorf("aws s3 cp from %s: %s: got %d bytes %v, want the %d that were put", endpoint, k, len(got), err, len(want))
+			}
+		}
+	}
+	// Both ways to the desk bring the same bytes; a part is named as one, and a
+	// second time nothing is brought.
+	for _, endpoint := range []string{m.S3URL(), theirs} {
+		to := t.TempDir()
+		for _, want := range []string{"fetched: ", "here already: "} {
+			got, _ := do(endpoint, s3Secret, missing, "ground", "get", place, to)
+			for _, line := range []string{want + to + "/whole/whole, 3,500,000 bytes, sha256 as in the receipt, whole", want + to + "/cut/cut.part, 1,000 bytes, sha256 as in the receipt, a part of the file only"} {
+				if !strings.Contains(got, line) {
+					t.Errorf("ground get from %s lacks %q:\n%s", endpoint, line, got)
+				}
+			}
+		}
+		const at = "a/directory/FM1/downlink/2026/11/23/20261123T060000Z_"
+		for file, key := range map[string]string{"whole/whole": "whole", "cut/cut.part": "cut.part", "whole/whole.receipt.json": "whole.receipt.json"} {
+			if got, err := os.ReadFile(filepath.Join(to, file)); err != nil || string(got) != keys[at+key] {
+				t.Errorf("%s: %d bytes, %v", file, len(got), err)
 			}
 		}
 	}
