@@ -131,7 +131,9 @@ func TestGet(t *testing.T) {
 // Parts are named as parts, older pieces come with them, and what no receipt
 // vouches for stays.
 func TestDownloads(t *testing.T) {
-	sum := func(s string) string { return strings.Split(strings.SplitAfter(receipt("", "", "complete", s), `"sha256":"`)[1], `"`)[0] }
+	sum := func(s string) string {
+		return strings.Split(strings.SplitAfter(receipt("", "", "complete", s), `"sha256":"`)[1], `"`)[0]
+	}
 	fakeS3(t, map[string]string{
 		dir + s1 + "a.part": "half", dir + s1 + "a" + receiptSuffix: receipt("r1", "a", "partial", "half"),
 		dir + s1 + "b": "whole", dir + s1 + "b.part": "old", dir + s1 + "b" + receiptSuffix: receipt("r1", "b", "complete", "whole",
