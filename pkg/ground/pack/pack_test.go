@@ -125,7 +125,31 @@ func TestStrippedProgramsRun(t *testing.T) {
 	}
 }
 
-// Two programs that differ in where the table is may not differ in its form.
+// What a processor may want aligned is.
+func TestFuncdataIsAligned(t *testing.T) {
+	for _, goarch := range []string{"arm64", "arm"} {
+		table, _, err := open(stripped(t, goarch, ""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range table.funcs {
+			for kind, o := range f.funcdata {
+				align := uint32(4)
+				switch kind {
+				case funcdataStackObjects:
+					align = uint32(table.ptr)
+				case funcdataDefers:
+					align = 1
+				}
+				if o != none && o%align != 0 {
+					t.Fatalf("%s, %s: funcdata %d is at %d", goarch, f.name, kind, o)
+				}
+			}
+		}
+	}
+}
+
+// A second time changes nothing.
 func TestStripTwice(t *testing.T) {
 	p := stripped(t, "arm64", plain)
 	again := bytes.Clone(p)

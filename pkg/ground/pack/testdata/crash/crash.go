@@ -49,6 +49,37 @@ func generic[T any](t *T) T { return *t }
 
 var none []int
 
+// survives keeps memory that only its stack knows of, while what is freed is
+// used again.
+func survives() bool {
+	first := numbers(1)
+	runtime.GC()
+	for range 100 {
+		kept = numbers(2)
+	}
+	second := numbers(3)
+	runtime.GC()
+	for range 100 {
+		kept = numbers(4)
+	}
+	for i := range first {
+		if first[i] != 1 || second[i] != 3 {
+			return false
+		}
+	}
+	return true
+}
+
+var kept []int
+
+func numbers(n int) []int {
+	list := make([]int, 1000)
+	for i := range list {
+		list[i] = n
+	}
+	return list
+}
+
 func main() {
 	done := make(chan bool)
 	go func() {
@@ -66,6 +97,7 @@ func main() {
 		time.Sleep(time.Millisecond)
 	}
 	<-done
+	fmt.Println("what is in use survives:", survives())
 	switch len(os.Args) {
 	case 1:
 		recurse(0, &thing{})
