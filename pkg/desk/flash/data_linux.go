@@ -76,7 +76,7 @@ func (r raw) Fallocate(_ <-chan struct{}, in *fuse.FallocateIn) fuse.Status {
 	}
 	switch {
 	case in.Mode == keepSize:
-		if more := end - n.size; r.spec.Size > 0 && r.used+more > r.spec.Size {
+		if !r.room(end - n.size) {
 			return fuse.Status(syscall.ENOSPC)
 		}
 	case end > n.size:

@@ -365,6 +365,24 @@ func TestErrors(t *testing.T) {
 	h.Close()
 }
 
+// What is removed makes room, though a cut may bring it back.
+func TestRoom(t *testing.T) {
+	_, dir := mount(t, Spec{Size: 100_000})
+	for i := range 20 {
+		if err := os.WriteFile(dir+"/f", make([]byte, 60_000), 0o644); err != nil {
+			t.Fatalf("file %d: %v", i, err)
+		}
+		check(t, os.Remove(dir+"/f"))
+	}
+	check(t, os.WriteFile(dir+"/f", make([]byte, 60_000), 0o644))
+	check(t, os.WriteFile(dir+"/g", make([]byte, 30_000), 0o644))
+	check(t, os.Rename(dir+"/g", dir+"/f"))
+	check(t, os.WriteFile(dir+"/g", make([]byte, 60_000), 0o644))
+	if err := os.WriteFile(dir+"/h", make([]byte, 60_000), 0o644); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("got %v, want ENOSPC", err)
+	}
+}
+
 func TestReadOnlyRemount(t *testing.T) {
 	f, dir := mount(t, Spec{Errors: []Error{{Any, 3, syscall.EROFS}}})
 	check(t, os.WriteFile(dir+"/f", []byte("x"), 0o644))

@@ -149,14 +149,33 @@ func (f *FS) fault(o Op) syscall.Errno {
 
 // grow takes room for n to become size bytes long.
 func (f *FS) grow(n *inode, size int64) syscall.Errno {
-	more := size - n.size
-	if more > 0 && f.spec.Size > 0 && f.used+more > f.spec.Size {
+	if !f.room(size - n.size) {
 		return syscall.ENOSPC
 	}
+	more := size - n.size // now: room may have let go of the lock
 	if more > 0 {
 		f.used += more
 	}
 	return 0
+}
+
+// room says whether so many bytes more fit. The kernel tells of the last use of
+// a file that has no name any more when it likes, so what may become free is
+// waited for; the lock is given away meanwhile.
+func (f *FS) room(more int64) bool {
+	for try := 0; more > 0 && f.spec.Size > 0 && f.used+more > f.spec.Size; try++ {
+		doomed := false
+		for _, n := range f.inodes {
+			doomed = doomed || n.links == 0 && !n.freed && n.size > 0
+		}
+		if !doomed || try == 100 || f.off {
+			return false
+		}
+		f.mu.Unlock()
+		time.Sleep(time.Millisecond)
+		f.mu.Lock()
+	}
+	return true
 }
 
 // syncFile makes a file's bytes and length durable.

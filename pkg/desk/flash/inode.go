@@ -31,6 +31,7 @@ type inode struct {
 	lost   map[int64][]byte // pages of a sync that failed, as the flash has them
 
 	links, lookups, logged int // names, kernel's references, changes in the log
+	freed                  bool
 }
 
 // A layer remembers what changed since a sync began, as it was before.

@@ -93,16 +93,21 @@ func (f *FS) unlog(c change) {
 	}
 }
 
-// forget drops an inode that nothing leads to any more.
+// forget drops an inode that nothing leads to any more. Its room is free as soon
+// as no process can reach it; its bytes are kept as long as a cut may bring it
+// back.
 func (f *FS) forget(n *inode) {
-	if n.links > 0 || n.lookups > 0 || n.logged > 0 || n == f.root {
+	if n.links > 0 || n.lookups > 0 || n == f.root {
 		return
 	}
-	if _, ok := f.inodes[n.id]; !ok {
+	if !n.freed {
+		n.freed = true
+		f.used -= n.size
+	}
+	if n.logged > 0 {
 		return
 	}
 	delete(f.inodes, n.id)
-	f.used -= n.size
 	n.chunks, n.layers, n.lost = nil, nil, nil
 	if n.host != nil {
 		n.host.Close()
