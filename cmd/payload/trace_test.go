@@ -53,7 +53,8 @@ func TestTraceGetsItsNamesAndLines(t *testing.T) {
 	}{
 		{"", []string{"panic: our bug", "main.(*thing).breaks()\n", "crash.go:"}},
 		{"again", []string{"panic: and again", "main.again.func1()\n", "\npanic()\n", "runtime/panic.go:"}},
-		{"signal", []string{"SIGSEGV", "main.generic[...]()\n"}},
+		{"first", []string{"SIGSEGV", "main.generic[...]()\n"}},
+		{"signal", []string{"SIGSEGV", "main.later()\n"}},
 		{"index", []string{"index out of range"}},
 		{"nil", []string{"value method main.value.Speak called using nil"}},
 		{"asleep", []string{"all goroutines are asleep - deadlock!"}},

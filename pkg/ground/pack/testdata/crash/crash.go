@@ -45,6 +45,13 @@ func again() {
 	panic("first")
 }
 
+// later is struck at the first instruction of a line.
+func later(t *thing) int {
+	n := len(os.Args)
+	n += t.n
+	return n
+}
+
 func generic[T any](t *T) T { return *t }
 
 var none []int
@@ -114,7 +121,8 @@ var endings = map[string]func(){
 		caught(again)
 	},
 	"again":  again,
-	"signal": func() { generic[thing](nil) },
+	"first":  func() { generic[thing](nil) },
+	"signal": func() { later(nil) },
 	"index":  func() { fmt.Println(none[len(os.Args)]) },
 	"nil":    func() { fmt.Println(silent.Speak()) },
 	"asleep": func() { select {} },
