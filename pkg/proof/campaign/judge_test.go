@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -16,6 +17,7 @@ import (
 
 	"payload-ipc/pkg/desk/flash"
 	"payload-ipc/pkg/desk/sandbox"
+	"payload-ipc/pkg/flight/outbox"
 )
 
 // right is a pass that went well: one window, the whole log, its receipt.
@@ -309,5 +311,49 @@ func TestJSON(t *testing.T) {
 		"<nil> <nil> false server: threads 7 <nil>\n", "<nil> <nil> false <nil> <nil> window 3\n"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// What the fetcher's own code writes is what is read here without it.
+func TestLastMark(t *testing.T) {
+	dir := t.TempDir()
+	if err := errors.Join(os.Mkdir(dir+"/s", 0o755), os.Mkdir(dir+"/o", 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	st, err := outbox.Open(outbox.Config{Stage: dir + "/s", Outbox: dir + "/o"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	target, err := st.Target(logName, logPath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	part, err := target.New(outbox.Identity{Snapshot: "a", Validator: "bc", Total: 100})
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := []byte{}
+	for _, text := range []string{"first", "second", "third"} {
+		body = append(body, text...)
+		if err := errors.Join(part.Append([]byte(text)), part.Prove(), part.Flush()); err != nil {
+			t.Fatal(err)
+		}
+		files, _ := filepath.Glob(dir + "/s/*.cur")
+		cursor, err := os.ReadFile(files[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		best := int64(0)
+		for slot := range 2 {
+			if end, sum, ok := lastMark(cursor[slot*slotSize : (slot+1)*slotSize]); ok && end > best && sum == sha256.Sum256(body[:end]) {
+				best = end
+			}
+		}
+		if best != int64(len(body)) {
+			t.Errorf("got %d bytes claimed, want %d", best, len(body))
+		}
+	}
+	if err := errors.Join(part.Close(), st.Close()); err != nil {
+		t.Error(err)
 	}
 }

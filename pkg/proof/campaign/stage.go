@@ -99,32 +99,33 @@ func (p *pass) unkept(dir string, proven []claim) (why []string) {
 
 const slotSize = 8192
 
-// lastMark reads what a slot of a cursor claims: "sfc2", the length of what
-// follows its hash, texts, and marks of an end and a SHA-256 each, the last of
-// them in front of the slot's own SHA-256.
+// lastMark reads what a slot of a cursor claims: "sfc2", its length, sequence
+// and generation, five texts each behind its length, total, base, flags, the
+// number of marks, marks of an end and a SHA-256 each; behind all the SHA-256 of
+// that. Not ok is a slot that a cut has torn.
 func lastMark(b []byte) (end int64, sum [32]byte, ok bool) {
-	const magic, mark = "sfc2", 8 + sha256.Size
-	if string(b[:4]) != magic {
+	const head, texts, fixed, mark = 20, 5, 18, 8 + sha256.Size
+	if string(b[:4]) != "sfc2" {
 		return 0, sum, false
 	}
 	n := int(binary.LittleEndian.Uint32(b[4:]))
-	if n < 64 || n+sha256.Size > len(b) {
+	if n < head+2*texts+fixed || n+sha256.Size > len(b) {
 		return 0, sum, false
 	}
 	if want := sha256.Sum256(b[:n]); !bytes.Equal(want[:], b[n:n+sha256.Size]) {
 		return 0, sum, false
 	}
-	// Texts are each behind their length; behind them stand total, base, flags
-	// and the number of marks.
-	at := 20
-	for range 5 {
-		at += 2 + int(binary.LittleEndian.Uint16(b[at:]))
+	r := b[head:n]
+	for range texts {
+		r = r[2+binary.LittleEndian.Uint16(r):]
 	}
-	if at += 17; b[at] == 0 {
-		return 0, sum, true
+	marks := int(r[fixed-1])
+	if r = r[fixed:]; marks > 0 {
+		last := r[(marks-1)*mark : marks*mark]
+		end = int64(binary.LittleEndian.Uint64(last))
+		copy(sum[:], last[8:])
 	}
-	copy(sum[:], b[n-sha256.Size:n])
-	return int64(binary.LittleEndian.Uint64(b[n-mark:])), sum, true
+	return end, sum, true
 }
 
 func (c claim) in(all []claim) bool {
