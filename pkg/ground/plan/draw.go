@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	pipeWidth = 98 // columns where nobody knows how many there are
+	pipeWidth = 99 // columns where nobody knows how many there are
 	chartMin  = 20
 	chartMax  = 80
 	label     = 12 // columns before a time line
