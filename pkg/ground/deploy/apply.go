@@ -122,6 +122,9 @@ func (a *application) run(ctx context.Context) error {
 
 // interrupted is err, and says so if the user was the cause.
 func interrupted(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return ErrInterrupted
+	}
 	if ctx.Err() != nil && !errors.Is(err, ErrInterrupted) {
 		return fmt.Errorf("%w (%w)", ErrInterrupted, err)
 	}

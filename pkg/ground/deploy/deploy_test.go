@@ -176,6 +176,31 @@ func TestLostForLongerThanTheLag(t *testing.T) {
 	}
 }
 
+// An API behind a cache: Date is two days old, and Age says so. No window is
+// earlier than its programs.
+func TestCachedAPI(t *testing.T) {
+	b := newBench(t, "any=cached,delay=48h,times=0")
+	g, _ := b.ground(time.Second)
+	var told []string
+	var mu sync.Mutex
+	g.API.Notice = func(text string) {
+		mu.Lock()
+		defer mu.Unlock()
+		told = append(told, text)
+	}
+	r := run(t, g, b.spec())
+	if r.Err != nil {
+		t.Fatal(r.Err)
+	}
+	// 6.9 days of uplink, and 6 h until a contact.
+	if in := time.Until(r.Passes[0].Windows[0].Start); in < 170*time.Hour || in > 174*time.Hour {
+		t.Errorf("the windows are in %v", in)
+	}
+	if all := strings.Join(told, "\n"); !strings.Contains(all, "GET /tasking/uploads comes out of a cache and is 2 days old") && !strings.Contains(all, "is 48 h old") {
+		t.Errorf("told %q", all)
+	}
+}
+
 // A conflict with somebody else's window is no loss: it is refused, at once.
 func TestTaken(t *testing.T) {
 	b := newBench(t)

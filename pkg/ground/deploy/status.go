@@ -27,6 +27,8 @@ type UploadStatus struct {
 	Status      string    `json:"status"`
 	Bytes       int64     `json:"bytes,omitempty"`
 	Expected    time.Time `json:"expected,omitzero"`
+
+	soonest time.Time
 }
 
 // Through reports whether nothing more happens to it.
@@ -114,7 +116,8 @@ func (s *Status) uploads(ups []tasking.Upload, sizes map[string]int64, rate int6
 		}
 		us := UploadStatus{ID: u.ID, Payload: u.Payload, Destination: u.Destination, Status: u.Status, Bytes: sizes[u.Destination]}
 		if plan.Waiting(u) {
-			_, us.Expected = q.Add(us.Bytes)
+			a := q.Add(us.Bytes, u.Status)
+			us.Expected, us.soonest = a.Expected, a.Soonest
 		}
 		s.Uploads = append(s.Uploads, us)
 	}
@@ -145,7 +148,7 @@ func (s *Status) windows(windows []tasking.Window) {
 // warn compares each window with the upload that it needs, and finds what was
 // sent more than once.
 func (s *Status) warn(windows []tasking.Window, rate int64) {
-	expected := map[string]time.Time{} // the earliest upload to a place counts
+	soonest := map[string]time.Time{} // the first upload to a place counts
 	aboard := map[string]bool{}
 	count := map[string]int{}
 	for _, u := range s.Uploads {
@@ -161,8 +164,8 @@ func (s *Status) warn(windows []tasking.Window, rate int64) {
 		}
 		if u.Through() {
 			aboard[u.Destination] = true
-		} else if _, ok := expected[u.Destination]; !ok {
-			expected[u.Destination] = u.Expected
+		} else if _, ok := soonest[u.Destination]; !ok {
+			soonest[u.Destination] = u.soonest
 		}
 	}
 	for _, w := range windows {
@@ -170,7 +173,7 @@ func (s *Status) warn(windows []tasking.Window, rate int64) {
 		if need == "" || aboard[need] || !w.End().After(s.Now) || !tasking.Live(w.State) {
 			continue
 		}
-		if at := expected[need]; at.After(w.Start) {
+		if at := soonest[need]; at.After(w.Start) {
 			s.Warnings = append(s.Warnings, plan.Late(w.ID, w.Type, w.Start, need, at))
 		}
 	}

@@ -36,8 +36,8 @@ func New(s Spec, f Facts, free Calendar) (*Plan, error) {
 	for _, p := range d.wanted() {
 		d.Passes = append(d.Passes, d.listed(p))
 	}
-	d.late()
 	if len(d.Passes) >= max(1, s.Repeat) {
+		d.late()
 		return &d.Plan, nil
 	}
 	if len(d.Passes) == 0 {
@@ -53,6 +53,7 @@ func New(s Spec, f Facts, free Calendar) (*Plan, error) {
 	if err := d.complete(free); err != nil {
 		return nil, err
 	}
+	d.late()
 	if err := d.repeat(free); err != nil {
 		return nil, err
 	}
@@ -138,7 +139,8 @@ func (d *draft) expect(sizes map[string]int64) {
 	unknown := 0
 	set := func(u *Upload) {
 		if u.Expected.IsZero() && !u.Aboard() {
-			u.Days, u.Expected = q.Add(u.Size)
+			a := q.Add(u.Size, u.Status)
+			u.Days, u.Expected, u.soonest = a.Days, a.Expected, a.Soonest
 		}
 	}
 	for _, l := range d.facts.Uploads {
@@ -159,7 +161,7 @@ func (d *draft) expect(sizes map[string]int64) {
 			}
 		}
 		if first { // one more of the same
-			q.Add(size)
+			q.Add(size, l.Status)
 		}
 	}
 	for i := range d.Uploads {
@@ -263,22 +265,22 @@ func (d *draft) checkStart() error {
 	return nil
 }
 
-// late warns of windows that open before their program is expected.
+// late warns of windows that open before their program can be there.
 func (d *draft) late() {
 	for _, p := range d.Passes {
 		for _, w := range p.Windows {
 			need := Needs(tasking.Window{Type: w.Type, Executable: w.Executable, Args: w.Args})
 			for _, u := range d.Uploads {
-				if u.Destination == need && u.Expected.After(w.Start) && w.ID != "" {
-					d.warn("%s", Late(w.ID, w.Type, w.Start, u.Program, u.Expected))
+				if u.Destination == need && u.soonest.After(w.Start) && w.ID != "" {
+					d.warn("%s", Late(w.ID, w.Type, w.Start, u.Program, u.soonest))
 				}
 			}
 		}
 	}
 }
 
-// Late says that a window opens before its program is expected.
-func Late(id, typ string, start time.Time, program string, expected time.Time) string {
-	return fmt.Sprintf("window %s (%s at %s) needs %s, which is expected by %s only; it may find no program",
-		id, typ, Stamp(start), program, Stamp(expected))
+// Late says that a window opens before its program can be there.
+func Late(id, typ string, start time.Time, program string, soonest time.Time) string {
+	return fmt.Sprintf("window %s (%s at %s) needs %s, which cannot be there before %s",
+		id, typ, Stamp(start), program, Stamp(soonest))
 }

@@ -190,8 +190,41 @@ func TestLate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(p.Warnings) != 1 || !strings.HasPrefix(p.Warnings[0], "window 2 (PAYLOAD_SABERTOOTH at ") || !strings.Contains(p.Warnings[0], "needs sabertooth-fetch, which is expected by Thu 3 Dec 2026 20:00:00 UTC only") {
+	if len(p.Warnings) != 1 || !strings.HasPrefix(p.Warnings[0], "window 2 (PAYLOAD_SABERTOOTH at ") || !strings.Contains(p.Warnings[0], "needs sabertooth-fetch, which cannot be there before Thu 3 Dec 2026 14:00:00 UTC") {
 		t.Errorf("got %q", p.Warnings)
+	}
+}
+
+// A deployment that takes its course is not told to be late: how far an upload
+// is that has begun, nobody knows.
+func TestNotLate(t *testing.T) {
+	s := tutorial()
+	up := func(serve, fetch string) []tasking.Upload {
+		return []tasking.Upload{{Satellite: "FM1", Payload: SDR, Destination: s.Artifacts[0].Destination(), Status: serve},
+			{Satellite: "FM1", Payload: Sabertooth, Destination: s.Artifacts[1].Destination(), Status: fetch}}
+	}
+	start := 11*Day + 6*time.Hour
+	for _, tt := range []struct {
+		after  time.Duration
+		up     []tasking.Upload
+		halves int // left of the pair
+		want   bool
+	}{
+		{time.Hour, up("PENDING", "PENDING"), 2, false}, {3 * Day, up("UPLOADING", "PENDING"), 2, false}, {5 * Day, up("UPLOADED", "PENDING"), 2, false},
+		{10 * Day, up("UPLOADED", "UPLOADING"), 2, false}, {2 * Day, up("PENDING", "PENDING"), 2, true}, {7 * Day, up("UPLOADING", "PENDING"), 2, true},
+		{time.Hour, up("PENDING", "PENDING"), 1, false}, {3 * Day, up("UPLOADING", "PENDING"), 1, false},
+	} {
+		windows := pairAt(s, start, "1", "2")[:tt.halves]
+		always := func(_ string, from time.Time, span time.Duration) ([]tasking.Interval, error) {
+			return []tasking.Interval{{Start: from, End: from.Add(span)}}, nil
+		}
+		p, err := New(s, Facts{Satellite: "FM1", Now: now.Add(tt.after), Asked: true, Windows: windows, Uploads: tt.up}, always)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if late := strings.Contains(strings.Join(p.Warnings, " "), "cannot be there before"); late != tt.want || len(p.Remove) > 0 || p.First().Windows[0].ID != "1" {
+			t.Errorf("after %v, %d of the pair: warnings %q, removes %v", tt.after, tt.halves, p.Warnings, p.Remove)
+		}
 	}
 }
 

@@ -27,6 +27,8 @@ type Upload struct {
 	Status      string    `json:"status"` // of the API; "" if it has to be sent
 	Days        float64   `json:"days"`   // at the uplink rate; 0 if it is aboard
 	Expected    time.Time `json:"expected,omitzero"`
+
+	soonest time.Time // it cannot be there before
 }
 
 // Aboard reports whether the payload has it, or gets it before its next window.

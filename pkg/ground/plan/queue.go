@@ -12,13 +12,15 @@ const (
 )
 
 // Queue tells when uploads are expected: they go up one after the other, in the
-// order of the listing, and each then waits for a contact.
+// order of the listing, and each then waits for a contact. The API tells of one
+// that has begun neither how far it is nor since when.
 type Queue struct {
 	now     time.Time
 	rate    int64 // bytes a day
 	contact time.Duration
-	days    float64
-	unknown bool // something of unknown size is ahead
+	days    float64 // if what has begun has only just
+	least   float64 // if what has begun is all but through
+	unknown bool    // something of unknown size is ahead
 }
 
 // NewQueue is an empty one at rate bytes a day. contact is how long what has
@@ -27,17 +29,26 @@ func NewQueue(now time.Time, rate int64, contact time.Duration) *Queue {
 	return &Queue{now: now, rate: max(1, rate), contact: contact}
 }
 
-// Add puts an upload of size bytes at the end and returns its days of uplink
-// and the time by which it is expected; zero if size, or that of one before it,
-// is not known (0).
-func (q *Queue) Add(size int64) (days float64, expected time.Time) {
-	days = float64(size) / float64(q.rate)
-	q.days += days
-	q.unknown = q.unknown || size <= 0
-	if q.unknown {
-		return days, time.Time{}
+// Arrival is when an upload is at its payload.
+type Arrival struct {
+	Days     float64   // of uplink, for itself
+	Expected time.Time // at the latest; zero if its size, or that of one before it, is not known
+	Soonest  time.Time // at the earliest
+}
+
+// Add puts an upload of size bytes (0: not known) and this state of the API at
+// the end.
+func (q *Queue) Add(size int64, status string) Arrival {
+	a := Arrival{Days: float64(size) / float64(q.rate)}
+	q.days += a.Days
+	if status == "" || status == "PENDING" {
+		q.least += a.Days
 	}
-	return days, q.now.Add(duration(q.days) + q.contact).Truncate(time.Second)
+	if q.unknown = q.unknown || size <= 0; !q.unknown {
+		a.Expected = q.now.Add(duration(q.days) + q.contact).Truncate(time.Second)
+	}
+	a.Soonest = q.now.Add(duration(q.least)).Truncate(time.Second)
+	return a
 }
 
 // duration is n days, bounded so that an absurd rate cannot overflow.

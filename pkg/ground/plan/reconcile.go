@@ -120,7 +120,7 @@ func (d *draft) complete(free Calendar) error {
 		i, start := d.Spec.half(w)
 		pass := d.Spec.Pass(d.Satellite, start)
 		other := pass.Windows[1-i]
-		ok := len(d.Passes) < max(1, d.Spec.Repeat) && other.Opens().After(d.Now) && !(start.Before(d.Earliest) && d.Limit.By == ByUplink)
+		ok := len(d.Passes) < max(1, d.Spec.Repeat) && other.Opens().After(d.Now) && !d.tooEarly(pass)
 		// A window whose arguments name another time or run cannot be adopted.
 		ok = ok && (len(w.Args) == 0 || slices.Equal(w.Args, pass.Windows[i].Args))
 		if ok {
@@ -142,6 +142,11 @@ func (d *draft) complete(free Calendar) error {
 		d.note("left alone by an earlier run, and no time fits the pair any more: window %s will be removed", List(d.Remove))
 	}
 	return nil
+}
+
+// tooEarly reports whether the programs cannot be there when the pass begins.
+func (d *draft) tooEarly(p Pass) bool {
+	return slices.ContainsFunc(d.Uploads, func(u Upload) bool { return u.soonest.After(p.Windows[0].Start) })
 }
 
 // repeat fills up the passes to as many as the spec wants. They count from the
