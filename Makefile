@@ -22,7 +22,7 @@ payload: $(FLIGHT)
 uplink: $(UPLINK)
 
 $(HOST): $(BIN)/%: FORCE
-	stamp=$(call stamp,$(or $(filter $*,$(AGENTS)),payload)) && $(GO) build -o $@ -ldflags="$(STAMP)" ./cmd/$*
+	stamp=$(call stamp,$(or $(filter $*,$(AGENTS)),payload)) && $(GO) build -buildvcs=false -o $@ -ldflags="$(STAMP)" ./cmd/$*
 
 # An unchanged program keeps its old file, so that it is not packed again.
 $(FLIGHT): $(BIN)/linux-$(FLIGHT_ARCH)/%: $(BIN)/pack FORCE
