@@ -29,7 +29,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.IntVar(&b.Trials, "trials", 100, "of the time from accept to published")
 	flags.DurationVar(&b.Load, "load", time.Second, "of one run of small requests")
 	strict := flags.Bool("strict", false, "fail if a target does not hold")
-	flags.StringVar(&b.Only, "only", "", "measure only servers or only fetchers")
+	flags.StringVar(&b.Only, "only", "", "measure only servers, only fetchers, or only durable: fetchers on a disk that takes its time")
 	flags.BoolVar(&b.Ours, "ours", false, "of the fetchers, measure only ours")
 	asJSON := flags.Bool("json", false, "a JSON line for each target and each measurement")
 	doc := flags.String("evidence", "", "put tables and pictures into this file and beside it")
@@ -67,7 +67,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err != nil {
 		return fail(err)
 	}
-	text := fmt.Sprintf("%s\n%s took %s with ", evidence.Machine(load), "The whole", time.Since(begin).Round(time.Second)) + r.Text(b)
+	took := fmt.Sprintf("%s\n%s took %s with ", evidence.Machine(load), "The whole", time.Since(begin).Round(time.Second))
+	durable := evidence.Machine(load) + "\n\n" + r.Durable(b)
+	text := took + r.Text(b) + "\n" + r.Durable(b)
+	if b.Only == "durable" {
+		text = durable
+	}
 	if *asJSON {
 		err = r.JSON(stdout, b)
 	} else {
@@ -77,7 +82,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return fail(err)
 	}
 	if *doc != "" {
-		if err := evidence.Put(*doc, "bench", text); err != nil {
+		if err := evidence.Put(*doc, "durable", durable); err != nil {
+			return fail(err)
+		}
+		if b.Only == "durable" {
+			return 0
+		}
+		if err := evidence.Put(*doc, "bench", took+r.Text(b)); err != nil {
 			return fail(err)
 		}
 		for name, svg := range r.Charts() {

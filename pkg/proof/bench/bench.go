@@ -24,7 +24,7 @@ type Bench struct {
 	Fetch  int64         // bytes of the file that fetchers bring
 	Verify int64         // bytes that are fetched with digests, against curl
 	Trials int           // of the time from accept to published
-	Only   string        // servers or fetchers; "" for both
+	Only   string        // servers, fetchers, or of them only durable; "" for all
 	Ours   bool          // of the fetchers, only ours
 	Say    io.Writer     // progress
 }
@@ -64,7 +64,7 @@ func (b Bench) Run(ctx context.Context) (*Results, error) {
 	r := newResults()
 	for n := range b.Rounds {
 		for _, i := range rand.Perm(len(servers)) {
-			if b.Only == "fetchers" {
+			if b.Only != "" && b.Only != "servers" {
 				continue
 			}
 			if ctx.Err() != nil {
@@ -76,7 +76,9 @@ func (b Bench) Run(ctx context.Context) (*Results, error) {
 			}
 		}
 	}
-	sha(r, b.Rounds)
+	if b.Only != "durable" {
+		sha(r, b.Rounds)
+	}
 	if b.Only == "servers" {
 		return r, ctx.Err()
 	}

@@ -103,6 +103,9 @@ func (b Bench) fetchers(ctx context.Context, s *site, r *Results) error {
 	if up[ours] == nil {
 		return errors.New("sdr-serve does not run")
 	}
+	if b.Only == "durable" {
+		return b.durable(ctx, s, up, r)
+	}
 	for n := range (b.Rounds + 1) / 2 {
 		for _, sc := range scenarios {
 			fmt.Fprintf(b.Say, "fetchers, round %d of %d: %s\n", n+1, (b.Rounds+1)/2, sc.name)
