@@ -4,7 +4,6 @@ import (
 	"context"
 	"net"
 	"net/netip"
-	"slices"
 	"time"
 
 	"payload-ipc/pkg/flight/window"
@@ -162,7 +161,10 @@ func (s *Client) Blame(t *Tally, f *Fault) { s.blame(t, nil, f) }
 func (s *Client) blame(t *Tally, from *candidate, f *Fault) {
 	t.Count(f.Class)
 	// Where one candidate answers, that others do not is no reason.
-	other := from != nil && !from.heard && slices.ContainsFunc(s.cands, func(c *candidate) bool { return c.heard })
+	other := false
+	for _, c := range s.cands {
+		other = other || from != nil && !from.heard && c.heard
+	}
 	if !other {
 		t.Last = f.Text
 	}
