@@ -15,6 +15,8 @@ const (
 	maxHops    = 3       // redirects
 	maxWhole   = 1 << 20 // what is read again whole for the want of ranges
 	maxUnsure  = 3       // attempts to confirm an end
+
+	largeWitness = 32 << 20 // bytes of which the digest is not asked without a reason
 )
 
 // step asks the next question about g and takes the answer. It returns nil
