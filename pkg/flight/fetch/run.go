@@ -135,7 +135,7 @@ func (r *run) advance(ctx context.Context, j *job) error {
 	}
 	for idle := 0; ; {
 		g := j.cur
-		if g != nil && g.mine && (g.complete() || g.capped() && g.proven() == g.held()) {
+		if g.state() == complete {
 			if !r.witness(ctx, j, g) {
 				return r.spliced(j, g)
 			}
@@ -187,40 +187,41 @@ func (r *run) trouble(j *job, g *generation, err error) error {
 		return err
 	}
 	f := peer.AsFault(err)
-	lost := f.Status == 404 || f.Status == 410
-	switch {
-	case f == errPlace && !j.retried && (g == nil || g.via == ""):
-		// One clean try without Range, at once.
+	v := r.circumstances(j, g).judge(f)
+	if v != askLater && !f.Counted {
 		r.peer.Blame(&j.tally, f)
-		j.retried, j.once = true, true
-		return nil
-	case r.mayRefuse(j) && (f.Status >= 400 || f.Closed) && (g == nil || g.via == ""):
-		// Also where it was the range that was refused.
-		if !f.Counted {
-			r.peer.Blame(&j.tally, f)
+	}
+	switch v {
+	case unranged:
+		if f == errPlace {
+			j.retried = true
+		} else {
+			j.refused = true
 		}
-		j.refused, j.once = true, true
+		j.once = true
 		return nil
-	case g == nil:
-	case g.via != "" && (f.Status >= 400 && f.Status < 500 || f == errPlace || f == errChanged):
-		r.peer.Blame(&j.tally, f)
+	case goneFor:
 		return r.changedAgain(j, r.seal(j, g))
-	case f == errChanged:
-		r.peer.Blame(&j.tally, f)
+	case replaced:
 		return r.changedAgain(j, r.changed(j, g))
-	case lost && g.id.Snapshot != "" && g.mine:
-		// Not in the middle of a rename, if it is so twice: gone for good.
-		if g.gone++; g.gone > 1 {
-			r.peer.Blame(&j.tally, f)
-			return r.changedAgain(j, r.changed(j, g))
-		}
-	case f.Final && f.Status >= 400 && g.id.Snapshot != "" && g.mine:
+	case unsnapped:
 		g.unpiece()
-		g.id.Snapshot = "" // go on without
+		g.id.Snapshot = ""
 		return nil
+	}
+	if g != nil && (f.Status == 404 || f.Status == 410) && g.id.Snapshot != "" && g.mine {
+		g.gone++
 	}
 	j.retried = false
 	return f
+}
+
+func (r *run) circumstances(j *job, g *generation) circumstances {
+	c := circumstances{state: g.state(), tried: j.retried, mayRefuse: r.mayRefuse(j)}
+	if g != nil {
+		c.snapshot, c.rotated, c.missing = g.id.Snapshot != "", g.via != "", g.gone
+	}
+	return c
 }
 
 // mayRefuse reports that a failure may be about the range that was asked for:

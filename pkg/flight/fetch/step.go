@@ -22,14 +22,15 @@ const (
 // step asks the next question about g and takes the answer. It returns nil
 // after every bit of progress.
 func (r *run) step(ctx context.Context, j *job, g *generation) error {
-	switch {
-	case g == nil:
+	switch g.state() {
+	case fresh:
 		return r.begin(ctx, j)
-	case !g.mine:
+	case held:
 		return r.resume(ctx, j, g)
-	case g.held() >= g.end() && len(g.pieces) == 0, g.closed:
+	case ended, complete:
 		return r.confirm(ctx, j, g)
-	case g.id.Snapshot != "" && g.via == "":
+	}
+	if g.id.Snapshot != "" && g.via == "" {
 		return r.more(ctx, j, g)
 	}
 	return r.overlap(ctx, j, g)
