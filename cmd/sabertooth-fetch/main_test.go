@@ -238,6 +238,9 @@ func (b *box) look() (r result) {
 func (b *box) agree(r result) {
 	b.t.Helper()
 	for name, x := range r.receipts {
+		if told(x) {
+			continue
+		}
 		file := map[string]string{"complete": name, "partial": name + ".part"}[x.Status]
 		if file != "" && sum(r.files[file]) != x.SHA256 {
 			b.t.Errorf("%s is not what its receipt says: %+v", file, x)
@@ -246,6 +249,11 @@ func (b *box) agree(r result) {
 			b.t.Errorf("%s: exit %d, the receipt says %d", name, r.exit, x.Exit)
 		}
 	}
+}
+
+// told reports that a receipt is about a file that an earlier run published.
+func told(x receipt) bool {
+	return strings.Contains(x.Reason, "is not in this outbox") || strings.Contains(x.Reason, "cut off before its receipt")
 }
 
 func (b *box) empty() {
