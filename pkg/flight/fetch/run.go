@@ -156,8 +156,8 @@ func (r *run) advance(ctx context.Context, j *job) error {
 			return nil
 		}
 		moved := j.cur != g || g != nil && (g.held() != held || g.proven() != proven)
-		if errors.Is(err, outbox.ErrDead) {
-			err = r.rebuild(j, g)
+		if d := dead(j.cur, g); d != nil && errors.Is(err, outbox.ErrDead) {
+			err = r.rebuild(j, d)
 		} else if err != nil {
 			err = r.trouble(j, g, err)
 		}
@@ -284,6 +284,17 @@ func (r *run) judge(j *job, err error) {
 	r.tired = f.Status == 0 && f != errCounted && f != errEmptyNow
 }
 
+// dead is the generation of which a sync failed: the one that was worked on, or
+// the one that took its place meanwhile.
+func dead(all ...*generation) *generation {
+	for _, g := range all {
+		if g != nil && errors.Is(g.part.Err(), outbox.ErrDead) {
+			return g
+		}
+	}
+	return nil
+}
+
 // rebuild goes on after a sync that failed: the inode is dead, what can be
 // read of it and proven is copied to a new one. Once; then the disk is broken.
 func (r *run) rebuild(j *job, g *generation) error {
@@ -294,7 +305,9 @@ func (r *run) rebuild(j *job, g *generation) error {
 	j.rebuilt = true
 	r.f.Events(Event{Kind: DiskError, Path: j.Path.Path, Err: err})
 	if e := g.part.Rebuild(); e != nil {
-		j.cur = nil
+		if j.cur == g {
+			j.cur = nil
+		}
 		return g.part.Discard()
 	}
 	g.pieces, g.next = nil, g.held()

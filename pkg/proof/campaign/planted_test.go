@@ -10,8 +10,11 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
+
+	"payload-ipc/pkg/desk/flash"
 )
 
 // The test's own program is what runs aboard in a bare program's place.
@@ -68,16 +71,17 @@ func TestPlantedFaults(t *testing.T) {
 		t.Skip(err)
 	}
 	// Files that come faster than the disk takes them, in one window that the
-	// power ends: while the data's one sync is under way, while the data of a
+	// power ends, while the data's one sync is under way, while the data of a
 	// longer file is synced again and again, and long after all is over.
 	publishing := Schedule{Size: 3e5, Rate: 6e6, Overlaps: []Overlap{{Disk: Flash{Rate: 3e5, Sync: 20 * time.Millisecond}}}}
 	fetching := Schedule{Size: 6e6, Rate: 2e6, Overlaps: []Overlap{{Disk: Flash{Rate: 3e6, Sync: 20 * time.Millisecond}}}}
+	failing := Schedule{Size: 5e6, Rate: 1.2e6, Overlaps: []Overlap{{Disk: Flash{Error: &flash.Error{Op: flash.Sync, Errno: syscall.EIO}}}}}
 	done := Schedule{Size: 5e4, Rate: 6e6, Overlaps: []Overlap{{}}}
 	cuts := []struct {
 		s        Schedule
 		from, to time.Duration
 		passes   int
-	}{{publishing, 600 * time.Millisecond, 1400 * time.Millisecond, 16}, {fetching, 1500 * time.Millisecond, 3 * time.Second, 6}, {done, 2 * time.Second, 3 * time.Second, 6}}
+	}{{publishing, 600 * time.Millisecond, 1400 * time.Millisecond, 16}, {fetching, 1500 * time.Millisecond, 3 * time.Second, 6}, {done, 2 * time.Second, 3 * time.Second, 6}, {failing, 0, 0, 6}}
 
 	exe, err := os.Executable()
 	if err != nil {
@@ -123,6 +127,9 @@ func TestPlantedFaults(t *testing.T) {
 						o := s.Overlaps[0]
 						o.SDR, o.Fetch = Span{0, 6 * time.Second}, Span{0, 5 * time.Second}
 						o.Power = cut.from + (cut.to-cut.from)*time.Duration(n)/time.Duration(cut.passes)
+						if e := o.Disk.Error; e != nil { // the syncs of a file under way
+							o.Disk.Error = &flash.Error{Op: e.Op, Errno: e.Errno, Nth: 6 + n}
+						}
 						s.Overlaps = []Overlap{o}
 						p, err := play(t.Context(), s, contenders[0], filepath.Join(dir, fmt.Sprintf("%s-%d-%d", slug(c.name), i, n)), bin)
 						mu.Lock()
