@@ -37,13 +37,9 @@ func (w *deployFlags) flags(fs *pflag.FlagSet, io stdio) {
 	fs.StringVar(&w.start, "start", "", "start of the SDR's window: Unix seconds, RFC 3339, or +2h (default: the earliest that fits)")
 	fs.DurationVar(&s.Lead, "lead", 24*time.Hour, "least time from now to the start")
 	fs.StringVar(&w.rate, "uplink-rate", "125KB", "bytes that go up a day")
-	fs.DurationVar(&s.SDRDuration, "sdr-duration", time.Minute, "length of the SDR's window")
-	fs.DurationVar(&s.FetchDelay, "fetch-delay", 30*time.Second, "from the SDR's start to the fetcher's")
-	fs.DurationVar(&s.FetchDuration, "fetch-duration", time.Minute, "length of the fetcher's window")
+	w.passFlags(fs)
 	fs.IntVar(&s.Repeat, "repeat", 1, "so many passes, each both windows or none; counted from the first that is there")
 	fs.DurationVar(&s.Every, "every", 24*time.Hour, "from the start of one pass to the next, with --repeat")
-	fs.StringVar(&s.FromPayload, "from-payload", plan.SDR, "payload that serves: SDR, SABERTOOTH, IPI or DEXTER")
-	fs.StringVar(&s.ToPayload, "to-payload", plan.Sabertooth, "payload that fetches")
 	fs.StringSliceVar(&w.sdr, "sdr", nil, "where the fetcher looks for the server (default: the serving payload's documented addresses)")
 	fs.StringSliceVar(&w.allow, "allow", nil, "who may read from the server, as CIDR or address; may be repeated (default: the payloads' network)")
 	fs.IntVar(&s.Port, "port", plan.DefaultPort, "port of the SDR's server")
@@ -63,6 +59,16 @@ func (w *deployFlags) flags(fs *pflag.FlagSet, io stdio) {
 	fs.BoolVar(&w.dryRun, "dry-run", false, "print the plan and stop: nothing is sent, the API is not asked, and no token is needed")
 	fs.BoolVar(&w.yes, "yes", false, "do not ask before scheduling")
 	w.access.flags(fs, io)
+}
+
+// passFlags are those that say how the two windows lie.
+func (w *deployFlags) passFlags(fs *pflag.FlagSet) {
+	s := &w.spec
+	fs.DurationVar(&s.SDRDuration, "sdr-duration", time.Minute, "length of the SDR's window")
+	fs.DurationVar(&s.FetchDelay, "fetch-delay", 30*time.Second, "from the SDR's start to the fetcher's")
+	fs.DurationVar(&s.FetchDuration, "fetch-duration", time.Minute, "length of the fetcher's window")
+	fs.StringVar(&s.FromPayload, "from-payload", plan.SDR, "payload that serves: SDR, SABERTOOTH, IPI or DEXTER")
+	fs.StringVar(&s.ToPayload, "to-payload", plan.Sabertooth, "payload that fetches")
 }
 
 // read turns the flags' words into the spec, all before anything is sent.

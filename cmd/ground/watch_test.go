@@ -182,6 +182,9 @@ func TestManners(t *testing.T) {
 		{[]string{"deploy", "--artifacts", dir, "--dry-run", "--name", "x", "--name", "y", "FM1"}, 2, "--name is there 2 times"},
 		{[]string{"deploy", "--artifacts", dir, "--dry-run", "--path", "/a=x", "--path", "/b=x", "FM1"}, 2, "the name is also that of"},
 		{[]string{"deploy", "--artifacts", dir, "--dry-run", "--path", "relative", "FM1"}, 2, "is not an absolute path"},
+		{[]string{"slots", "--span", "2h", "-", "FM1"}, 0, "as --start"},
+		{[]string{"slots", "--span", "1s", "-", "FM1"}, 2, "--span"},
+		{[]string{"slots", "--from-payload", "IPI", "--to-payload", "IPI", "-", "FM1"}, 2, "fetch from itself"},
 		{[]string{"--version"}, 0, "ground dev unknown "},
 		{[]string{"deploy", "--version"}, 0, "ground dev unknown "},
 		{[]string{"review", "--version"}, 0, "ground dev unknown "},
@@ -202,7 +205,7 @@ func TestJSON(t *testing.T) {
 	s := newScript(t)
 	ctx := context.Background()
 	for _, args := range [][]string{
-		{"satellites", "-"}, {"status", "-", "FM1"}, {"cancel", "--dry-run", "-", "FM1"}, {"plan", "--artifacts", dir, "-", "FM1"},
+		{"satellites", "-"}, {"slots", "-", "FM1"}, {"status", "-", "FM1"}, {"cancel", "--dry-run", "-", "FM1"}, {"plan", "--artifacts", dir, "-", "FM1"},
 		{"deploy", "--artifacts", dir, "--dry-run", "FM1"}, {"deploy", "--artifacts", dir, "-", "FM1"}, {"deploy", "--artifacts", dir, "-", "FM1"},
 		{"deploy", "--artifacts", dir, "-", "FM9"}, {"status", "-", "FM1"}, {"cancel", "--dry-run", "-", "FM1"}, {"cancel", "--yes", "-", "FM1"},
 	} {

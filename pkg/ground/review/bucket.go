@@ -19,6 +19,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go/logging"
+
+	"payload-ipc/pkg/ground/plan"
 )
 
 // Object is one key of a bucket.
@@ -140,7 +142,7 @@ func (b *Bucket) List(ctx context.Context) (Listing, error) {
 		case err != nil && after == nil:
 			return out, b.explain(err)
 		case err != nil:
-			out.Cut = fmt.Sprintf("after %d keys: %v", len(keys), b.explain(err))
+			out.Cut = fmt.Sprintf("after %s keys: %v", plan.Grouped(int64(len(keys))), b.explain(err))
 			return out, nil
 		}
 		before := len(keys)
@@ -164,13 +166,13 @@ func (b *Bucket) List(ctx context.Context) (Listing, error) {
 		after = p.NextContinuationToken
 		switch token := aws.ToString(after); {
 		case token == "":
-			out.Cut = fmt.Sprintf("after %d keys the server says that there are more, but not how to ask for them", len(keys))
+			out.Cut = fmt.Sprintf("after %s keys the server says that there are more, but not how to ask for them", plan.Grouped(int64(len(keys))))
 			return out, nil
 		case tokens[token]:
-			out.Cut = fmt.Sprintf("after %d keys the server goes round in a circle", len(keys))
+			out.Cut = fmt.Sprintf("after %s keys the server goes round in a circle", plan.Grouped(int64(len(keys))))
 			return out, nil
 		case empty == emptyPages:
-			out.Cut = fmt.Sprintf("after %d keys came %d pages without a new one", len(keys), emptyPages)
+			out.Cut = fmt.Sprintf("after %s keys came %d pages without a new one", plan.Grouped(int64(len(keys))), emptyPages)
 			return out, nil
 		default:
 			tokens[token] = true

@@ -30,8 +30,12 @@ func (e *notListing) Error() string { return "the answer is no listing of a buck
 
 const (
 	maxListing = 64 << 20 // bytes of one page; 1,000 keys of 1,024 bytes are far below
+	pageLimit  = 4        // times the silence, for all of a page
 	maxSilent  = 4        // calls that end in silence before no further one is made
 )
+
+// forever is the limit of an object, which may be large and the line slow.
+const forever = 24 * time.Hour
 
 // guard is the HTTP client below the SDK. It ends what says nothing any more,
 // and lets through as a listing only what is one.
@@ -51,7 +55,12 @@ func (g *guard) Do(r *http.Request) (*http.Response, error) {
 	if g.silent.Load() >= maxSilent {
 		return nil, fmt.Errorf("%w: not asked any more", errSilent)
 	}
-	ctx, cancel := context.WithCancel(r.Context())
+	limit := forever
+	list := r.URL.Query().Get("list-type") != ""
+	if list { // a page is small: one that trickles is as good as silent
+		limit = pageLimit * g.silence
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), limit)
 	resp, err := g.next.Do(r.WithContext(ctx))
 	if err != nil {
 		cancel()
@@ -63,11 +72,15 @@ func (g *guard) Do(r *http.Request) (*http.Response, error) {
 	}
 	resp.Body = g.watch(r.Context(), resp.Body, cancel)
 	good := resp.StatusCode/100 == 2
-	if good && r.URL.Query().Get("list-type") == "" {
+	if good && !list {
 		return resp, nil
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxListing))
 	resp.Body.Close()
+	if err != nil && ctx.Err() != nil && r.Context().Err() == nil {
+		g.silent.Add(1)
+		return nil, fmt.Errorf("%w, or nearly so", errSilent)
+	}
 	if err != nil {
 		return nil, err
 	}

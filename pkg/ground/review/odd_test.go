@@ -298,6 +298,24 @@ func TestOddListings(t *testing.T) {
 	}
 }
 
+// A listing that trickles is given up like a silent one.
+func TestTricklingListing(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for r.Context().Err() == nil {
+			fmt.Fprint(w, " ")
+			w.(http.Flusher).Flush()
+			time.Sleep(20 * time.Millisecond)
+		}
+	}))
+	defer s.Close()
+	serveOdd(t, &odd{})
+	t.Setenv("AWS_ENDPOINT_URL", s.URL)
+	begun := time.Now()
+	if _, err := Open(context.Background(), "bucket", "", "", 100*time.Millisecond); err == nil || !strings.Contains(err.Error(), "says nothing") || time.Since(begun) > 20*time.Second {
+		t.Errorf("got %v after %v", err, time.Since(begun))
+	}
+}
+
 // A run of which everything is there is delivered however the listing ends; what
 // is missing from a listing that is not whole is unknown.
 func TestCutListingJudgesWhatIsThere(t *testing.T) {

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"payload-ipc/pkg/ground/deploy"
+	"payload-ipc/pkg/ground/plan"
+	"payload-ipc/pkg/ground/tasking"
+)
+
+// slot is a time in which the server's window of a pair can start.
+type slot struct {
+	From time.Time `json:"from"`
+	To   time.Time `json:"to"`
+}
+
+// slots tells when both windows and their buffers fit.
+func slots(ctx context.Context, args []string, io stdio) int {
+	w := &deployFlags{}
+	var span time.Duration
+	fs := pflag.NewFlagSet("slots", pflag.ContinueOnError)
+	fs.DurationVar(&span, "span", 72*time.Hour, "how far to look, from now")
+	w.passFlags(fs)
+	w.access.flags(fs, io)
+	if code, done := parse(fs, args, io, "slots [flags] AUTH_TOKEN SAT_ID"); done {
+		return code
+	}
+	token, sats, err := w.token(fs.Args(), io)
+	switch {
+	case err != nil:
+	case len(sats) != 1:
+		err = wrong("give one satellite; the order is AUTH_TOKEN SAT_ID")
+	case span < time.Hour || span > 31*24*time.Hour:
+		err = wrong("--span: %v is not between 1h and 744h", span)
+	default:
+		w.rate, w.spec.Port = "125KB", plan.DefaultPort // they do not matter
+		err = w.read(time.Now())
+	}
+	if err != nil {
+		return w.fail(io, "slots", err)
+	}
+	g, err := w.open(token, &io)
+	if err != nil {
+		return w.fail(io, "slots", err)
+	}
+	fleet, err := g.Look(ctx, false)
+	if err == nil {
+		err = fleet.Check(w.spec, sats[0])
+	}
+	if err != nil {
+		return w.fail(io, "slots", err)
+	}
+	found, err := w.spec.Slots(g.API.Now(), span, func(typ string, from time.Time, span time.Duration) ([]tasking.Interval, error) {
+		return g.API.Availability(ctx, sats[0], typ, from, span)
+	})
+	if err != nil {
+		return w.fail(io, "slots", err)
+	}
+	out := []slot{}
+	for _, f := range found {
+		out = append(out, slot{f.Start, f.End})
+	}
+	switch {
+	case w.json:
+		printJSON(io, out)
+	case len(out) == 0:
+		fmt.Fprintf(io.out, "no time in the next %s is free for both windows and their buffers\n", plan.Span(span))
+	default:
+		fmt.Fprintf(io.out, "%-28s %-28s %-9s as --start\n", "EARLIEST START", "LATEST START", "FOR")
+		for _, s := range out {
+			fmt.Fprintln(io.out, strings.TrimRight(fmt.Sprintf("%-28s %-28s %-9s %s", plan.Stamp(s.From), plan.Stamp(s.To), plan.Span(s.To.Sub(s.From)), s.From.Format(time.RFC3339)), " "))
+		}
+	}
+	if len(out) == 0 {
+		return deploy.NoSlot
+	}
+	return deploy.Done
+}
