@@ -33,14 +33,22 @@ func (f *flown) judgeEnd(who string, gone time.Time, after time.Duration, syncs 
 	v.Why = append(v.Why, why)
 }
 
-// under finds a sync that began before from and went on until to.
-func under(syncs []flash.Wait, from, to time.Time) (flash.Wait, bool) {
-	for _, s := range syncs {
-		if s.At.Before(from) && to.Before(s.At.Add(s.For)) {
-			return s, true
+// under finds the sync that began before from, if it and those that were begun
+// before it returned, or at once then, went on until to: threads of a program
+// that ends wait for each other's.
+func under(syncs []flash.Wait, from, to time.Time) (first flash.Wait, in bool) {
+	const atOnce = 20 * time.Millisecond
+	var until time.Time
+	for _, s := range syncs { // by their beginnings
+		end := s.At.Add(s.For)
+		switch {
+		case s.At.Before(from) && from.Before(end) && end.After(until):
+			first, until = s, end
+		case !until.IsZero() && s.At.Before(until.Add(atOnce)):
+			until = later(until, end)
 		}
 	}
-	return flash.Wait{}, false
+	return first, to.Before(until)
 }
 
 // stuck says whether the fetcher's disk kept it from its last words: it was in

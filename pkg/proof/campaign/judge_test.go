@@ -148,6 +148,14 @@ func TestJudge(t *testing.T) {
 			f.exit = 1
 			f.ended.Syncs = []flash.Wait{{At: f.deadline.Add(-2 * time.Second), For: time.Second}}
 		}, Lie, "without a receipt"},
+		{"held in one sync after the other", func(p *pass, f *flown) {
+			f.fetchLate = 800 * time.Millisecond
+			f.ended.Syncs = []flash.Wait{{At: f.deadline.Add(-time.Second), For: 600 * time.Millisecond}, {At: f.deadline.Add(-410 * time.Millisecond), For: 500 * time.Millisecond}}
+		}, Held, "in a sync of 600ms"},
+		{"a sync, a pause and another", func(p *pass, f *flown) {
+			f.fetchLate = 800 * time.Millisecond
+			f.ended.Syncs = []flash.Wait{{At: f.deadline.Add(-time.Second), For: 600 * time.Millisecond}, {At: f.deadline.Add(-300 * time.Millisecond), For: 500 * time.Millisecond}}
+		}, Overrun, "fetcher was alive"},
 		{"a lie, and held", func(p *pass, f *flown) {
 			f.exit, f.fetchLate = 3, 500*time.Millisecond
 			f.ended.Syncs = []flash.Wait{{At: f.deadline.Add(-time.Second), For: time.Second}}

@@ -245,6 +245,9 @@ func (p *pass) tell(v Verdict) string {
 	}
 	for _, f := range p.flown {
 		s += fmt.Sprintf("%s: fetcher %s, exit %d, killed %v\n", f.run, f.ended, f.exit, f.killed)
+		for _, w := range f.ended.Syncs {
+			s += fmt.Sprintf("  its disk: a sync at %s took %s, held at the end %v\n", w.At.Format("05.000"), short(w.For), w.Held)
+		}
 		for name, body := range f.files {
 			text := ""
 			if name != logName && name != logName+".part" {
