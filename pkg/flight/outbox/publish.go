@@ -71,7 +71,7 @@ func (p *Part) publish(ctx context.Context, name string, keep bool) (Published, 
 		p.shut()
 		return pub, err
 	}
-	if whole {
+	if whole && err == nil { // else the name may not last, and the next run must not count on it
 		p.t.receiptless = append(p.t.receiptless, p.path(cursorSuffix))
 		p.cleaned(p.written)
 		p.data.Close()
