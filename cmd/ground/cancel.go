@@ -76,7 +76,7 @@ func (a *access) showChosen(io stdio, chosen []deploy.Cancelled, show bool) (n i
 		}
 		for _, w := range c.Windows {
 			if show {
-				fmt.Fprintf(io.out, "%s: window %s, %s at %s, %s\n", c.Satellite, w.ID, w.Type, plan.Stamp(w.Start), w.State)
+				fmt.Fprintln(io.out, folded(io.out, fmt.Sprintf("%s: window %s, %s at %s, %s", c.Satellite, w.ID, w.Type, plan.Stamp(w.Start), w.State)))
 			}
 		}
 		for _, p := range c.Partners {

@@ -210,7 +210,7 @@ func (w *deployFlags) reportOne(io stdio, r deploy.Result, row bool) {
 			fmt.Fprintf(io.out, "%-10s %-17s %-29s %s %s\n", r.Satellite, r.Did, plan.Stamp(p.Windows[0].Start), p.Windows[0].ID, p.Windows[1].ID)
 			continue
 		}
-		fmt.Fprintf(io.out, "Both windows on %s %s: %s and %s, run %s.\n", r.Satellite, verb, p.Windows[0].ID, p.Windows[1].ID, p.Run)
+		fmt.Fprintln(io.out, folded(io.out, fmt.Sprintf("Both windows on %s %s: %s and %s, run %s.", r.Satellite, verb, p.Windows[0].ID, p.Windows[1].ID, p.Run)))
 	}
 	if !row {
 		fmt.Fprintf(io.out, "Follow them with: %s\n", w.again(io, "status --watch", r.Satellite))

@@ -35,7 +35,7 @@ func progressPrinter(io stdio, quiet bool) (tell func(deploy.Event), end func())
 			mu.Lock()
 			defer mu.Unlock()
 			if e.Total == 0 {
-				s.print(e.Satellite + ": " + e.Text)
+				s.print(folded(out, e.Satellite+": "+e.Text))
 				return
 			}
 			name := e.Satellite + " " + e.What

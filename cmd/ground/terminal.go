@@ -11,6 +11,7 @@ import (
 	"github.com/mattn/go-isatty"
 	"golang.org/x/sys/unix"
 
+	"payload-ipc/pkg/ground/plan"
 	"payload-ipc/pkg/ground/tasking"
 )
 
@@ -69,6 +70,15 @@ func columns(w any) int {
 func drawable(w any) bool {
 	cols, rows := termSize(w)
 	return cols > 0 && rows > 1
+}
+
+// folded is text as it fits on w: whole lines where it is no terminal.
+func folded(w any, text string) string {
+	cols := columns(w)
+	if cols <= 0 {
+		return text
+	}
+	return strings.Join(plan.Fold(text, cols, 2), "\n")
 }
 
 // confirm asks on a terminal; in a pipe nobody is there to be asked.
