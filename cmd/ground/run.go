@@ -33,6 +33,7 @@ const usage = `ground: two programs on one satellite, from the ground
   ground deploy     [flags] AUTH_TOKEN SAT_ID...   send both programs, schedule both windows or none
   ground status     [flags] AUTH_TOKEN [SAT_ID...] uploads and windows; --watch follows them
   ground cancel     [flags] AUTH_TOKEN [SAT_ID...] cancel windows; --run ID or --window ID picks some
+  ground aboard     [flags] AUTH_TOKEN [SAT_ID...] which of our programs are there, and what needs them
   ground slots      [flags] AUTH_TOKEN SAT_ID      when both windows fit in the next days
   ground satellites [flags] AUTH_TOKEN             what the token may use
   ground review     [flags] s3://BUCKET/PREFIX     what came down, and whether it is whole
@@ -54,6 +55,7 @@ var verbs = map[string]verb{
 	"review":     reviewVerb,
 	"get":        getVerb,
 	"slots":      slots,
+	"aboard":     aboard,
 }
 
 func run(ctx context.Context, args []string, io stdio) int {
@@ -72,7 +74,7 @@ func run(ctx context.Context, args []string, io stdio) int {
 	v, ok := verbs[args[0]]
 	if !ok {
 		// The word may be a token in the wrong place: it is not repeated.
-		fmt.Fprintln(io.err, "ground: the first word is not a verb; use plan, deploy, status, cancel, slots, satellites, review or get")
+		fmt.Fprintln(io.err, "ground: the first word is not a verb; use plan, deploy, status, cancel, slots, aboard, satellites, review or get")
 		return deploy.Usage
 	}
 	return v(ctx, args[1:], io)

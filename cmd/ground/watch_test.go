@@ -205,9 +205,9 @@ func TestJSON(t *testing.T) {
 	s := newScript(t)
 	ctx := context.Background()
 	for _, args := range [][]string{
-		{"satellites", "-"}, {"slots", "-", "FM1"}, {"status", "-", "FM1"}, {"cancel", "--dry-run", "-", "FM1"}, {"plan", "--artifacts", dir, "-", "FM1"},
+		{"satellites", "-"}, {"slots", "-", "FM1"}, {"aboard", "-"}, {"status", "-", "FM1"}, {"cancel", "--dry-run", "-", "FM1"}, {"plan", "--artifacts", dir, "-", "FM1"},
 		{"deploy", "--artifacts", dir, "--dry-run", "FM1"}, {"deploy", "--artifacts", dir, "-", "FM1"}, {"deploy", "--artifacts", dir, "-", "FM1"},
-		{"deploy", "--artifacts", dir, "-", "FM9"}, {"status", "-", "FM1"}, {"cancel", "--dry-run", "-", "FM1"}, {"cancel", "--yes", "-", "FM1"},
+		{"deploy", "--artifacts", dir, "-", "FM9"}, {"aboard", "-"}, {"status", "-", "FM1"}, {"cancel", "--dry-run", "-", "FM1"}, {"cancel", "--yes", "-", "FM1"},
 	} {
 		o := s.ground(t, ctx, append(slices.Clone(args), "--json")...)
 		var v any
