@@ -186,7 +186,7 @@ func TestSlowDisk(t *testing.T) {
 					if n := r.errors() - r.Errors["slow"]; n > 0 || c.line == 0 && r.Errors["slow"] > 0 {
 						t.Errorf("errors: got %v, want none", r.Errors)
 					}
-					t.Log(fmt.Sprintf("%.1f MB in %v, at most %.1f MB not synced: %s", float64(o.Received)/1e6, o.took, float64(d.most)/1e6, r.Reason))
+					t.Logf("%.1f MB in %v, at most %.1f MB not synced: %s", float64(o.Received)/1e6, o.took, float64(d.most)/1e6, r.Reason)
 				})
 			})
 		}

@@ -4,7 +4,7 @@
 // continuation: by the digest of a piece, by a snapshot URL that means one
 // generation of a file for ever (docs/wire.md), or by reading a stretch again
 // that it holds already. Bytes of two generations never meet in one file.
-// Design section 5 has the contract.
+// docs/contract.md has the contract, "sabertooth-fetch".
 package fetch
 
 import (
