@@ -27,6 +27,8 @@ type weather struct {
 	up    []bool // per 250 ms slot
 	worst float64
 	gens  []string // every content /f ever had, for the checker
+
+	flipped bool // a byte of some answer was changed on its way
 }
 
 func (w *weather) isUp() bool {
@@ -73,7 +75,8 @@ func (w *weather) harm(p *host, a *reply) {
 		a.rate = 1000 + r.IntN(100_000)
 	case 10:
 		if len(a.body) > 0 && p.digests && len(a.body) <= 8<<20 {
-			a.body[r.IntN(len(a.body))] ^= 0x55 // the digest tells
+			a.body[r.IntN(len(a.body))] ^= 0x55 // the digest tells, unless the answer is cut in front of its end
+			w.flipped = true
 		}
 	case 11:
 		a.close = true
@@ -245,9 +248,11 @@ func outage(t *testing.T, seed uint64) {
 func (w *weather) check(t *testing.T, b *bench, o outcome) {
 	t.Helper()
 	for name, data := range o.files {
-		if !w.pure(data) {
+		// What nothing proves may hold a byte that the line changed, and says so.
+		r := o.receipts["f"]
+		unproven := name == "f.part" && r.Status == "partial" && r.Verified == "none"
+		if !w.pure(data) && !(unproven && w.flipped) {
 			t.Errorf("%s: %d bytes that are no prefix of any one generation", name, len(data))
-			r := o.receipts["f"]
 			t.Logf("receipt %+v", r)
 			for _, e := range b.events {
 				t.Logf("%+v", e)

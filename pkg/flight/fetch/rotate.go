@@ -102,6 +102,14 @@ func (r *run) seal(j *job, g *generation) error {
 			j.most = 0
 		}
 	}
+	// A receipt tells of an older content no more than its size and hash, so
+	// bytes whose digest was told and could not be compared are not published.
+	for _, p := range g.pieces {
+		if p.has {
+			g.drop()
+			break
+		}
+	}
 	g.settle()
 	g.id.Sealed = true
 	g.describe()
@@ -140,7 +148,7 @@ func (g *generation) spoilt() bool {
 }
 
 // finishOlds completes what earlier runs began and rotation has moved since.
-// It is a gift: the first trouble ends it.
+// Best effort: stop at the first error.
 func (r *run) finishOlds(ctx context.Context, j *job) {
 	for _, g := range j.olds {
 		if g.id.Sealed {
