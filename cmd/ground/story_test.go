@@ -101,15 +101,18 @@ func TestFleet(t *testing.T) {
 	begun := time.Now()
 	args := append([]string{"deploy", "--artifacts", artifacts(t), "--at-once", "16", "-", "FM999"}, sats...)
 	o := s.ground(t, context.Background(), args...)
-	t.Logf("%d satellites in %v, at most %d calls at once", len(sats), time.Since(begun), most)
+	mu.Lock()
+	atOnce := most
+	mu.Unlock()
+	t.Logf("%d satellites in %v, at most %d calls at once", len(sats), time.Since(begun), atOnce)
 	if o.code != 3 || !strings.Contains(o.err, "satellite FM999 is unknown") {
 		t.Errorf("exit %d, want 3\n%s", o.code, o.err)
 	}
 	if n := strings.Count(o.out, " scheduled  "); n != 200 {
 		t.Errorf("%d lines of the table say scheduled", n)
 	}
-	if most > 16 {
-		t.Errorf("%d calls at once, want at most 16", most)
+	if atOnce > 16 {
+		t.Errorf("%d calls at once, want at most 16", atOnce)
 	}
 	posts := map[string]int{}
 	for _, c := range m.Calls() {
