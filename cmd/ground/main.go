@@ -12,6 +12,10 @@ import (
 func main() {
 	ctx, stop := context.WithCancel(context.Background())
 	hold, leave := context.WithCancel(context.Background())
+	if len(os.Args) > 1 && (os.Args[1] == "deploy" || os.Args[1] == "cancel") {
+		// A reader that goes away must not end the work between two windows.
+		signal.Ignore(syscall.SIGPIPE)
+	}
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() {

@@ -101,7 +101,7 @@ func fail(io stdio, name string, err error) int {
 func parse(fs *pflag.FlagSet, args []string, io stdio, what string) (code int, done bool) {
 	fs.SortFlags = false
 	fs.Usage = func() {}
-	showVersion := fs.Bool("version", false, "print name, version and commit")
+	showVersion := fs.Bool("version", false, "print name, version and what it is built from")
 	err := fs.Parse(args)
 	switch {
 	case err == nil && *showVersion:
