@@ -127,7 +127,7 @@ func showTable(out io.Writer, runs []*review.Run, cols int) {
 		var start time.Time
 		for _, it := range r.Items {
 			if rc := it.Receipt; rc != nil {
-				if it.Key != "" {
+				if it.Key != "" && rc.Unchanged == nil {
 					bytes += rc.Size
 				}
 				if rc.Clock == "trusted" && (start.IsZero() || rc.Started.Before(start)) {

@@ -181,6 +181,7 @@ type result struct {
 type receipt struct {
 	Status, Verified, Reason, SHA256 string
 	Size, Attempts                   int64
+	Unchanged                        *string
 	Received                         int64 `json:"bytes_received"`
 	Exit                             int
 	Errors                           map[string]int64
@@ -253,7 +254,7 @@ func (b *box) agree(r result) {
 
 // told reports that a receipt is about a file that an earlier run published.
 func told(x receipt) bool {
-	return strings.Contains(x.Reason, "is not in this outbox") || strings.Contains(x.Reason, "cut off before its receipt")
+	return x.Unchanged != nil || strings.Contains(x.Reason, "no receipt of that run is known")
 }
 
 func (b *box) empty() {

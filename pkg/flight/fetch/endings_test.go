@@ -260,6 +260,12 @@ func TestMissingReceipt(t *testing.T) {
 						t.Errorf("exit %d, %+v", r.Exit, receipts)
 					}
 					same := now == "same" && abilities != "nothing"
+					if first.Unchanged != nil || same != (second.Unchanged != nil && *second.Unchanged == "one") {
+						t.Errorf("unchanged is %v and %v", first.Unchanged, second.Unchanged)
+					}
+					if strings.Contains(first.Reason, "cut off") || !strings.Contains(first.Reason, "no receipt of that run is known to this stage") {
+						t.Errorf("the late receipt says %q", first.Reason)
+					}
 					if same && (len(files) > 0 || r.Received > firstPiece || !strings.Contains(second.Reason, "unchanged") || second.SHA256 != sum(large)) || !same && files["f"] != data {
 						t.Errorf("%s, %d bytes received: %+v", keys(files), r.Received, second)
 					}

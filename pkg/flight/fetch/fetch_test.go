@@ -88,6 +88,7 @@ type receipt struct {
 	Status, Verified, Reason, SHA256, Generation, Run, Clock string
 	Size                                                     int64
 	Total                                                    *int64
+	Unchanged                                                *string
 	Exit                                                     int
 	Attempts                                                 int64
 	Received                                                 int64            `json:"bytes_received"`

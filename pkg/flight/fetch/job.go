@@ -102,8 +102,8 @@ func (r *run) open(j *job) {
 	}
 }
 
-// missing writes the receipt of a file that an earlier run published, and was
-// cut off before it could say so.
+// missing writes the receipt of a file that an earlier run published, and that
+// is not known to have one.
 func (r *run) missing(j *job) {
 	u := j.out.Unreceipted()
 	if u == nil {
@@ -113,7 +113,7 @@ func (r *run) missing(j *job) {
 	rec := &outbox.Receipt{
 		Source: "http://" + r.peer.Source() + j.target, Status: "complete", Size: u.Size, SHA256: hexOf(u.SHA256[:]),
 		Total: u.Identity.Total, Verified: u.Identity.Verified, Generation: tokenOf(u.Identity), Started: now, Finished: now,
-		Reason: "complete: " + itoa(u.Size) + " bytes; the run was cut off before its receipt, which a later one wrote",
+		Reason: "complete: " + itoa(u.Size) + " bytes; no receipt of that run is known to this stage, so a later one wrote this",
 	}
 	if err := j.out.PublishMissing(rec); err != nil {
 		r.f.Events(Event{Kind: DiskError, Path: j.Path.Path, Err: err})

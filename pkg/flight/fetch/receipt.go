@@ -48,6 +48,7 @@ func (r *run) receipt(j *job, exit int, cut bool) *outbox.Receipt {
 	}
 	if u := j.before; j.unchanged {
 		rec.Status, rec.Verified, rec.Generation = "complete", u.Identity.Verified, tokenOf(u.Identity)
+		rec.Unchanged = &u.Run
 		rec.Size, rec.SHA256, rec.Total = u.Size, hexOf(u.SHA256[:]), u.Identity.Total
 		rec.Reason = "complete: unchanged since the run '" + u.Run + "' published it, all " + itoa(u.Size) + " bytes; it was not fetched again, and is not in this outbox"
 		if r.result.Reason == "" {

@@ -209,8 +209,9 @@ func (t *Target) PublishReceipt(r *Receipt) error {
 	return nil
 }
 
-// Unreceipted is a whole file that an earlier run published, and was cut off
-// before its receipt.
+// Unreceipted is a whole file that an earlier run published, and of whose
+// receipt the stage does not know: the run was cut off before it, or its note
+// of it could not be written.
 type Unreceipted struct {
 	Run      string
 	Identity Identity

@@ -40,6 +40,7 @@ type Receipt struct {
 	LineEnd   int64 // of a partial file: offset behind the last whole line
 	NULs      NULs
 	Sealed    []Published // older generations published beside this one
+	Unchanged *string     // the run that published the file, "" without a name; this one did not fetch it
 
 	earlier *Published
 }
@@ -152,6 +153,9 @@ func (r *Receipt) encode(n int) []byte {
 	if r.earlier != nil {
 		j.key("earlier")
 		j.file(*r.earlier)
+	}
+	if r.Unchanged != nil {
+		j.text("unchanged", *r.Unchanged)
 	}
 	j.close('}')
 	j.raw("\n")

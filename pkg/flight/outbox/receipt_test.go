@@ -60,6 +60,7 @@ func TestReceiptSchema(t *testing.T) {
 	full.Offset = 100
 	full.Sealed = []Published{{Name: "sdr_syslog.part", Size: 5, SHA256: sha256.Sum256(nil)}}
 	full.earlier = &Published{Name: "sdr_syslog", Size: 7, SHA256: sha256.Sum256(nil)}
+	full.Unchanged = new(string) // of a run without a name: it is there
 	complete := example()
 	complete.Status, complete.Exit, complete.Total = "complete", 0, -1
 	cases := map[string]*Receipt{
@@ -153,7 +154,7 @@ func worst() *Receipt {
 		Attempts: top, Errors: map[string]int64{}, BytesReceived: top, Exit: 3, Reason: long,
 		Pieces: make([][32]byte, 16), PieceSize: top, Offset: top, LineEnd: top, NULs: NULs{top, top, top},
 		Sealed:  make([]Published, 40),
-		earlier: &Published{Name: strings.Repeat("\u2028", 80) + "aa", Size: top},
+		earlier: &Published{Name: strings.Repeat("\u2028", 80) + "aa", Size: top}, Unchanged: &long,
 	}
 	for i := range 1000 {
 		r.Errors[fmt.Sprint(i, long)] = 1 << 50

@@ -21,7 +21,9 @@ func (r *Run) account() account {
 	for _, it := range r.Items {
 		if rc := it.Receipt; rc != nil {
 			a.Received += rc.BytesReceived
-			a.Published += rc.Size
+			if rc.Unchanged == nil {
+				a.Published += rc.Size
+			}
 			a.Attempts += rc.Attempts
 			for class, n := range rc.Errors {
 				a.Errors[class] += n

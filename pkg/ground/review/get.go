@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -34,7 +35,8 @@ type Download struct {
 
 // Downloads are the files of the report's runs that are as their receipts say,
 // each below dir in a directory named after its run. Names come from the bucket,
-// and are made harmless.
+// and are made harmless. An unchanged file is that of the run which published it;
+// runs without a name share a directory, and an object comes into it once.
 func (rep *Report) Downloads(dir string) (out []Download) {
 	for _, r := range rep.Runs {
 		for _, it := range r.Items {
@@ -49,7 +51,12 @@ func (rep *Report) Downloads(dir string) (out []Download) {
 			}
 		}
 	}
-	return out
+	seen := map[string]bool{}
+	return slices.DeleteFunc(out, func(d Download) bool {
+		again := seen[d.File+"\n"+d.Key]
+		seen[d.File+"\n"+d.Key] = true
+		return again
+	})
 }
 
 func download(dir, run string, it Item, key string, size int64, sum string, part bool) Download {

@@ -21,7 +21,8 @@ type viewer struct {
 	files []file
 	logs  []file
 	read  []*Log
-	used  map[string]bool // keys that a receipt vouches for
+	used  map[string]bool   // keys that a receipt vouches for
+	owner map[string]string // the run that brought a key, where a receipt vouches for its bytes
 	sums  map[string]summed
 	runs  map[[2]string]*Run
 
@@ -34,12 +35,6 @@ type viewer struct {
 type summed struct {
 	hex string
 	err error
-}
-
-// paired is a receipt with its object.
-type paired struct {
-	file
-	r *Receipt
 }
 
 // atOnce is how many objects are read side by side.
@@ -59,7 +54,6 @@ func (v *viewer) failed(key string, err error) {
 }
 
 func (v *viewer) add(f file, run string, it Item) {
-	it.stamp = f.stamp
 	key := [2]string{f.satellite, run}
 	r := v.runs[key]
 	if r == nil {
@@ -67,8 +61,8 @@ func (v *viewer) add(f file, run string, it Item) {
 		v.runs[key] = r
 	}
 	r.Items = append(r.Items, it)
-	if f.stamp.After(r.Last) {
-		r.Last = f.stamp
+	if it.stamp.After(r.Last) {
+		r.Last = it.stamp
 	}
 }
 
@@ -103,61 +97,12 @@ func (v *viewer) receipts(ctx context.Context, list []file) (good []paired) {
 	g.Wait()
 	for i, f := range list {
 		if found[i] != nil && why[i] == "" {
-			good = append(good, paired{f, found[i]})
+			good = append(good, paired{file: f, r: found[i]})
 			continue
 		}
-		v.add(f, "", Item{Name: f.name, Key: f.Key, Verdict: Partial, Why: why[i]})
+		v.add(f, "", Item{Name: f.name, Key: f.Key, Verdict: Partial, Why: why[i], stamp: f.stamp})
 	}
 	return good
-}
-
-// item judges what r says against what came down.
-func (v *viewer) item(ctx context.Context, f file, r *Receipt) Item {
-	it := Item{Name: r.Name, Receipt: r}
-	for _, p := range append(slices.Clone(r.Sealed), deref(r.Earlier)...) {
-		if key, _ := v.find(ctx, f, func(n string) bool { return n == p.Name }, p.Size, p.SHA256); key != "" {
-			it.sealed = append(it.sealed, sealedPart{p, key})
-			it.Notes = append(it.Notes, fmt.Sprintf("%s beside it, %s bytes, is an older piece and whole as such", p.Name, plan.Grouped(p.Size)))
-		}
-	}
-	if r.Clock == "untrusted" {
-		it.Notes = append(it.Notes, "the payload's clock was not set: its times are not to be believed")
-	}
-	if r.Status == "failed" || r.SHA256 == nil {
-		it.Verdict, it.Why = Missing, "nothing came: "+orElse(r.Reason, "the receipt gives no reason")
-		return it
-	}
-	fits := func(n string) bool { return n == r.Name }
-	if r.Status == "partial" {
-		fits = func(n string) bool { return n == r.Name || partOf(n, r.Name) }
-	}
-	size := plan.Grouped(r.Size)
-	key, err := v.find(ctx, f, fits, r.Size, *r.SHA256)
-	it.Key, it.proven = key, key != ""
-	other := ""
-	if key == "" && err == nil {
-		other = v.other(f, fits)
-	}
-	switch {
-	case key != "" && r.Status == "complete":
-		it.Verdict, it.Why = Delivered, fmt.Sprintf("whole, %s bytes, sha256 as in the receipt, %s", size, proof(r.Verified))
-	case key != "":
-		of := "an unknown total"
-		if r.Total != nil {
-			of = plan.Grouped(*r.Total)
-		}
-		it.Verdict, it.Why = Partial, fmt.Sprintf("%s bytes of %s, sha256 as in the receipt: %s", size, of, orElse(r.Reason, "the receipt gives no reason"))
-	case err != nil:
-		it.Verdict, it.Why = Partial, "a file of this size came down, but "+err.Error()
-	case other != "":
-		v.used[other] = true
-		it.Key, it.Verdict, it.Why = other, Partial, fmt.Sprintf("a file of this name came down, but not the %s bytes that the receipt vouches for", size)
-	case v.cut:
-		it.Verdict, it.Why = Unknown, "the receipt came down; whether the file has, a whole listing would tell"
-	default:
-		it.Verdict, it.Why = Missing, "the receipt came down, the file has not (yet); a later contact may bring it"
-	}
-	return it
 }
 
 func deref(p *Published) []Published {
@@ -189,7 +134,22 @@ func proof(verified string) string {
 // find is the nearest file of the same satellite that fits, not yet vouched
 // for, with these very bytes; or why one of their number cannot be read.
 func (v *viewer) find(ctx context.Context, near file, fits func(string) bool, size int64, sum string) (key string, unread error) {
-	for _, f := range v.nearest(near, fits) {
+	key, unread = v.same(ctx, v.nearest(near, fits), size, sum)
+	if key != "" {
+		v.used[key] = true
+		return key, nil
+	}
+	var u *Unread
+	if errors.As(unread, &u) {
+		v.used[u.Key] = true // a receipt speaks of it, though nobody can check it
+	}
+	return "", unread
+}
+
+// same is the first of list with these very bytes; or why one of their number
+// cannot be read.
+func (v *viewer) same(ctx context.Context, list []file, size int64, sum string) (key string, unread error) {
+	for _, f := range list {
 		if f.Size != size {
 			continue
 		}
@@ -206,13 +166,8 @@ func (v *viewer) find(ctx context.Context, near file, fits func(string) bool, si
 			continue
 		}
 		if strings.EqualFold(have.hex, sum) {
-			v.used[f.Key] = true
 			return f.Key, nil
 		}
-	}
-	var u *Unread
-	if errors.As(unread, &u) {
-		v.used[u.Key] = true // a receipt speaks of it, though nobody can check it
 	}
 	return "", unread
 }
@@ -234,17 +189,21 @@ func (v *viewer) nearest(near file, fits func(string) bool) []file {
 			out = append(out, f)
 		}
 	}
-	slices.SortStableFunc(out, func(a, b file) int {
+	byDistance(out, near)
+	return out
+}
+
+func byDistance(list []file, near file) {
+	slices.SortStableFunc(list, func(a, b file) int {
 		return cmp.Compare(a.stamp.Sub(near.stamp).Abs(), b.stamp.Sub(near.stamp).Abs())
 	})
-	return out
 }
 
 // suspects are files without a receipt.
 func (v *viewer) suspects() {
 	for _, f := range v.files {
 		if !v.used[f.Key] {
-			v.add(f, "", Item{Name: f.name, Key: f.Key, Verdict: Partial,
+			v.add(f, "", Item{Name: f.name, Key: f.Key, Verdict: Partial, stamp: f.stamp,
 				Why: fmt.Sprintf("%s bytes without a receipt: it may be cut, or its receipt comes with a later contact", plan.Grouped(f.Size))})
 		}
 	}

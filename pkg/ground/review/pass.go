@@ -69,12 +69,12 @@ func (r *Run) times() (serve, fetch times) {
 	}
 	for _, it := range r.Items {
 		if it.Receipt == nil {
-			continue
+			continue // nothing is told of it
 		}
 		if it.stamp.After(fetch.shut) {
 			fetch.shut = it.stamp
 		}
-		if fetch.log == nil && it.Receipt.Clock == "trusted" {
+		if fetch.log == nil && it.Receipt.Clock == "trusted" && !it.late {
 			var words timeline.Axis
 			words.Grow(fetch.first, fetch.last, it.Receipt.Started, it.Receipt.Finished)
 			fetch.first, fetch.last = words.From, words.To

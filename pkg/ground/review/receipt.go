@@ -33,8 +33,9 @@ type Receipt struct {
 	Clock         string           `json:"clock"`
 	Exit          int              `json:"exit"`
 	Reason        string           `json:"reason"`
-	Sealed        []Published      `json:"sealed"`  // older generations beside it
-	Earlier       *Published       `json:"earlier"` // of an earlier run, under another name
+	Sealed        []Published      `json:"sealed"`    // older generations beside it
+	Earlier       *Published       `json:"earlier"`   // of an earlier run, under another name
+	Unchanged     *string          `json:"unchanged"` // the run that published the file, which was not fetched again
 
 	raw json.RawMessage
 }

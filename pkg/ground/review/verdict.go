@@ -44,7 +44,8 @@ type Item struct {
 
 	ReceiptKey string `json:"receipt_key,omitempty"`
 
-	stamp  time.Time
+	stamp  time.Time    // of the outbox that it came in; zero if only a late receipt tells of it
+	late   bool         // its receipt was written by a later run
 	proven bool         // the object of Key has the bytes that the receipt vouches for
 	sealed []sealedPart // older pieces that came down with it
 }
@@ -88,7 +89,7 @@ type Choice struct {
 // Review checks everything that a listing holds. Bytes are read only where a
 // receipt of the right size vouches for them. The error is the context's.
 func (b *Bucket) Review(ctx context.Context, listing Listing, choice Choice) (*Report, error) {
-	v := &viewer{b: b, cut: listing.Cut != "", used: map[string]bool{}, sums: map[string]summed{}, runs: map[[2]string]*Run{}}
+	v := &viewer{b: b, cut: listing.Cut != "", used: map[string]bool{}, owner: map[string]string{}, sums: map[string]summed{}, runs: map[[2]string]*Run{}}
 	var receipts []file
 	for _, o := range listing.Objects {
 		f, ok := parseKey(o)
@@ -102,14 +103,7 @@ func (b *Bucket) Review(ctx context.Context, listing Listing, choice Choice) (*R
 			v.files = append(v.files, f)
 		}
 	}
-	// Good files first: a partial receipt must not take the file of another run.
-	good := v.receipts(ctx, receipts)
-	slices.SortStableFunc(good, func(a, b paired) int { return cmp.Compare(a.r.Status, b.r.Status) }) // complete, failed, partial
-	for _, p := range good {
-		it := v.item(ctx, p.file, p.r)
-		it.ReceiptKey = p.file.Key
-		v.add(p.file, p.r.Run, it)
-	}
+	v.pair(ctx, v.receipts(ctx, receipts))
 	v.suspects()
 	v.readLogs(ctx)
 	if ctx.Err() != nil {
