@@ -50,7 +50,7 @@ func (r *run) receipt(j *job, exit int, cut bool) *outbox.Receipt {
 		rec.Status, rec.Verified, rec.Generation = "complete", u.Identity.Verified, tokenOf(u.Identity)
 		rec.Unchanged = &u.Run
 		rec.Size, rec.SHA256, rec.Total = u.Size, hexOf(u.SHA256[:]), u.Identity.Total
-		rec.Reason = "complete: unchanged since the run '" + u.Run + "' published it, all " + itoa(u.Size) + " bytes; it was not fetched again, and is not in this outbox"
+		rec.Reason = "complete: unchanged since the run '" + u.Run + "' published it, all " + itoa(u.Size) + " bytes; it was not fetched again, and this run published no file of its own"
 		if r.result.Reason == "" {
 			r.result.Reason = rec.Reason
 		}

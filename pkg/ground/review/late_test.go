@@ -1,6 +1,7 @@
 package review
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"path"
 	"slices"
@@ -48,6 +49,9 @@ func TestLateAndUnchanged(t *testing.T) {
 		{name: "unchanged, of two with these bytes the run's own", keys: map[string]string{s1 + "a": one, s1 + "a.receipt.json": own, s2 + "a": one, s2 + "a.receipt.json": receipt("b", "a", "complete", one), s3 + "a.receipt.json": same("two", "a", one, "one")},
 			want: "one@20=delivered(a=delivered) b@23=delivered(a=delivered) two@24=delivered(a=delivered)", why: "came down with run one",
 			get: "one/a<" + s1 + "a b/a<" + s2 + "a two/a<" + s1 + "a"},
+		{name: "unchanged, in the same outbox", keys: map[string]string{s1 + "a": one, s1 + "a.one.receipt.json": late("one", "a", one),
+			s1 + "a.receipt.json": receipt("two", "a", "complete", one, set("unchanged", "one"), set("earlier", map[string]any{"name": "a", "size": len(one), "sha256": fmt.Sprintf("%x", sha256.Sum256([]byte(one)))}))},
+			want: "one@20=delivered(a=delivered) two@20=delivered(a=delivered)", not: "older piece", get: "one/a<" + s1 + "a two/a<" + s1 + "a"},
 		{name: "changed since", keys: map[string]string{s1 + "a": one, s2 + "a.one.receipt.json": late("one", "a", one), s2 + "a": other, s2 + "a.receipt.json": receipt("two", "a", "complete", other)},
 			want: "one@20=delivered(a=delivered) two@23=delivered(a=delivered)", not: "clock was not set", get: "one/a<" + s1 + "a two/a<" + s2 + "a"},
 		{name: "both receipts and the file", keys: map[string]string{s1 + "a": one, s1 + "a.receipt.json": own, s2 + "a.one.receipt.json": late("one", "a", one)},
