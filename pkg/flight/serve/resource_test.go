@@ -124,7 +124,7 @@ func TestDigestsOfThoseWhoHaveGone(t *testing.T) {
 		"with reset": func(nc net.Conn) error { nc.(*net.TCPConn).SetLinger(0); return nc.Close() },
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := start(t, Server{Root: fixture(t), MaxConns: 8})
+			p := start(t, Server{Root: fixture(t), MaxConns: 16})
 			before := p.settled(t)
 			location := p.get(t, "HEAD", "/sparse5g").Header.Get("Content-Location")
 			var all []net.Conn
