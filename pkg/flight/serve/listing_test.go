@@ -271,7 +271,9 @@ func TestListingOfAMovingDirectory(t *testing.T) {
 				must(t, c.then(root))
 				a, err := readAnswer(r, "GET")
 				got := strings.Count(a.body, "href=\"a-") + strings.Count(a.body, "\"href\":\"a-")
-				if c.whole && (err != nil || got != n) || !c.whole && !isReset(err) {
+				// Its files go one by one before the directory does: a listing that
+				// comes to its end in between has told what was there.
+				if c.whole && (err != nil || got != n) || !c.whole && !isReset(err) && (err != nil || got == n) {
 					t.Errorf("got %d of %d entries, and %v", got, n, err)
 				}
 			})
