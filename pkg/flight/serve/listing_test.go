@@ -238,7 +238,7 @@ func TestHugeDirectory(t *testing.T) {
 // A directory that is renamed while it is listed is listed to its end, also
 // where another takes its name; one that is removed is cut.
 func TestListingOfAMovingDirectory(t *testing.T) {
-	const n = 30_000
+	const n = 60_000 // 9 MB of HTML: far more than the send buffer may grow to (tcp_wmem: 4 MiB)
 	for how, c := range map[string]struct {
 		then  func(root string) error
 		whole bool
@@ -271,9 +271,7 @@ func TestListingOfAMovingDirectory(t *testing.T) {
 				must(t, c.then(root))
 				a, err := readAnswer(r, "GET")
 				got := strings.Count(a.body, "href=\"a-") + strings.Count(a.body, "\"href\":\"a-")
-				// Its files go one by one before the directory does: a listing that
-				// comes to its end in between has told what was there.
-				if c.whole && (err != nil || got != n) || !c.whole && !isReset(err) && (err != nil || got == n) {
+				if c.whole && (err != nil || got != n) || !c.whole && !isReset(err) {
 					t.Errorf("got %d of %d entries, and %v", got, n, err)
 				}
 			})
