@@ -18,9 +18,9 @@ import (
 // run is the program: flags to the package, rows to tables. Its exit code is 0 when nothing bad was seen, 1 when
 // something was or it could not run, 2 for wrong usage.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	if len(args) == 2 && args[0] == "aide" { // aboard, in a payload
-		if err := campaign.Aide(ctx, args[1]); err != nil {
-			fmt.Fprintln(stderr, "campaign aide:", err)
+	if len(args) == 2 && args[0] == "supervisor" { // aboard, in a payload
+		if err := campaign.Supervise(ctx, args[1]); err != nil {
+			fmt.Fprintln(stderr, "campaign supervisor:", err)
 			return 1
 		}
 		return 0

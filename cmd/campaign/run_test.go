@@ -20,7 +20,7 @@ func TestUsage(t *testing.T) {
 		{[]string{"--with", "rain"}, 1, "late, restart"},
 		{[]string{"--bin", t.TempDir(), "--dir", t.TempDir()}, 1, "build it with make"},
 		{[]string{"--bin", t.TempDir(), "--dir", t.TempDir(), "--soak", "1s"}, 1, "no such file"},
-		{[]string{"aide", "nonsense"}, 1, "invalid character"},
+		{[]string{"supervisor", "nonsense"}, 1, "invalid character"},
 	} {
 		var out, err bytes.Buffer
 		if code := run(context.Background(), c.args, &out, &err); code != c.code || !strings.Contains(err.String(), c.says) {

@@ -28,11 +28,11 @@ type possible struct {
 // bound says whether a client that makes no mistake could have brought the log
 // as it was at some moment.
 //
-// Able is the time in which the fetcher's process lives and is not yet due to
+// Usable time is that in which the fetcher's process lives and is not yet due to
 // publish (power off less reserve), the server accepts (start to drain), both
 // payloads are on and both cables plugged. A generation g of the log, of L(t)
-// bytes at t, could be had if from the first able moment t on which it was
-// there, until it was truncated, able time adds up to L(t) / rate; no other
+// bytes at t, could be had if from the first usable moment t on which it was
+// there, until it was truncated, usable time adds up to L(t) / rate; no other
 // cost is counted, and knowledge of the future is free. A rotation does not end
 // a generation, a new window does not start it again.
 //
@@ -49,10 +49,10 @@ type possible struct {
 // from a disk that fails. And the generation must be the log's own, not yet rotated, when the time begins, and
 // the outbox must have room for whatever generation there was.
 func (p *pass) bound() (b possible) {
-	plain, strict := p.able(false), p.able(true)
+	plain, strict := p.usable(false), p.usable(true)
 	var resets int
 	var again time.Duration
-	for i, f := range p.flown {
+	for i, f := range p.results {
 		resets += len(f.Resets)
 		if f.Kill > 0 || f.Power > 0 {
 			again += unsynced
@@ -61,7 +61,7 @@ func (p *pass) bound() (b possible) {
 			again += p.onLine(piece)
 		}
 	}
-	room := !slices.ContainsFunc(p.flown, func(f *flown) bool { return f.Disk.Error != nil }) // for every generation: which one a client meets first is chance
+	room := !slices.ContainsFunc(p.results, func(f *overlapResult) bool { return f.Disk.Error != nil }) // for every generation: which one a client meets first is chance
 	for _, g := range p.journal.gens {
 		room = room && p.fits(len(g.body))
 	}
@@ -93,7 +93,7 @@ func (p *pass) onLine(size int) time.Duration {
 
 // onDisk is what the fetcher's disk cost, or may have.
 func (p *pass) onDisk(size int) (d time.Duration) {
-	for _, f := range p.flown {
+	for _, f := range p.results {
 		disk := f.flash()
 		stall := disk.StallMin
 		if f.Disk.Stall > 0 {
@@ -122,14 +122,14 @@ const shortSync = 50 * time.Millisecond
 // fits says whether size bytes have room in the last window's outbox, receipt
 // and log beside them, with what a tmpfs takes for itself.
 func (p *pass) fits(size int) bool {
-	room := p.flown[len(p.flown)-1].Outbox
+	room := p.results[len(p.results)-1].Outbox
 	return room == 0 || int64(size)+32<<10 <= room
 }
 
-// within is the first able moment at which g was there, and how much able time
+// within is the first usable moment at which g was there, and how much usable time
 // there was from then on until it was gone.
-func within(able [][2]time.Time, g *generation) (first time.Time, sum time.Duration) {
-	for _, a := range able {
+func within(usable [][2]time.Time, g *generation) (first time.Time, sum time.Duration) {
+	for _, a := range usable {
 		from, to := a[0], a[1]
 		if from.Before(g.born) {
 			from = g.born
@@ -148,10 +148,10 @@ func within(able [][2]time.Time, g *generation) (first time.Time, sum time.Durat
 	return first, sum
 }
 
-// able lists the stretches of able time; strict takes the cost of starts and
+// usable lists the stretches of usable time; strict takes the cost of starts and
 // interruptions off them.
-func (p *pass) able(strict bool) (all [][2]time.Time) {
-	for _, f := range p.flown {
+func (p *pass) usable(strict bool) (all [][2]time.Time) {
+	for _, f := range p.results {
 		end := f.deadline.Add(-reserve)
 		for _, at := range []time.Duration{f.Kill, f.Power} {
 			if at > 0 {
@@ -192,7 +192,7 @@ func (p *pass) able(strict bool) (all [][2]time.Time) {
 }
 
 // ahead is by how much a step of a payload's clock ends its window early.
-func (f *flown) ahead(name string, window time.Duration) (d time.Duration) {
+func (f *overlapResult) ahead(name string, window time.Duration) (d time.Duration) {
 	for _, c := range f.Clocks {
 		if c.Payload == name && c.By > 0 && c.By < window {
 			d = c.By

@@ -19,7 +19,7 @@ const late = 400 * time.Millisecond
 // process go, not even one that is killed, that waits for a sync: one that the
 // program had begun in time, and that went on as long as the program lived, is
 // not its fault.
-func (f *flown) judgeEnd(who string, gone time.Time, after time.Duration, syncs []flash.Wait, v *Verdict) {
+func (f *overlapResult) judgeEnd(who string, gone time.Time, after time.Duration, syncs []flash.Wait, v *Verdict) {
 	if after <= late {
 		return
 	}
@@ -55,7 +55,7 @@ func under(syncs []flash.Wait, from, to time.Time) (first flash.Wait, in bool) {
 // syncs for 200 of the 500 ms before the fetcher had to be gone. Then a receipt
 // may be missing, for nothing is published that is not synced; or it comes a
 // moment after the fetcher gave up on it, and tells another exit.
-func (f *flown) stuck() bool {
+func (f *overlapResult) stuck() bool {
 	gone := f.deadline.Add(-window.Margin)
 	from := gone.Add(-500 * time.Millisecond)
 	var busy time.Duration
@@ -71,7 +71,7 @@ func (f *flown) stuck() bool {
 
 // speechless says whether the window's receipt is not there, or is not of the
 // fetcher's last word.
-func (p *pass) speechless(f *flown) bool {
+func (p *pass) speechless(f *overlapResult) bool {
 	var r receipt
 	raw, signed := f.files[logName+".receipt.json"]
 	return !signed || json.Unmarshal(raw, &r) == nil && f.exit == 1 && r.Exit != f.exit

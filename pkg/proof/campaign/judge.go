@@ -1,8 +1,6 @@
 package campaign
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -35,25 +33,6 @@ type Verdict struct {
 	Spare   time.Duration
 }
 
-type receipt struct {
-	Status   string  `json:"status"`
-	Size     int64   `json:"size"`
-	Total    *int64  `json:"total"`
-	SHA256   *string `json:"sha256"`
-	Verified string  `json:"verified"`
-	Exit     int     `json:"exit"`
-	Name     string  `json:"name"`
-	Run      string  `json:"run"`
-	Clock    string  `json:"clock"`
-	Reason   string  `json:"reason"`
-	Offset   int64   `json:"offset"`
-	Sealed   []struct {
-		Name   string `json:"name"`
-		Size   int64  `json:"size"`
-		SHA256 string `json:"sha256"`
-	} `json:"sealed"`
-}
-
 // judge says what the pass came to.
 func (p *pass) judge() Verdict {
 	v := Verdict{Outcome: Nothing}
@@ -68,7 +47,7 @@ func (p *pass) judge() Verdict {
 			v.Outcome = outcome
 		}
 	}
-	for _, f := range p.flown {
+	for _, f := range p.results {
 		if p.honest {
 			p.judgeHonest(f, lie, better)
 		} else {
@@ -82,7 +61,7 @@ func (p *pass) judge() Verdict {
 		for _, why := range p.lost() {
 			v.Outcome, v.Why = Lost, append(v.Why, why)
 		}
-		for _, f := range p.flown {
+		for _, f := range p.results {
 			f.judgeEnd("the server", f.serverGone, f.serverLate, f.serverSyncs, &v)
 			if !f.killed && f.stuck() && p.speechless(f) && v.Outcome != Lost {
 				v.Outcome, v.Why = Held, append(v.Why, f.run+": no receipt or a late one, the disk did not answer at the end")
@@ -94,7 +73,7 @@ func (p *pass) judge() Verdict {
 }
 
 // wholeFile says whether f brought the log as it was at some moment of f.
-func (p *pass) wholeFile(f *flown) (body []byte, whole bool) {
+func (p *pass) wholeFile(f *overlapResult) (body []byte, whole bool) {
 	body, ok := f.files[logName]
 	if !ok {
 		return nil, false
@@ -106,7 +85,7 @@ func (p *pass) wholeFile(f *flown) (body []byte, whole bool) {
 	}
 	at := f.opened
 	if p.honest {
-		at = p.flown[0].opened // a part may have been begun in an earlier window
+		at = p.results[0].opened // a part may have been begun in an earlier window
 	}
 	if len(body) == 0 { // right for a log that has just been begun
 		for _, g := range p.journal.gens[1:] {
@@ -119,13 +98,13 @@ func (p *pass) wholeFile(f *flown) (body []byte, whole bool) {
 }
 
 // full says whether a file of size bytes leaves no page of the outbox free.
-func (f *flown) full(size int) bool {
+func (f *overlapResult) full(size int) bool {
 	const page = 4096
 	return f.Outbox > 0 && int64(size)+page > f.Outbox
 }
 
 // judgeHonest holds one window's files against receipt, exit code and oracle.
-func (p *pass) judgeHonest(f *flown, lie func(string, ...any), better func(string)) {
+func (p *pass) judgeHonest(f *overlapResult, lie func(string, ...any), better func(string)) {
 	told := map[string]bool{logName + ".receipt.json": true, "sabertooth-fetch.log": true, "sdr-serve.log": true}
 	raw, signed := f.files[logName+".receipt.json"]
 	var r receipt
@@ -190,70 +169,9 @@ func (p *pass) judgeHonest(f *flown, lie func(string, ...any), better func(strin
 	}
 }
 
-// came says whether a window before f brought the log with this sha256.
-func (p *pass) came(f *flown, sum string) bool {
-	for _, o := range p.flown {
-		if o == f {
-			return false
-		}
-		if body, ok := o.files[logName]; ok {
-			if got := sha256.Sum256(body); hex.EncodeToString(got[:]) == sum {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// judgeReceipt checks what a receipt says of the files beside it.
-func (p *pass) judgeReceipt(f *flown, r receipt, told map[string]bool, lie func(string, ...any)) {
-	check := func(name string, size int64, sum string) {
-		told[name] = true
-		body, ok := f.files[name]
-		got := sha256.Sum256(body)
-		switch {
-		case !ok && name == logName && p.came(f, sum): // unchanged since then
-		case !ok:
-			lie("%s: the receipt speaks of %s, which is not there", f.run, name)
-		case int64(len(body)) != size:
-			lie("%s: %s has %d bytes, the receipt says %d", f.run, name, len(body), size)
-		case hex.EncodeToString(got[:]) != sum:
-			lie("%s: %s has not the receipt's sha256", f.run, name)
-		}
-	}
-	for _, s := range r.Sealed {
-		check(s.Name, s.Size, s.SHA256)
-	}
-	switch {
-	case r.SHA256 == nil && r.Size != 0:
-		lie("%s: %d bytes without a sha256", f.run, r.Size)
-	case r.SHA256 == nil:
-		if r.Status == "complete" {
-			lie("%s: complete without a file", f.run)
-		}
-	case r.Status == "complete":
-		if r.Total == nil || *r.Total != r.Size {
-			lie("%s: complete with size %d and total %v", f.run, r.Size, r.Total)
-		}
-		check(logName, r.Size, *r.SHA256)
-	default:
-		name := logName + ".part"
-		for i := 2; i < 9; i++ { // sealed generations have taken the first names
-			if body, ok := f.files[name]; ok && int64(len(body)) == r.Size && !told[name] {
-				break
-			}
-			name = fmt.Sprintf("%s.%d.part", logName, i)
-		}
-		if _, ok := f.files[name]; !ok {
-			name = logName + ".part"
-		}
-		check(name, r.Size, *r.SHA256)
-	}
-}
-
 // judgeOld has no receipt to go by: a file under the log's own name claims to
 // be the log. An empty one is not held against it.
-func (p *pass) judgeOld(f *flown, lie func(string, ...any), better func(string)) {
+func (p *pass) judgeOld(f *overlapResult, lie func(string, ...any), better func(string)) {
 	body, whole := p.wholeFile(f)
 	switch {
 	case whole:
@@ -266,39 +184,4 @@ func (p *pass) judgeOld(f *flown, lie func(string, ...any), better func(string))
 			lie("%s: %d bytes from %d of a log of %d, under the name of the whole", f.run, len(body), from, g.at(f.opened))
 		}
 	}
-}
-
-// lost names every stretch that a stage held between windows and that was
-// neither delivered nor is still held.
-func (p *pass) lost() (why []string) {
-	why = append(why, p.torn...)
-	for _, c := range append(p.claims, p.held...) {
-		if c.gen == nil {
-			why = append(why, fmt.Sprintf("the stage claims %d bytes that are of no one generation", c.size))
-		}
-	}
-	for _, c := range p.claims {
-		if c.gen == nil || p.still(c) {
-			continue
-		}
-		why = append(why, fmt.Sprintf("the stage held %d bytes of generation %d, and they are gone", c.size, c.gen.number))
-	}
-	return why
-}
-
-// still says whether c is held at the end, or came down.
-func (p *pass) still(c claim) bool { return c.in(p.held) || p.delivered(c) }
-
-func (p *pass) delivered(c claim) bool {
-	for _, f := range p.flown {
-		for name, body := range f.files {
-			if name != logName && !strings.HasSuffix(name, ".part") {
-				continue
-			}
-			if g, from := p.journal.whose(body); g == c.gen && from <= c.from && from+len(body) >= c.from+c.size {
-				return true
-			}
-		}
-	}
-	return false
 }

@@ -12,7 +12,7 @@ import (
 
 // An observer notes the times of what a Mock tells while one overlap is played.
 type observer struct {
-	f      *flown
+	f      *overlapResult
 	first  chan struct{} // closed when a window opens
 	over   chan struct{} // closed when both have closed
 	opened bool
@@ -24,7 +24,7 @@ type observer struct {
 	mono   int64 // CLOCK_MONOTONIC at began
 }
 
-func newObserver(f *flown) *observer {
+func newObserver(f *overlapResult) *observer {
 	return &observer{f: f, first: make(chan struct{}), over: make(chan struct{}), on: map[string]bool{}, window: map[string]string{}, began: time.Now(), mono: mono()}
 }
 
@@ -68,13 +68,13 @@ func (o *observer) plug(now time.Time, name string, up bool) {
 	}
 }
 
-// notes are what the aide of a payload told.
+// notes are what the supervisor of a payload told.
 func (o *observer) notes(dir, payloadName string) []note {
 	return readNotes(filepath.Join(dir, "state/windows", o.window[payloadName], "stdout"))
 }
 
 // notes completes f with what the aides wrote down.
-func (p *pass) notes(f *flown, o *observer) {
+func (p *pass) notes(f *overlapResult, o *observer) {
 	at := func(n note) time.Time { return o.began.Add(time.Duration(n.At - o.mono)) }
 	f.deadline = f.opened.Add(f.Fetch.For)
 	sdrOpened := f.opened.Add(f.SDR.At - f.Fetch.At)

@@ -29,15 +29,15 @@ type pass struct {
 	contender
 	dir     string
 	journal *journal
-	flown   []*flown
+	results []*overlapResult
 	claims  []claim  // what the stage held between windows
 	held    []claim  // and at the end
 	torn    []string // what durable cursors claim and no disk has
 	story   strings.Builder
 }
 
-// flown is one overlap as it went.
-type flown struct {
+// An overlapResult is one overlap as it went.
+type overlapResult struct {
 	Overlap
 	run            string
 	opened, closed time.Time // the fetch window
@@ -95,8 +95,8 @@ func play(ctx context.Context, s Schedule, c contender, dir string, b bins) (p *
 	}
 	known := map[string]bool{}
 	for i := range s.Overlaps {
-		f := &flown{Overlap: s.Overlaps[i], run: fmt.Sprintf("pass-%d-%d", s.Pass, i+1), exit: -1}
-		p.flown = append(p.flown, f)
+		f := &overlapResult{Overlap: s.Overlaps[i], run: fmt.Sprintf("pass-%d-%d", s.Pass, i+1), exit: -1}
+		p.results = append(p.results, f)
 		seen := newObserver(f)
 		mu.Lock()
 		hear = seen.hear
@@ -172,20 +172,20 @@ func clone(from, to string) error {
 }
 
 // fly schedules the two windows of f and waits until they are over.
-func (p *pass) fly(ctx context.Context, m *mockfm.Mock, f *flown, seen *observer) error {
+func (p *pass) fly(ctx context.Context, m *mockfm.Mock, f *overlapResult, seen *observer) error {
 	p.misfortunes(m, f)
 	base := m.Now().Add(24 * time.Hour).Truncate(time.Second)
 	sdrEnd, fetchEnd := base.Add(f.SDR.end()), base.Add(f.Fetch.end())
-	server := aide{
+	server := supervisor{
 		Cmd:  p.server(sdrEnd.Unix(), f.SDR.For),
 		Late: f.Late, Down: f.Down, For: p.honest, To: backDoor, Listen: "0.0.0.0:10101",
 		Rate: p.Rate, Resets: f.Resets,
 	}
 	argv := p.client(fetchEnd.Unix(), f.Fetch.For, f.run)
 	if f.Kill > 0 {
-		argv = []string{"/persist/bin/campaign", "aide", aide{Cmd: argv, Down: []Span{{At: f.until("SABERTOOTH") + f.Kill}}, Killed: true}.String()}
+		argv = []string{"/persist/bin/campaign", "supervisor", supervisor{Cmd: argv, Down: []Span{{At: f.until("SABERTOOTH") + f.Kill}}, Killed: true}.String()}
 	}
-	if err := post(ctx, m, "SDR", base.Add(f.SDR.At), f.SDR.For, []string{"/persist/bin/campaign", "aide", server.String()}); err != nil {
+	if err := post(ctx, m, "SDR", base.Add(f.SDR.At), f.SDR.For, []string{"/persist/bin/campaign", "supervisor", server.String()}); err != nil {
 		return err
 	}
 	if err := post(ctx, m, "SABERTOOTH", base.Add(f.Fetch.At), f.Fetch.For, argv); err != nil {
@@ -227,7 +227,7 @@ func (o Overlap) until(payloadName string) time.Duration {
 }
 
 // misfortunes asks the Mock for what it can do to the payloads of f.
-func (p *pass) misfortunes(m *mockfm.Mock, f *flown) {
+func (p *pass) misfortunes(m *mockfm.Mock, f *overlapResult) {
 	add := func(payloadName string, kind mockfm.FaultKind, more mockfm.Fault) {
 		more.Place, more.Kind, more.Times = payloadName, kind, 1
 		m.AddFault(more)

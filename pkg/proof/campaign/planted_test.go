@@ -20,8 +20,8 @@ import (
 
 // The test's own program is what runs aboard in a bare program's place.
 func TestMain(m *testing.M) {
-	if len(os.Args) == 3 && os.Args[1] == "aide" {
-		if err := Aide(context.Background(), os.Args[2]); err != nil {
+	if len(os.Args) == 3 && os.Args[1] == "supervisor" {
+		if err := Supervise(context.Background(), os.Args[2]); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}

@@ -38,7 +38,7 @@ type Row struct {
 	Who      string
 	Verdict  Verdict
 	Err      error // the pass could not be played
-	Again    *Row  // the same pass flown alone, where the first may have lacked time
+	Again    *Row  // the same pass played alone, where the first may have lacked time
 }
 
 // Run plays all passes, and returns what there is when ctx or the budget ends.
@@ -220,7 +220,7 @@ func (r Row) timed() bool {
 	return r.Err == nil && r.Verdict.Outcome != Lie && r.Verdict.Outcome != Lost
 }
 
-// stands says whether r is bad, and again if it was flown again.
+// stands says whether r is bad, and again if it was played again.
 func (r Row) stands() bool { return r.bad() && (r.Again == nil || r.Again.bad()) }
 
 // Replay is the command that plays this pass once more.
@@ -243,7 +243,7 @@ func (p *pass) tell(v Verdict) string {
 		}
 		s += "\n"
 	}
-	for _, f := range p.flown {
+	for _, f := range p.results {
 		s += fmt.Sprintf("%s: fetcher %s, exit %d, killed %v\n", f.run, f.ended, f.exit, f.killed)
 		for _, w := range f.ended.Syncs {
 			s += fmt.Sprintf("  its disk: a sync at %s took %s, held at the end %v\n", w.At.Format("05.000"), short(w.For), w.Held)

@@ -117,7 +117,7 @@ func (t Table) Text(c Campaign, took time.Duration) string {
 			fmt.Fprintf(&b, "\n  %s", why)
 		}
 		if r.Again != nil {
-			fmt.Fprintf(&b, "\n  flown again, alone: %s", r.Again.Verdict.Outcome)
+			fmt.Fprintf(&b, "\n  played again, alone: %s", r.Again.Verdict.Outcome)
 		}
 		b.WriteByte('\n')
 	}

@@ -16,10 +16,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// An aide is what runs aboard in place of a bare program where a schedule has
+// A supervisor is what runs aboard in place of a bare program where a schedule has
 // more in store for it than the Mock does: a late start, deaths and returns, a
 // bad line in front of it.
-type aide struct {
+type supervisor struct {
 	Cmd    []string
 	Late   time.Duration
 	Down   []Span // killed, and started again
@@ -32,7 +32,7 @@ type aide struct {
 	Resets     []int64
 }
 
-// A note is what an aide tells on its standard output, which is never
+// A note is what a supervisor tells on its standard output, which is never
 // downlinked but kept on the desk; one JSON value each. At is CLOCK_MONOTONIC,
 // which all payloads of a machine share.
 type note struct {
@@ -47,9 +47,9 @@ func mono() int64 {
 	return ts.Nano()
 }
 
-// Aide runs aboard; spec is an aide in JSON.
-func Aide(ctx context.Context, spec string) error {
-	var a aide
+// Supervise runs aboard; spec is a supervisor in JSON.
+func Supervise(ctx context.Context, spec string) error {
+	var a supervisor
 	if err := json.Unmarshal([]byte(spec), &a); err != nil {
 		return err
 	}
@@ -81,7 +81,7 @@ func Aide(ctx context.Context, spec string) error {
 }
 
 // live is one life of the program.
-func (a *aide) live(ctx context.Context, line *badline.Line, since time.Duration, say func(string, int)) error {
+func (a *supervisor) live(ctx context.Context, line *badline.Line, since time.Duration, say func(string, int)) error {
 	argv := a.Cmd
 	if a.For && since > 0 {
 		all, err := time.ParseDuration(argv[len(argv)-1])
@@ -125,7 +125,7 @@ func (a *aide) live(ctx context.Context, line *badline.Line, since time.Duration
 }
 
 // open opens the line as soon as the program accepts.
-func (a *aide) open(gone chan struct{}, line *badline.Line, say func(string, int)) bool {
+func (a *supervisor) open(gone chan struct{}, line *badline.Line, say func(string, int)) bool {
 	for {
 		conn, err := net.DialTimeout("tcp", a.To, time.Second)
 		if err == nil {
@@ -148,7 +148,7 @@ func (a *aide) open(gone chan struct{}, line *badline.Line, say func(string, int
 	return false
 }
 
-// readNotes is what an aide left, also if it was cut off.
+// readNotes is what a supervisor left, also if it was cut off.
 func readNotes(file string) (notes []note) {
 	b, err := os.ReadFile(file)
 	if err != nil {
@@ -163,10 +163,10 @@ func readNotes(file string) (notes []note) {
 	return notes
 }
 
-func (a aide) String() string {
+func (a supervisor) String() string {
 	b, err := json.Marshal(a)
 	if err != nil {
-		panic(fmt.Sprint("an aide is plain data: ", err))
+		panic(fmt.Sprint("a supervisor is plain data: ", err))
 	}
 	return string(b)
 }
