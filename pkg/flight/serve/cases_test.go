@@ -15,14 +15,14 @@ import (
 )
 
 // A row is one case of HTTP behaviour: bytes sent on a fresh connection, and
-// what comes back. The numbers are those of the project's list of cases; a
-// letter behind one marks another member of its family.
+// what comes back. Its name says what is checked, after the field or the part
+// of the request that it is about, so that TestCases/if-range runs a family.
 //
 // In send, {E} and {LM} are the validators of /f11, {LM850} and {LMasc} the
 // obsolete forms of the date, {LM+1d} the date a day later, {N} a request for
 // a file that is not there.
 type row struct {
-	id   string
+	name string // unique in all tables; lower case, no slash and nothing that -run takes for a pattern
 	send string
 
 	// want is the status codes in order, alternatives separated by a bar, then
@@ -64,13 +64,13 @@ func TestCases(t *testing.T) {
 	seen := map[string]bool{}
 	for _, family := range [][]row{requestLineCases, headerCases, framingCases, methodCases, connectionCases, conditionCases, rangeCases, pathCases} {
 		for _, c := range family {
-			if seen[c.id] {
-				t.Errorf("case %s is there twice", c.id)
+			if seen[c.name] {
+				t.Errorf("case %q is there twice", c.name)
 			}
-			seen[c.id] = true
+			seen[c.name] = true
 			c.send = values.Replace(c.send)
 			c.has = values.Replace(c.has)
-			t.Run(c.id, func(t *testing.T) {
+			t.Run(c.name, func(t *testing.T) {
 				t.Parallel()
 				p.check(t, c)
 			})
@@ -155,7 +155,7 @@ func contains(list []string, s string) bool {
 
 // The cases that are not one write and its answer.
 
-// Case 2.
+// TestOneBytePerPacket sends the simplest request a byte at a time.
 func TestOneBytePerPacket(t *testing.T) {
 	p := start(t, Server{Root: fixture(t)})
 	nc := p.dial(t)
@@ -172,7 +172,7 @@ func TestOneBytePerPacket(t *testing.T) {
 	}
 }
 
-// Case 99: a client that has half-closed still gets its answer.
+// TestHalfClose: a client that has half-closed still gets its answer.
 func TestHalfClose(t *testing.T) {
 	p := start(t, Server{Root: fixture(t)})
 	nc := p.dial(t)
@@ -184,7 +184,8 @@ func TestHalfClose(t *testing.T) {
 	}
 }
 
-// Cases 117 to 119: the date counts only when it is at least a second old.
+// TestIfRangeYoungDate: the date counts only when it is at least a second old
+// (RFC 9110 section 8.8.2.2).
 func TestIfRangeYoungDate(t *testing.T) {
 	root := t.TempDir()
 	path := filepath.Join(root, "young")
@@ -225,7 +226,8 @@ func TestPartsHaveTheirType(t *testing.T) {
 	}
 }
 
-// Case 122.
+// TestLastModifiedNotAfterDate: a file from the future has the date of the
+// answer (RFC 9110 section 8.8.2.1).
 func TestLastModifiedNotAfterDate(t *testing.T) {
 	p := start(t, Server{Root: fixture(t)})
 	a := p.get(t, "GET", "/future")
@@ -234,7 +236,7 @@ func TestLastModifiedNotAfterDate(t *testing.T) {
 	}
 }
 
-// Case 119a: with the clock unset there are no dates to send or compare.
+// TestClockUnset: with the clock unset there are no dates to send or compare.
 func TestClockUnset(t *testing.T) {
 	p := start(t, Server{Root: fixture(t), Window: unset().Open()})
 	a := p.get(t, "GET", "/f11", "If-Modified-Since: Thu, 01 Jan 2099 00:00:00 GMT")
@@ -244,7 +246,7 @@ func TestClockUnset(t *testing.T) {
 	checkHead(t, a, "!Date\n!Last-Modified\nETag")
 }
 
-// TestSpecialFilesMissing makes sure that the fixture has what the cases need.
+// TestFixture makes sure that the fixture has what the cases need.
 func TestFixture(t *testing.T) {
 	root := fixture(t)
 	var st syscall.Stat_t

@@ -82,7 +82,7 @@ func FuzzDecide(f *testing.F) {
 		case status == 200 && (want == 206 || want == 416) && oddRange(generated{lines: []string{"Range: " + strings.Trim(ranges, " \t")}}, answer{}, answer{}):
 			return
 		case status != want && strings.EqualFold("bytes=", ranges[:min(6, len(ranges))]) && !strings.HasPrefix(ranges, "bytes="):
-			return // the unit is case-insensitive (case 134)
+			return // the unit is case-insensitive (RFC 9110 section 14.1)
 		case status == 416 && want == 206 && strings.Contains(ranges, "-0"):
 			return // it takes the last 0 bytes for a range
 		}

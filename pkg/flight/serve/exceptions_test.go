@@ -25,22 +25,22 @@ func oddRange(q generated, ours, theirs answer) bool {
 }
 
 var netHTTPDiffers = []*difference{
-	{why: "FileServer redirects a file with a slash behind it; here that is no such directory (case 163)", applies: target("/f11/")},
-	{why: "FileServer answers 500 to a symbolic link loop (case 166)", applies: target("/loop")},
-	{why: "FileServer answers 404 to a NUL, which is a malformed path (case 158)", applies: target("/%00")},
-	{why: "http.Dir serves no names that are not UTF-8; Linux has them (case 167)", applies: target("/names/bad%ff%fe")},
-	{why: "FileServer looks at Range for HEAD; RFC 9110 section 14.2 defines it for GET alone (case 146)", applies: func(q generated, ours, theirs answer) bool {
+	{why: "FileServer redirects a file with a slash behind it; here that is no such directory", applies: target("/f11/")},
+	{why: "FileServer answers 500 to a symbolic link loop", applies: target("/loop")},
+	{why: "FileServer answers 404 to a NUL, which is a malformed path", applies: target("/%00")},
+	{why: "http.Dir serves no names that are not UTF-8; Linux has them", applies: target("/names/bad%ff%fe")},
+	{why: "FileServer looks at Range for HEAD; RFC 9110 section 14.2 defines it for GET alone", applies: func(q generated, ours, theirs answer) bool {
 		return q.method == "HEAD" && q.has("Range") && (theirs.StatusCode == 206 || theirs.StatusCode == 416)
 	}},
-	{why: "FileServer answers 416 to ranges that are malformed, or of nothing; here they are ignored (cases 131 and 148)", applies: oddRange},
+	{why: "FileServer answers 416 to ranges that are malformed, or of nothing; here they are ignored", applies: oddRange},
 	{why: "FileServer gives listings a date, and evaluates no If-Match for them; here they have no validators, and conditions still hold", applies: target("/dir/")},
 }
 
 var nginxDiffers = []*difference{
-	{why: "nginx answers 403 to a symbolic link loop; here it is no such file (case 166)", applies: target("/loop")},
-	{why: "nginx answers 400 to a path that leaves the root, others clamp it (case 154)", applies: target("/../f11")},
-	{why: "nginx answers 416 to ranges that are malformed, or of nothing; here they are ignored (cases 131 and 148)", applies: oddRange},
-	{why: "nginx looks at Range for HEAD; RFC 9110 section 14.2 defines it for GET alone (case 146)", applies: func(q generated, ours, theirs answer) bool {
+	{why: "nginx answers 403 to a symbolic link loop; here it is no such file", applies: target("/loop")},
+	{why: "nginx answers 400 to a path that leaves the root, others clamp it", applies: target("/../f11")},
+	{why: "nginx answers 416 to ranges that are malformed, or of nothing; here they are ignored", applies: oddRange},
+	{why: "nginx looks at Range for HEAD; RFC 9110 section 14.2 defines it for GET alone", applies: func(q generated, ours, theirs answer) bool {
 		return q.method == "HEAD" && q.has("Range") && (theirs.StatusCode == 206 || theirs.StatusCode == 416)
 	}},
 	{why: "nginx compares If-Modified-Since for equality; RFC 9110 section 13.1.3 says not later", applies: func(q generated, ours, theirs answer) bool {

@@ -99,7 +99,7 @@ func TestIdleTimeout(t *testing.T) {
 }
 
 // A reader that takes a little now and then is served for hours; one that
-// takes nothing is dropped after 20 s (case 100).
+// takes nothing is dropped after 20 s.
 func TestStall(t *testing.T) {
 	root := fixture(t)
 	bubble(t, Server{Root: root}, window.Spec{}, func(t *testing.T, l *memListener, events func() []Event) {
