@@ -37,7 +37,7 @@ func TestClient(t *testing.T) {
 	if l, err := whole(addr, "/f"); err != nil || l.bytes != size {
 		t.Errorf("whole: got %d bytes, %v", l.bytes, err)
 	}
-	if l, err := together(addr, "/f", size, 16); err != nil || l.bytes != size || l.requests != 16 {
+	if l, err := parallelRanges(addr, "/f", size, 16); err != nil || l.bytes != size || l.requests != 16 {
 		t.Errorf("16 ranges: got %+v, %v", l, err)
 	}
 	if l, err := pieces(addr, "/f", size, 300_000, 2, true); err != nil || l.bytes != size || l.requests != 4 {

@@ -135,8 +135,8 @@ func whole(addr, path string) (l load, err error) {
 	return load{took: time.Since(begin), bytes: a.bytes, requests: 1}, err
 }
 
-// together fetches size bytes of path as n ranges at once.
-func together(addr, path string, size int64, n int) (load, error) {
+// parallelRanges fetches size bytes of path as n ranges at once.
+func parallelRanges(addr, path string, size int64, n int) (load, error) {
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	var l load

@@ -76,17 +76,17 @@ func (b Bench) onDisk(ctx context.Context, s *site, server string, f fetcher, di
 		return 0, err
 	}
 	defer os.RemoveAll(dir)
-	port, err := freePort()
+	addr, err := freeAddr()
 	if err != nil {
 		return 0, err
 	}
-	e := &errand{bin: b.Bin, addr: fmt.Sprintf("127.0.0.1:%d", port), paths: []string{"file"}, out: dir + "/out", stage: dir + "/stage", d: "2m"}
 	line := &badline.Line{To: server, Rate: 117_700_000}
-	if err := line.Open(e.addr); err != nil {
+	if err := line.Open(addr); err != nil {
 		return 0, err
 	}
 	defer line.Shut()
-	job, err := json.Marshal(diskJob{spec, dir, f.argv(e), filepath.Join(s.root, "file"), f.name != oursDigest && f.name != oursPlain})
+	argv := f.argv(b.fetchJob(dir, addr, 2*time.Minute, "file"))
+	job, err := json.Marshal(diskJob{spec, dir, argv, filepath.Join(s.root, "file"), f.name != oursDigest && f.name != oursPlain})
 	if err != nil {
 		return 0, err
 	}

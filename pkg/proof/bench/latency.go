@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -59,17 +60,17 @@ func (b Bench) once(ctx context.Context, s *site, server string) (time.Duration,
 		return 0, err
 	}
 	defer os.RemoveAll(dir)
-	port, err := freePort()
+	addr, err := freeAddr()
 	if err != nil {
 		return 0, err
 	}
-	e := &errand{bin: b.Bin, addr: fmt.Sprintf("127.0.0.1:%d", port), paths: []string{"log"}, out: filepath.Join(dir, "out"), stage: filepath.Join(dir, "stage"), d: tooLong.String()}
-	if err := os.Mkdir(e.out, 0o755); err != nil {
+	job := b.fetchJob(dir, addr, tooLong, "log")
+	if err := os.Mkdir(job.out, 0o755); err != nil {
 		return 0, err
 	}
 	limit, cancel := context.WithTimeout(ctx, tooLong)
 	defer cancel()
-	argv := sabertooth(e)
+	argv := sabertooth(job)
 	cmd := exec.CommandContext(limit, argv[0], argv[1:]...)
 	if err := cmd.Start(); err != nil {
 		return 0, err
@@ -78,13 +79,13 @@ func (b Bench) once(ctx context.Context, s *site, server string) (time.Duration,
 	time.Sleep(800*time.Millisecond + rand.N(500*time.Millisecond))
 	c := &badline.Line{To: server}
 	begin := time.Now()
-	if err := c.Open(e.addr); err != nil {
+	if err := c.Open(job.addr); err != nil {
 		cmd.Process.Kill()
 		cmd.Wait()
 		return 0, err
 	}
 	defer c.Shut()
-	file := filepath.Join(e.out, "log")
+	file := filepath.Join(job.out, "log")
 	for {
 		if _, err := os.Lstat(file); err == nil {
 			break
@@ -115,10 +116,7 @@ func (b Bench) verified(ctx context.Context, s *site, up map[string]*running, r 
 			if !f.here() {
 				continue
 			}
-			who := f.server
-			if who == "" {
-				who = ours
-			}
+			who := cmp.Or(f.server, ours)
 			if up[who] == nil {
 				continue
 			}
@@ -126,18 +124,18 @@ func (b Bench) verified(ctx context.Context, s *site, up map[string]*running, r 
 			if err != nil {
 				return err
 			}
-			e := &errand{bin: b.Bin, addr: up[who].addr, paths: []string{"verify"}, out: filepath.Join(dir, "out"), stage: filepath.Join(dir, "stage"), d: "2m"}
-			if err := os.Mkdir(e.out, 0o755); err != nil {
+			job := b.fetchJob(dir, up[who].addr, 2*time.Minute, "verify")
+			if err := os.Mkdir(job.out, 0o755); err != nil {
 				return err
 			}
-			argv := f.argv(e)
+			argv := f.argv(job)
 			begin := time.Now()
 			out, err := exec.CommandContext(ctx, argv[0], argv[1:]...).CombinedOutput()
 			took := time.Since(begin)
 			if err != nil {
 				return fmt.Errorf("%s: %w: %.300s", f.name, err, out)
 			}
-			if !alike(filepath.Join(e.out, "verify"), filepath.Join(s.root, "verify")) {
+			if !alike(filepath.Join(job.out, "verify"), filepath.Join(s.root, "verify")) {
 				r.add(f.name, verifySecs+wrong, 1)
 			}
 			r.add(f.name, verifySecs, took.Seconds())

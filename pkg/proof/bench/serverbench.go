@@ -58,7 +58,7 @@ func (b Bench) server(s *site, srv server, r *Results) error {
 		r.note(srv.name, plainRate, errNoRanges.Error())
 		return nil
 	}
-	l, err := together(run.addr, bigName, b.Big, 16)
+	l, err := parallelRanges(run.addr, bigName, b.Big, 16)
 	if err != nil {
 		r.note(srv.name, rangesRate, err.Error())
 	} else {

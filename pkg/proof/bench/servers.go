@@ -80,6 +80,12 @@ func executable(file string) bool {
 
 func (s *site) addr() string { return fmt.Sprintf("127.0.0.1:%d", s.port) }
 
+// freeAddr is an address of this machine that nobody listens on at the moment.
+func freeAddr() (string, error) {
+	port, err := freePort()
+	return fmt.Sprintf("127.0.0.1:%d", port), err
+}
+
 // freePort is one that nobody listens on at the moment.
 func freePort() (int, error) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
