@@ -63,7 +63,7 @@ func (m Machine) Start(ctx context.Context) (*Running, error) {
 	}
 	ctx, stop := context.WithCancel(ctx)
 	r := &Running{Console: newConsole(), ended: make(chan struct{}), stop: stop}
-	r.cmd = exec.CommandContext(ctx, Emulator, m.arguments(initrd)...)
+	r.cmd = exec.CommandContext(ctx, emulator, m.arguments(initrd)...)
 	r.cmd.ExtraFiles = []*os.File{plug}
 	r.cmd.Stderr = log
 	// A desk that is killed takes its machines along.

@@ -102,18 +102,18 @@ type Remains struct {
 	Kept, Torn, Dropped int
 }
 
-// A Fate says how many of the leading sectors of a write reach the medium that
-// no flush has followed.
+// A Fate says of a write of that many sectors, which no flush has followed, how
+// many of the leading ones reach the medium.
 type Fate func(sectors int64) int64
 
-// Keep is a drive whose cache survives, Drop one that loses all of it.
+// Keep is the Fate of a drive whose cache survives a cut.
 func Keep(sectors int64) int64 { return sectors }
 
-// Drop is the other end of what drives do.
+// Drop is the Fate of a drive that loses all of its cache.
 func Drop(int64) int64 { return 0 }
 
-// Volatile is a drive that has written some of its cache, in any order. How
-// much differs from one cut to the next.
+// Volatile is the Fate of a drive that has written some of its cache, in any
+// order; how much, rnd decides once for each Fate.
 func Volatile(rnd *rand.Rand) Fate {
 	part := float64(rnd.IntN(5)) / 4
 	return func(sectors int64) int64 {

@@ -20,8 +20,8 @@ import (
 	"strings"
 )
 
-// Emulator is the program that a machine runs in.
-const Emulator = "qemu-system-aarch64"
+// emulator is the program that a machine runs in.
+const emulator = "qemu-system-aarch64"
 
 // ErrMissing: something that machines are made of is not on this computer.
 // The error around it says what, and how to get it.
@@ -38,7 +38,7 @@ type Image struct {
 // "" stands for none: drivers of virtio and ext4 are built in.
 // Errors: ErrMissing; modules that cannot be read.
 func Open(dir, kernel, modules string) (*Image, error) {
-	for _, p := range []struct{ program, from string }{{Emulator, "qemu-system-arm"}, {"mkfs.ext4", "e2fsprogs"}, {"e2fsck", "e2fsprogs"}, {"debugfs", "e2fsprogs"}} {
+	for _, p := range []struct{ program, from string }{{emulator, "qemu-system-arm"}, {"mkfs.ext4", "e2fsprogs"}, {"e2fsck", "e2fsprogs"}, {"debugfs", "e2fsprogs"}} {
 		if _, err := exec.LookPath(tool(p.program)); err != nil {
 			return nil, fmt.Errorf("%w: %s is not installed (package %s; scripts/peers vm)", ErrMissing, p.program, p.from)
 		}

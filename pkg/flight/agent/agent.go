@@ -25,7 +25,8 @@ const (
 	ExitUsage   = 2
 )
 
-// Version and Commit are set by the linker.
+// Version and Commit are set by the linker: the version that CHANGELOG.md
+// begins with, and 9 hex digits of what the program is built from.
 var (
 	Version = "dev"
 	Commit  = "unknown"

@@ -25,7 +25,8 @@ type Command struct {
 	version  bool
 }
 
-// NewCommand returns the command name with the flags of docs/contract.md, "Both programs".
+// NewCommand returns the command name with the flags of docs/contract.md, "Both
+// programs".
 func NewCommand(name, usage string) *Command {
 	c := &Command{Name: name, Usage: usage, Flags: pflag.NewFlagSet(name, pflag.ContinueOnError)}
 	f := c.Flags
@@ -74,7 +75,8 @@ func (c *Command) Parse(args []string, std Stdio, check func() error) (code int,
 
 // Start opens the window, which ctx ends early, and the log. The window ends
 // closing before the program must be gone, which is window.Margin before power
-// may go; with closing above 0, earlier where the log's syncs take long. The caller must call both Window.Close and Log.Close.
+// may go; with closing above 0, earlier where the log's syncs take long. The
+// caller must call both Window.Close and Log.Close.
 func (c *Command) Start(ctx context.Context, std Stdio, closing time.Duration) (*window.Window, *Log) {
 	w := window.Spec{Until: c.until.Time, For: c.duration, Start: std.Start, Early: window.Margin + closing}.Open()
 	w.CloseWith(ctx)

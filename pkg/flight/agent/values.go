@@ -10,7 +10,8 @@ import (
 	"payload-ipc/pkg/flight/window"
 )
 
-// MinPort is the lowest port that payloads may use (docs/platform.md, "Network").
+// MinPort is the lowest port that payloads may use (docs/platform.md,
+// "Network").
 const MinPort = 10000
 
 // A Time is a flag value: Unix seconds or RFC 3339.
@@ -73,7 +74,8 @@ func (n *Size) String() string {
 // Type implements pflag.Value.
 func (n *Size) Type() string { return "size" }
 
-// ParseAddr reads an IP address and a port of at least MinPort.
+// ParseAddr reads an IP address and a port of at least MinPort. The error is one
+// phrase that says what is wanted, for behind the flag's name.
 func ParseAddr(s string) (netip.AddrPort, error) {
 	a, err := netip.ParseAddrPort(s)
 	if err != nil {

@@ -22,8 +22,12 @@ import (
 // Addr is the net.Addr of this package.
 type Addr struct{ ap netip.AddrPort }
 
-func (a Addr) Network() string          { return "tcp" }
-func (a Addr) String() string           { return a.ap.String() }
+// Network is "tcp".
+func (a Addr) Network() string { return "tcp" }
+
+func (a Addr) String() string { return a.ap.String() }
+
+// AddrPort is the address itself, IPv4 never mapped into IPv6.
 func (a Addr) AddrPort() netip.AddrPort { return a.ap }
 
 // sock is a socket under the runtime's poller, with the errors of package net.
@@ -90,11 +94,13 @@ func (c *Conn) ready(remote netip.AddrPort) error {
 	})
 }
 
+// Read reads what is there, and waits only if there is nothing.
 func (c *Conn) Read(b []byte) (int, error) {
 	n, err := c.f.Read(b)
 	return n, c.err(err)
 }
 
+// Write writes all of b, or returns an error and how much it wrote.
 func (c *Conn) Write(b []byte) (int, error) {
 	n, err := c.f.Write(b)
 	return n, c.err(err)
@@ -106,7 +112,8 @@ func (c *Conn) CloseWrite() error {
 }
 
 // SetLinger says what Close does with bytes not yet sent: with sec 0 they are
-// dropped and the peer sees a reset, with sec < 0 the kernel goes on sending.
+// dropped and the peer sees a reset, with sec < 0 the kernel goes on sending,
+// with more it does so for at most sec seconds.
 func (c *Conn) SetLinger(sec int) error {
 	l := syscall.Linger{Linger: int32(max(sec, 0))}
 	if sec >= 0 {

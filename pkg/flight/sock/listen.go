@@ -19,7 +19,8 @@ type Listener struct {
 	addr netip.AddrPort
 }
 
-// Listen listens on ap; port 0 lets the kernel choose one, :: takes IPv4 too.
+// Listen listens on ap; port 0 lets the kernel choose one, :: takes IPv4 too. The
+// error is the kernel's (syscall.EADDRINUSE, EADDRNOTAVAIL, ...).
 func Listen(ap netip.AddrPort) (*Listener, error) {
 	fd, sa, err := socket(ap)
 	if err != nil {

@@ -20,9 +20,9 @@ import (
 var ErrOver = errors.New("the window is over")
 
 const (
-	// Slack is by how much Until may lie behind start + For for the wall
+	// slack is by how much Until may lie behind start + For for the wall
 	// clock to be believed (docs/contract.md, "Both programs").
-	Slack = 2 * time.Minute
+	slack = 2 * time.Minute
 
 	// Margin is how long before power may go (Until, For) the programs are
 	// gone (docs/contract.md, "Both programs"): what a stalled disk, a late
@@ -46,7 +46,7 @@ type Spec struct {
 	// program that runs has power.
 	Start time.Time
 
-	// Early is how long before Until and For the window ends.
+	// Early is how long before Until and For the window ends; 0 or more.
 	Early time.Duration
 
 	// Wall reads the wall clock; nil for time.Now. Tests set it to unset or
@@ -54,7 +54,8 @@ type Spec struct {
 	Wall func() time.Time
 }
 
-// ParseUntil reads an end time: Unix seconds or RFC 3339.
+// ParseUntil reads an end time: Unix seconds, above 0 and at most 2^36 (the year
+// 4147), or RFC 3339. The time is in UTC. The error is one phrase that quotes s.
 func ParseUntil(s string) (time.Time, error) {
 	if n, err := strconv.ParseInt(s, 10, 64); err == nil {
 		if n <= 0 || n > 1<<36 {
@@ -75,7 +76,7 @@ type Window struct {
 	spec  Spec
 	start time.Time     // monotonic
 	last  time.Duration // the end never moves behind this, after start
-	over  chan struct{} // closed when the window has ended
+	over  chan struct{} // closed by close, or when Left or a context finds that the window has ended
 
 	mu       sync.Mutex
 	looked   time.Duration // when the wall clock was last looked at, after start
@@ -122,7 +123,7 @@ func (w *Window) look(elapsed time.Duration) {
 	case w.spec.For == 0:
 		// There is nothing else to go by.
 		w.end = elapsed + min(left, forever/2)
-	case left > 0 && left <= w.spec.For-elapsed+Slack:
+	case left > 0 && left <= w.spec.For-elapsed+slack:
 		w.end = min(elapsed+left, w.last)
 		w.believed = true
 	}
@@ -160,8 +161,8 @@ func (w *Window) rest() time.Duration {
 	return w.end - w.spec.Early - elapsed
 }
 
-// Leave has the window end d before the program must be gone, Margin before
-// power may go.
+// Leave has the window end d, 0 or more, before the program must be gone, which
+// is Margin before power may go. It takes the place of Spec.Early.
 func (w *Window) Leave(d time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -197,10 +198,6 @@ func (w *Window) CloseWith(ctx context.Context) {
 		w.release = context.AfterFunc(ctx, w.Close)
 	}
 }
-
-// Over is closed when the window has been closed, or was found to be over by
-// Left or by one of its contexts.
-func (w *Window) Over() <-chan struct{} { return w.over }
 
 // Context returns a context that is cancelled early before the end of the
 // window, with ErrOver as its cause. Its deadline is not told by Deadline,

@@ -111,9 +111,9 @@ func TestEnd(t *testing.T) {
 					t.Errorf("left %v after the end", w.Left())
 				}
 				select {
-				case <-w.Over():
+				case <-w.over:
 				default:
-					t.Error("Over is not closed")
+					t.Error("over is not closed")
 				}
 			})
 		})
@@ -291,11 +291,11 @@ func TestCloseWith(t *testing.T) {
 		t.Error("over before the signal")
 	}
 	cancel()
-	<-w.Over()
+	<-w.over
 	if left, rest := w.Left(), w.Rest(); left != 0 || rest < 50*time.Second || rest > time.Minute {
 		t.Errorf("after the signal: left %v, rest %v", left, rest)
 	}
 	late := Spec{For: time.Minute}.Open()
 	late.CloseWith(ctx)
-	<-late.Over()
+	<-late.over
 }

@@ -77,7 +77,7 @@ func TestUsage(t *testing.T) {
 		u := watch(cmd.Process.Pid)
 		cmd.Wait()
 		defer u.end()
-		return u.CPU(), u.Peak()
+		return u.cpuTime(), u.peakMemory()
 	}
 	busy, peak := work("i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done; (i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done); sleep 0.01")
 	idle, _ := work("sleep 0.3")

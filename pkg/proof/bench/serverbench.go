@@ -39,18 +39,18 @@ func (b Bench) server(s *site, srv server, r *Results) error {
 		}
 		add(smallRates[conns], float64(l.requests)/l.took.Seconds())
 	}
-	add(peak64, float64(run.Peak())/1e6)
+	add(peak64, float64(run.peakMemory())/1e6)
 	// A server that serves 64 at a time has to see first that they are gone.
 	time.Sleep(50 * time.Millisecond)
 
 	for range 2 {
-		before := run.CPU()
+		before := run.cpuTime()
 		l, err := whole(run.addr, bigName)
 		if err != nil {
 			return err
 		}
 		add(bigRate, rate(l))
-		add(bigCPU, (run.CPU()-before).Seconds()*float64(1<<30)/float64(l.bytes))
+		add(bigCPU, (run.cpuTime()-before).Seconds()*float64(1<<30)/float64(l.bytes))
 	}
 
 	if !knowsRanges(run.addr, smallName) {

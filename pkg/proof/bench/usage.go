@@ -49,8 +49,8 @@ func (u *usage) end() {
 	<-u.done
 }
 
-// CPU used so far.
-func (u *usage) CPU() time.Duration {
+// cpuTime is what all processes have used so far.
+func (u *usage) cpuTime() time.Duration {
 	u.look()
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -61,9 +61,9 @@ func (u *usage) CPU() time.Duration {
 	return time.Duration(sum)
 }
 
-// Peak memory, of all processes added up, bytes. Pages that processes share
+// peakMemory is that of all processes added up, bytes. Pages that processes share
 // count for each.
-func (u *usage) Peak() int64 {
+func (u *usage) peakMemory() int64 {
 	u.look()
 	u.mu.Lock()
 	defer u.mu.Unlock()

@@ -150,8 +150,8 @@ func (p *Page) Requests() (all []string) {
 	return all
 }
 
-// Picture returns the page as PNG: the screen, or with whole all of the page.
-func (p *Page) Picture(whole bool) []byte {
+// picture returns the page as PNG: the screen, or with whole all of the page.
+func (p *Page) picture(whole bool) []byte {
 	p.b.t.Helper()
 	var shot struct{ Data string }
 	must(p.b.t, json.Unmarshal(p.call("Page.captureScreenshot", map[string]any{"format": "png", "captureBeyondViewport": whole}), &shot))
@@ -168,7 +168,7 @@ func (p *Page) Picture(whole bool) []byte {
 func (p *Page) Keep(name string) {
 	p.b.t.Helper()
 	if dir := os.Getenv("KEEP_PAGES"); dir != "" {
-		must(p.b.t, os.WriteFile(dir+"/"+name+".png", p.Picture(true), 0o644))
+		must(p.b.t, os.WriteFile(dir+"/"+name+".png", p.picture(true), 0o644))
 	}
 }
 

@@ -193,12 +193,17 @@ func nonzero(v float64) float64 {
 	return v
 }
 
-// Figure writes a number with three digits that count.
+// Figure writes a number, not below 0, for a person: three significant digits
+// from 1 on and two below it, all digits of what is whole or has more, with
+// commas from 10,000 on.
 func Figure(v float64) string {
 	switch a := math.Abs(v); {
 	case a >= 10000:
 		s := strconv.FormatFloat(v, 'f', 0, 64)
-		return s[:len(s)-3] + "," + s[len(s)-3:]
+		for i := len(s) - 3; i > 0; i -= 3 {
+			s = s[:i] + "," + s[i:]
+		}
+		return s
 	case v == math.Trunc(v), a >= 100:
 		return strconv.FormatFloat(v, 'f', 0, 64)
 	case a >= 10:

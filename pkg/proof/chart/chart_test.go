@@ -43,7 +43,7 @@ func TestSVG(t *testing.T) {
 }
 
 func TestFigure(t *testing.T) {
-	for v, want := range map[float64]string{0: "0", 1: "1", 0.0123: "0.012", 1.234: "1.23", 12.34: "12.3", 123.4: "123", 1234: "1234", 12345: "12,345", 300: "300"} {
+	for v, want := range map[float64]string{0: "0", 1: "1", 0.0123: "0.012", 1.234: "1.23", 12.34: "12.3", 123.4: "123", 1234: "1234", 12345: "12,345", 1234567: "1,234,567", 300: "300"} {
 		if got := Figure(v); got != want {
 			t.Errorf("Figure(%v) = %q, want %q", v, got, want)
 		}

@@ -32,7 +32,7 @@ func Put(file, name, text string) error {
 	return os.WriteFile(file, []byte(head+from+text+to+tail), 0o644)
 }
 
-// Draw writes a picture beside file.
+// Draw writes a picture called name, an SVG, beside file.
 func Draw(file, name string, svg []byte) error {
 	return os.WriteFile(filepath.Join(filepath.Dir(file), name), svg, 0o644)
 }
