@@ -75,7 +75,7 @@ func (p *pair) record(ctx context.Context, log, box string) error {
 	window, cancel := context.WithDeadline(ctx, f.until)
 	defer cancel()
 	f.Wait(window)
-	_, err = p.whole(ctx, f, "disk.img", box)
+	_, err = p.whole(ctx, f, "disk.img", box, false)
 	return err
 }
 
@@ -88,6 +88,6 @@ func (p *pair) remains(ctx context.Context, rec *vm.Recording, n int, fate vm.Fa
 	if err != nil {
 		return downlink{}, how, err
 	}
-	d, err := p.look(ctx, "disk.img", box)
+	d, err := p.look(ctx, "disk.img", box, false)
 	return d, how, err
 }

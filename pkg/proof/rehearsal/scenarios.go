@@ -14,13 +14,13 @@ import (
 // box is the outbox's directory on a disk.
 const box = "/outbox"
 
-// whole ends a window that has to deliver the whole file.
-func (p *pair) whole(ctx context.Context, f *flight, disk, box string) (downlink, error) {
+// whole ends a window that has to deliver the whole file, unless it came before.
+func (p *pair) whole(ctx context.Context, f *flight, disk, box string, came bool) (downlink, error) {
 	code, err := f.end(ctx)
 	if err != nil {
 		return downlink{}, err
 	}
-	d, err := p.look(ctx, disk, box)
+	d, err := p.look(ctx, disk, box, came)
 	switch {
 	case err != nil:
 		return d, err
@@ -40,7 +40,7 @@ func (p *pair) pass(ctx context.Context, row *Row) error {
 		return err
 	}
 	begun, _ := f.Await(ctx, "VM start")
-	if _, err := p.whole(ctx, f, "disk.img", box); err != nil {
+	if _, err := p.whole(ctx, f, "disk.img", box, false); err != nil {
 		return err
 	}
 	end, _ := f.Await(ctx, "VM exit")
@@ -82,7 +82,7 @@ func (p *pair) cut(ctx context.Context, row *Row) error {
 // the cursor claims must be what that goes on from; what was proven beyond is
 // told as lost.
 func (p *pair) next(ctx context.Context, row *Row, disk, box string, set func(*vm.Machine)) error {
-	left, err := p.look(ctx, disk, box)
+	left, err := p.look(ctx, disk, box, false)
 	if err != nil {
 		return fmt.Errorf("after the cut: %w", err)
 	}
@@ -90,7 +90,7 @@ func (p *pair) next(ctx context.Context, row *Row, disk, box string, set func(*v
 	if err != nil {
 		return err
 	}
-	if _, err := p.whole(ctx, f, disk, box); err != nil {
+	if _, err := p.whole(ctx, f, disk, box, left.whole); err != nil {
 		return fmt.Errorf("in the next window: %w", err)
 	}
 	row.Resumed = f.resumed()
@@ -129,7 +129,7 @@ func (p *pair) unplugged(ctx context.Context, row *Row) error {
 		return wrongf("the fetcher ended without a line, last: %s", last(f.Running))
 	}
 	p.ether.Connect(true)
-	if _, err := p.whole(ctx, f, "disk.img", box); err != nil {
+	if _, err := p.whole(ctx, f, "disk.img", box, false); err != nil {
 		return err
 	}
 	row.Story = fmt.Sprintf("no line for %v from %s bytes on, the file came in the same window", outageLength, plan.Grouped(at))
@@ -148,7 +148,7 @@ func (p *pair) serverBack(ctx context.Context, row *Row) error {
 		f.Cut()
 		return err
 	}
-	if _, err := p.whole(ctx, f, "disk.img", box); err != nil {
+	if _, err := p.whole(ctx, f, "disk.img", box, false); err != nil {
 		return err
 	}
 	row.Story = fmt.Sprintf("the server was cut at %s bytes and booted again, the file came in the same window", plan.Grouped(at))
@@ -185,7 +185,7 @@ func (p *pair) serverGone(ctx context.Context, row *Row) error {
 		return err
 	}
 	end, _ := f.Await(ctx, "VM exit")
-	d, err := p.look(ctx, "disk.img", box)
+	d, err := p.look(ctx, "disk.img", box, false)
 	switch {
 	case err != nil:
 		return err
@@ -218,7 +218,7 @@ func (p *pair) clock(ctx context.Context, row *Row) error {
 	if err != nil {
 		return err
 	}
-	d, err := p.whole(ctx, f, "disk.img", box)
+	d, err := p.whole(ctx, f, "disk.img", box, false)
 	if err != nil {
 		return err
 	}
@@ -252,7 +252,7 @@ func (p *pair) handOver(ctx context.Context, row *Row) error {
 	if err != nil {
 		return err
 	}
-	if _, err := p.whole(ctx, f, "disk.img", box); err != nil {
+	if _, err := p.whole(ctx, f, "disk.img", box, false); err != nil {
 		return err
 	}
 	begun, _ := f.Await(ctx, "VM start")
