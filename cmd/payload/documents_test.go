@@ -6,19 +6,23 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
 
-// named finds documents in comments and pages by their ending, linked finds
-// the targets of a page's links.
+// named finds documents in comments and pages by their ending, cited those
+// whose section is named behind them, linked the targets of a page's links.
 var (
+	cited  = regexp.MustCompile(`([A-Za-z0-9_/-]+\.md),?\s+"([^"]+)"`)
+	space  = regexp.MustCompile(`\s+#?\s*`) // in a script, the next line of a comment
 	named  = regexp.MustCompile(`[A-Za-z0-9_][A-Za-z0-9_./-]*\.(md|schema\.json)\b`)
 	linked = regexp.MustCompile(`\]\(([^)#\s]+)(#[^)]*)?\)`)
 )
 
 // missingDocuments lists what text, which stands in the file at path, names
-// and the tree below root does not have. A bare name may mean a page of docs.
+// and the tree below root does not have: documents, and their sections by the
+// beginning of a heading. A bare name may mean a page of docs.
 func missingDocuments(root, path, text string) (missing []string) {
 	there := func(candidates ...string) bool {
 		for _, c := range candidates {
@@ -34,6 +38,14 @@ func missingDocuments(root, path, text string) (missing []string) {
 			missing = append(missing, name)
 		}
 	}
+	for _, m := range cited.FindAllStringSubmatch(text, -1) {
+		section := space.ReplaceAllString(m[2], " ")
+		for _, doc := range []string{filepath.Join(root, m[1]), filepath.Join(root, "docs", m[1])} {
+			if page, err := os.ReadFile(doc); err == nil && !hasSection(string(page), section) {
+				missing = append(missing, m[1]+", "+section)
+			}
+		}
+	}
 	if strings.HasSuffix(path, ".md") {
 		for _, m := range linked.FindAllStringSubmatch(text, -1) {
 			if !strings.Contains(m[1], "://") && !there(filepath.Join(dir, m[1])) {
@@ -44,7 +56,17 @@ func missingDocuments(root, path, text string) (missing []string) {
 	return missing
 }
 
-// No comment and no page names a document that is not in the tree.
+func hasSection(page, name string) bool {
+	for line := range strings.Lines(page) {
+		if heading := strings.TrimLeft(line, "#"); heading != line && strings.HasPrefix(strings.TrimSpace(heading), name) {
+			return true
+		}
+	}
+	return false
+}
+
+// No comment and no page names a document, or a section of one, that is not in
+// the tree.
 func TestDocumentsAreThere(t *testing.T) {
 	seen := 0
 	for path := range strings.Lines(command(t, "git", "-C", repo, "ls-files", "--cached", "--others", "--exclude-standard")) {
@@ -95,12 +117,46 @@ func TestMissingDocuments(t *testing.T) {
 	for text, want := range map[string]string{
 		"(docs/none.md, \"X\")":                 "docs/none.md",
 		"see nothing.md":                        "nothing.md",
+		"docs/wire.md, \"Snap\nshots\"":         "docs/wire.md, Snap shots",
+		"wire.md \"Digests\"":                   "",
+		"platform.md, \"Running user\n# code\"": "",
 		"docs/wire.md, and README.md":           "",
 		"[a](none.svg) [b](https://x.example/)": "none.svg",
 		"[c](evidence.md#part) [d](wire.md)":    "",
 	} {
 		if got := strings.Join(missingDocuments(repo, filepath.Join(repo, "docs", "x.md"), text), " "); got != want {
 			t.Errorf("%s: got %q, want %q", text, got, want)
+		}
+	}
+}
+
+// The maps of README.md and docs/architecture.md have every package, and none
+// that is not there.
+func TestMaps(t *testing.T) {
+	var want []string
+	for file := range strings.Lines(command(t, "git", "-C", repo, "ls-files", "pkg/*/*/*")) {
+		if p := strings.Split(file, "/"); !slices.Contains(want, p[2]) {
+			want = append(want, p[2])
+		}
+	}
+	slices.Sort(want)
+	for _, m := range []struct{ file, from, to, names string }{
+		{"README.md", "| where | what |", "\n\n", "`([a-z0-9]+)`"},
+		{"docs/architecture.md", "pkg/flight/\n", "\n```", `(?m)^  ([a-z0-9]+(?: [a-z0-9]+)?)  `},
+	} {
+		b, err := os.ReadFile(filepath.Join(repo, m.file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, text, _ := strings.Cut(string(b), m.from)
+		text, _, _ = strings.Cut(text, m.to)
+		var got []string
+		for _, match := range regexp.MustCompile(m.names).FindAllStringSubmatch(text, -1) {
+			got = append(got, strings.Fields(match[1])...)
+		}
+		slices.Sort(got)
+		if !slices.Equal(got, want) {
+			t.Errorf("%s has %v, want %v", m.file, got, want)
 		}
 	}
 }

@@ -86,8 +86,8 @@ type windowBody struct {
 }
 
 // deleteParameter names the window to be deleted in the query of DELETE
-// /tasking/window. It is an assumption (docs/platform.md, "[?]"), so the callers
-// look afterwards whether the window is really gone.
+// /tasking/window. It is an assumption (docs/platform.md, "Tasking API"), so the
+// callers look afterwards whether the window is really gone.
 const deleteParameter = "id"
 
 // Windows lists the windows of one satellite.
