@@ -51,7 +51,7 @@ func Run(ctx context.Context, args []string, std agent.Stdio) int {
 		if f.From, err = candidates(from); err != nil {
 			return errors.New("--from: " + err.Error())
 		}
-		if f.Paths, err = paths(c.Flags.Args()); err != nil {
+		if f.Paths, err = ParsePaths(c.Flags.Args()); err != nil {
 			return err
 		}
 		return check(&f)
@@ -123,28 +123,39 @@ func candidates(s string) (list []netip.AddrPort, err error) {
 	return list, nil
 }
 
-// paths reads PATH[=NAME]. The last equals sign is the one: a path that has one
-// of its own is given with a NAME.
-func paths(args []string) ([]fetch.Path, error) {
+// ParsePath reads PATH[=NAME], of which Name is empty where none is given. The
+// last equals sign is the one: a path that has one of its own is given with a
+// NAME. The ground reads with it what it is going to send.
+func ParsePath(arg string) (fetch.Path, error) {
+	p := fetch.Path{Path: arg}
+	i, slash := strings.LastIndexByte(arg, '='), strings.LastIndexByte(arg, '/')
+	switch {
+	case i > slash || i > 0 && arg[i-1] == '/':
+		p.Path, p.Name = arg[:i], arg[i+1:]
+		if p.Name == "" {
+			return p, errors.New(agent.Safe(arg) + ": the name behind the equals sign is empty")
+		}
+	case i >= 0:
+		return p, errors.New(agent.Safe(arg) + ": a NAME cannot have a slash; if the equals sign is of the path, write a NAME too: " + agent.Safe(arg) + "=NAME")
+	}
+	if !strings.HasPrefix(p.Path, "/") || strings.IndexByte(p.Path, 0) >= 0 || len(p.Path) > 1024 {
+		return p, errors.New(agent.Safe(arg) + ": want an absolute path, like /var/log/syslog")
+	}
+	return p, nil
+}
+
+// ParsePaths reads all arguments, each PATH[=NAME], and gives the files among
+// them a name. Without any it is the default.
+func ParsePaths(args []string) ([]fetch.Path, error) {
 	if len(args) == 0 {
 		return fetch.DefaultPaths, nil
 	}
 	var list []fetch.Path
 	var names []string
 	for _, a := range args {
-		p := fetch.Path{Path: a}
-		i, slash := strings.LastIndexByte(a, '='), strings.LastIndexByte(a, '/')
-		switch {
-		case i > slash || i > 0 && a[i-1] == '/':
-			p.Path, p.Name = a[:i], a[i+1:]
-			if p.Name == "" {
-				return nil, errors.New(agent.Safe(a) + ": the name behind the equals sign is empty")
-			}
-		case i >= 0:
-			return nil, errors.New(agent.Safe(a) + ": a NAME cannot have a slash; if the equals sign is of the path, write a NAME too: " + agent.Safe(a) + "=NAME")
-		}
-		if !strings.HasPrefix(p.Path, "/") || strings.IndexByte(p.Path, 0) >= 0 || len(p.Path) > 1024 {
-			return nil, errors.New(agent.Safe(a) + ": want an absolute path, like /var/log/syslog")
+		p, err := ParsePath(a)
+		if err != nil {
+			return nil, err
 		}
 		if p.Name == "" && !strings.HasSuffix(p.Path, "/") {
 			p.Name = path.Base(p.Path)

@@ -4,10 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 	"time"
-
-	"payload-ipc/pkg/flight/outbox"
 )
 
 // SpecError is something that no satellite could do; Flag says where it is.
@@ -127,56 +124,4 @@ func (s Spec) checkAddresses() *SpecError {
 		return bad("port", "%d is not between %d and 65535, the ports that the payloads leave open", s.Port, MinPort)
 	}
 	return nil
-}
-
-// checkFiles refuses what the fetcher would refuse, days later.
-func (s Spec) checkFiles() *SpecError {
-	switch {
-	case s.Tail < 0:
-		return bad("tail", "%d is negative; give a size such as 64KiB", s.Tail)
-	case s.MaxBytes < 0:
-		return bad("max-bytes", "%d is negative; give a size such as 10MB", s.MaxBytes)
-	case len(s.Files) > 1000:
-		return bad("path", "%d are more than the fetcher takes; give at most 1,000", len(s.Files))
-	}
-	if len(s.Files) == 0 {
-		return bad("path", "nothing to bring; give one such as %s", DefaultPath)
-	}
-	var names []string
-	for _, f := range s.Files {
-		switch {
-		case !strings.HasPrefix(f.Path, "/"):
-			return bad("path", "%q is not an absolute path on the %s; give one such as %s", f.Path, s.from().Name, DefaultPath)
-		case !printable(f.Path):
-			return bad("path", "%q has a control character, or is not UTF-8; the listing and the logs could not show it", f.Path)
-		case len(f.Path) > 1024:
-			return bad("path", "%d bytes are more than a path may have; give at most 1,024", len(f.Path))
-		}
-		if f.Name == "" {
-			continue
-		}
-		if strings.HasPrefix(f.Name, "-") || strings.Contains(f.Name, "=") {
-			return bad("name", "%q cannot be the name of a file in the outbox; give a plain one such as sdr_syslog", f.Name)
-		}
-		names = append(names, f.Name)
-	}
-	for _, n := range names {
-		if err := outbox.CheckName(n); err != nil {
-			return bad("name", "%q cannot be the name of a file in the outbox: %v; give a plain one such as sdr_syslog", n, err)
-		}
-	}
-	if err := outbox.CheckNames(names, Fetcher+".log", Server+".log"); err != nil {
-		return bad("name", "%v; give each path another name, as PATH=NAME", err)
-	}
-	return nil
-}
-
-// printable refuses control characters and what is not UTF-8.
-func printable(s string) bool {
-	for _, r := range s {
-		if r < ' ' || r >= 0x7f && r < 0xa0 || r == '�' {
-			return false
-		}
-	}
-	return true
 }

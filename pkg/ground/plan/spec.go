@@ -8,9 +8,6 @@ package plan
 
 import (
 	"net/netip"
-	"path"
-	"slices"
-	"strings"
 	"time"
 )
 
@@ -98,12 +95,6 @@ func (a Artifact) Runs() (sum string, size int64) {
 	return a.SHA256, a.Size
 }
 
-// File is one thing to be brought down.
-type File struct {
-	Path string // on the serving payload; a directory ends in a slash
-	Name string // in the outbox; empty for a directory
-}
-
 // Spec is what the user asks for. All durations are whole seconds.
 type Spec struct {
 	Start         time.Time     // zero: the earliest that fits
@@ -152,36 +143,4 @@ func (s Spec) artifact(payload string) Artifact {
 		return s.Artifacts[0]
 	}
 	panic("plan: no artifact for " + payload)
-}
-
-// Named gives the files without a name one of their own: the serving payload's
-// and the last part of the path, or all of it where that would meet another.
-// A directory's name stands before those of its files.
-func (s Spec) Named() []File {
-	prefix := strings.ToLower(s.from().Name) + "_"
-	whole := func(p string) string { return prefix + strings.ReplaceAll(strings.Trim(p, "/"), "/", "_") }
-	count := map[string]int{}
-	last := func(f File) string {
-		if strings.HasSuffix(f.Path, "/") {
-			return whole(f.Path)
-		}
-		return prefix + path.Base(f.Path)
-	}
-	for _, f := range s.Files {
-		if f.Name != "" {
-			count[f.Name]++
-			continue
-		}
-		count[last(f)]++
-	}
-	out := slices.Clone(s.Files)
-	for i, f := range out {
-		if f.Name != "" {
-			continue
-		}
-		if out[i].Name = last(f); count[last(f)] > 1 {
-			out[i].Name = whole(f.Path)
-		}
-	}
-	return out
 }

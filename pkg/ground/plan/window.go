@@ -120,13 +120,7 @@ func (s Spec) fetch(satellite string, start time.Time) []string {
 	if s.NoSalvage {
 		argv = append(argv, "--no-salvage")
 	}
-	for _, f := range s.Files {
-		if f.Name != "" {
-			f.Path += "=" + f.Name
-		}
-		argv = append(argv, f.Path)
-	}
-	return argv
+	return append(argv, s.args()...)
 }
 
 func (s Spec) candidates() []string {

@@ -1,0 +1,141 @@
+package plan
+
+import (
+	"path"
+	"slices"
+	"strings"
+
+	"payload-ipc/pkg/flight/outbox"
+	"payload-ipc/pkg/flight/sabertooth"
+)
+
+// File is one thing to be brought down.
+type File struct {
+	Path string // on the serving payload; a directory ends in a slash
+	Name string // in the outbox; of a directory, what stands before its files' names
+}
+
+// ParseFile reads PATH[=NAME] as the fetcher does. Name is empty where none is
+// given; Spec.Named finds one.
+func ParseFile(arg string) (File, error) {
+	p, err := sabertooth.ParsePath(arg)
+	return File(p), err
+}
+
+// Named gives the files without a name one of their own: the serving payload's
+// and the last part of the path, or all of it where that would meet another.
+// A directory's name stands before those of its files.
+func (s Spec) Named() []File {
+	prefix := strings.ToLower(s.from().Name) + "_"
+	whole := func(p string) string {
+		if p = strings.Trim(p, "/"); p == "" {
+			return prefix + "root"
+		}
+		return prefix + strings.ReplaceAll(p, "/", "_")
+	}
+	count := map[string]int{}
+	last := func(f File) string {
+		if strings.HasSuffix(f.Path, "/") {
+			return whole(f.Path)
+		}
+		return prefix + path.Base(f.Path)
+	}
+	for _, f := range s.Files {
+		if f.Name != "" {
+			count[f.Name]++
+			continue
+		}
+		count[last(f)]++
+	}
+	out := slices.Clone(s.Files)
+	for i, f := range out {
+		if f.Name != "" {
+			continue
+		}
+		if out[i].Name = last(f); count[last(f)] > 1 {
+			out[i].Name = whole(f.Path)
+		}
+	}
+	return out
+}
+
+// args are the files as the fetcher's arguments.
+func (s Spec) args() (out []string) {
+	for _, f := range s.Files {
+		if f.Name != "" {
+			f.Path += "=" + f.Name
+		}
+		out = append(out, f.Path)
+	}
+	return out
+}
+
+// checkFiles refuses what the fetcher would refuse, days later, and what it
+// could only fail at.
+func (s Spec) checkFiles() *SpecError {
+	switch {
+	case s.Tail < 0:
+		return bad("tail", "%d is negative; give a size such as 64KiB", s.Tail)
+	case s.MaxBytes < 0:
+		return bad("max-bytes", "%d is negative; give a size such as 10MB", s.MaxBytes)
+	case len(s.Files) > 1000:
+		return bad("path", "%d are more than the fetcher takes; give at most 1,000", len(s.Files))
+	case len(s.Files) == 0:
+		return bad("path", "nothing to bring; give one such as %s", DefaultPath)
+	}
+	var names []string
+	for _, f := range s.Files {
+		switch {
+		case !strings.HasPrefix(f.Path, "/"):
+			return bad("path", "%q is not an absolute path on the %s; give one such as %s", f.Path, s.from().Name, DefaultPath)
+		case !printable(f.Path):
+			return bad("path", "%q has a control character, or is not UTF-8; the listing and the logs could not show it", f.Path)
+		case len(f.Path) > 1024:
+			return bad("path", "%d bytes are more than a path may have; give at most 1,024", len(f.Path))
+		case dots(f.Path):
+			return bad("path", "%q goes through \".\" or \"..\"; give the path that it leads to, such as %s", f.Path, path.Clean(f.Path))
+		case f.Name == "":
+			continue
+		case strings.HasPrefix(f.Name, "-") || strings.Contains(f.Name, "="):
+			return bad("name", "%q cannot be the name of a file in the outbox; give a plain one such as sdr_syslog", f.Name)
+		}
+		if err := outbox.CheckName(f.Name); err != nil {
+			return bad("name", "%q cannot be the name of a file in the outbox: %v; give a plain one such as sdr_syslog", f.Name, err)
+		}
+		names = append(names, f.Name)
+	}
+	if err := outbox.CheckNames(names, Fetcher+".log", Server+".log"); err != nil {
+		return bad("name", "%v; give each path another name, as PATH=NAME", err)
+	}
+	return s.checkAboard()
+}
+
+// checkAboard has the fetcher's own parser read what it will be given: it must
+// find the very files that are meant.
+func (s Spec) checkAboard() *SpecError {
+	got, err := sabertooth.ParsePaths(s.args())
+	if err != nil {
+		return bad("path", "%v", err)
+	}
+	for i, f := range s.Files {
+		if p := File(got[i]); p != f && (f.Name != "" || p.Path != f.Path) {
+			return bad("path", "%q would be read aboard as %q with the name %q; give it a name of its own, as PATH=NAME", f.Path, p.Path, p.Name)
+		}
+	}
+	return nil
+}
+
+// dots reports whether a part of the path is "." or "..".
+func dots(p string) bool {
+	return slices.ContainsFunc(strings.Split(p, "/"), func(part string) bool { return part == "." || part == ".." })
+}
+
+// printable refuses control characters and what is not UTF-8.
+func printable(s string) bool {
+	for _, r := range s {
+		if r < ' ' || r >= 0x7f && r < 0xa0 || r == '\ufffd' {
+			return false
+		}
+	}
+	return true
+}
