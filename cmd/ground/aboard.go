@@ -5,44 +5,61 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"payload-ipc/pkg/ground/deploy"
 	"payload-ipc/pkg/ground/plan"
 )
 
-// aboard lists our programs on the payloads.
-func aboard(ctx context.Context, args []string, io stdio) int {
-	var a access
-	var table string
-	fs := pflag.NewFlagSet("aboard", pflag.ContinueOnError)
-	fs.StringVar(&table, "releases", "docs/releases.tsv", "table of releases, to tell versions by their hash")
-	a.flags(fs, io)
-	if code, done := parse(fs, args, io, "aboard [flags] AUTH_TOKEN [SAT_ID...]"); done {
-		return code
+// aboardFlags is what the flags of aboard say.
+type aboardFlags struct {
+	access
+	releases string
+}
+
+func aboardCommand(io *stdio) *cobra.Command {
+	w := &aboardFlags{}
+	c := &cobra.Command{
+		Use:     "aboard [flags] AUTH_TOKEN [SAT_ID...]",
+		GroupID: "satellite",
+		Short:   "which of our programs are there, and what needs them",
+		Example: `  ground aboard -                 # on all satellites of the token
+  ground aboard - FM1
+  ground aboard --token-file ~/.spire-token FM1`,
+		RunE: func(c *cobra.Command, args []string) error { return w.refused(w.run(c.Context(), args, io)) },
 	}
-	token, sats, err := a.token(fs.Args(), io)
+	section(c, "What is known here", func(fs *pflag.FlagSet) {
+		fs.StringVar(&w.releases, "releases", "docs/releases.tsv", "`FILE` with the table of releases, to tell versions by their hash")
+	})
+	w.access.flags(c, io)
+	return c
+}
+
+// run lists our programs on the payloads.
+func (w *aboardFlags) run(ctx context.Context, args []string, io *stdio) error {
+	token, sats, err := w.token(args, io)
 	if err != nil {
-		return a.fail(io, "aboard", err)
+		return err
 	}
-	releases, err := deploy.Releases(table)
+	releases, err := deploy.Releases(w.releases)
 	if err != nil {
-		return a.fail(io, "aboard", err)
+		return err
 	}
-	g, err := a.open(token, &io)
+	g, err := w.open(token, io)
 	if err != nil {
-		return a.fail(io, "aboard", err)
+		return err
 	}
 	if sats, err = known(ctx, g, sats); err != nil {
-		return a.fail(io, "aboard", err)
+		return err
 	}
 	list, err := g.Aboard(ctx, sats, releases)
 	if err != nil {
-		return a.fail(io, "aboard", err)
+		return err
 	}
-	if a.json {
+	if w.json {
 		printJSON(io, list)
-		return deploy.Done
+		return nil
 	}
 	if len(list) == 0 {
 		fmt.Fprintln(io.out, "none of our programs is aboard, or on its way")
@@ -58,5 +75,5 @@ func aboard(ctx context.Context, args []string, io stdio) int {
 		}
 		fmt.Fprintln(io.out, folded(io.out, strings.Join([]string{x.Satellite + " " + x.Payload, x.Destination, x.Status, what, use}, ", ")))
 	}
-	return deploy.Done
+	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"payload-ipc/pkg/ground/deploy"
@@ -29,21 +30,25 @@ type access struct {
 	advice  string // what a refused token may be instead
 }
 
-func (a *access) flags(fs *pflag.FlagSet, io stdio) {
+func (a *access) flags(c *cobra.Command, io *stdio) {
 	api := io.getenv("SPIRE_API")
 	if api == "" {
 		api = tasking.DefaultAPI
 	}
-	fs.StringVar(&a.api, "api", api, "address of the Tasking API (or SPIRE_API)")
-	fs.StringVar(&a.tokenFile, "token-file", "", "read the token from this file instead of the command line")
-	fs.BoolVar(&a.json, "json", false, "print the result as JSON")
-	fs.DurationVar(&a.patience, "patience", 2*time.Minute, "how long one call is tried while the API is down or busy")
-	fs.DurationVar(&a.lag, "listing-lag", 15*time.Second, "how far the API's listings may be behind: what was lost is looked for so long, and what seems to be alone looked at again")
-	fs.IntVar(&a.atOnce, "at-once", 8, "satellites worked on at the same time")
+	section(c, "The API", func(fs *pflag.FlagSet) {
+		fs.StringVar(&a.api, "api", api, "`URL` of the Tasking API (or SPIRE_API)")
+		fs.StringVar(&a.tokenFile, "token-file", "", "read the token from this `FILE` instead of the command line")
+		fs.DurationVar(&a.patience, "patience", 2*time.Minute, "how long one call is tried while the API is down or busy")
+		fs.DurationVar(&a.lag, "listing-lag", 15*time.Second, "how far the API's listings may be behind: what was lost is looked for so long, and what seems to be alone looked at again")
+		fs.IntVar(&a.atOnce, "at-once", 8, "satellites worked on at the same time")
+	})
+	section(c, "This command", func(fs *pflag.FlagSet) {
+		fs.BoolVar(&a.json, "json", false, "print the result as JSON")
+	})
 }
 
 // token takes the token off the arguments, and the rest are satellites.
-func (a *access) token(args []string, io stdio) (token string, rest []string, err error) {
+func (a *access) token(args []string, io *stdio) (token string, rest []string, err error) {
 	switch {
 	case a.noToken:
 		return "", ids(a.withoutToken(args)), checkIDs(a.withoutToken(args))
@@ -159,21 +164,20 @@ func (a *access) open(token string, io *stdio) (*deploy.Ground, error) {
 	if io.tune != nil {
 		io.tune(client)
 	}
-	return &deploy.Ground{API: client, AtOnce: a.atOnce, Hold: io.hold, Command: func(verb, args string) string { return a.again(*io, verb, args) }}, nil
+	return &deploy.Ground{API: client, AtOnce: a.atOnce, Hold: io.hold, Command: func(verb, args string) string { return a.again(io, verb, args) }}, nil
 }
 
-// fail prints err as one sentence and returns its exit code. To a token that is
-// refused it adds what was taken for one.
-func (a *access) fail(io stdio, name string, err error) int {
+// refused adds to an error that is a refused token what was taken for one.
+func (a *access) refused(err error) error {
 	if tasking.StatusOf(err) == 401 && a.advice != "" {
-		err = fmt.Errorf("%w; %s", err, a.advice)
+		return fmt.Errorf("%w; %s", err, a.advice)
 	}
-	return fail(io, name, err)
+	return err
 }
 
 // again is a command for the user to give next: with the same API and the same
 // way to the token, but never with the token itself.
-func (a *access) again(io stdio, verb, args string) string {
+func (a *access) again(io *stdio, verb, args string) string {
 	words := []string{quote(io.self), verb}
 	if a.api != tasking.DefaultAPI {
 		words = append(words, "--api", quote(a.api))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"payload-ipc/pkg/ground/review"
@@ -17,13 +18,19 @@ type bucketAccess struct {
 	choice   review.Choice
 }
 
-func (a *bucketAccess) flags(fs *pflag.FlagSet) {
-	fs.StringVar(&a.choice.Run, "run", "", "this run only")
-	fs.BoolVar(&a.choice.Latest, "latest", false, "the last run of each satellite only")
-	fs.StringVar(&a.endpoint, "endpoint", "", "S3 server (default: the AWS settings, such as AWS_ENDPOINT_URL)")
-	fs.DurationVar(&a.silence, "silence", review.Silence, "how long the server may say nothing")
-	fs.BoolVar(&a.json, "json", false, "print the result as JSON")
-	fs.String("api", "", "not used: the bucket alone is asked") // all verbs take it
+func (a *bucketAccess) flags(c *cobra.Command) {
+	section(c, "Which runs", func(fs *pflag.FlagSet) {
+		fs.StringVar(&a.choice.Run, "run", "", "this run only, by its `ID`")
+		fs.BoolVar(&a.choice.Latest, "latest", false, "the last run of each satellite only")
+	})
+	section(c, "The bucket", func(fs *pflag.FlagSet) {
+		fs.StringVar(&a.endpoint, "endpoint", "", "`URL` of the S3 server (default: the AWS settings, such as AWS_ENDPOINT_URL)")
+		fs.DurationVar(&a.silence, "silence", review.Silence, "how long the server may say nothing")
+		fs.String("api", "", "not used: the bucket alone is asked") // all verbs take it
+	})
+	section(c, "This command", func(fs *pflag.FlagSet) {
+		fs.BoolVar(&a.json, "json", false, "print the result as JSON")
+	})
 }
 
 // list opens the bucket of a place, s3://BUCKET/PREFIX, and lists it.

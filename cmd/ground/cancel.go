@@ -2,73 +2,93 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"payload-ipc/pkg/ground/deploy"
 	"payload-ipc/pkg/ground/plan"
 )
 
-func cancel(ctx context.Context, args []string, io stdio) int {
-	var a access
-	var sel deploy.Selection
-	var yes, dryRun bool
-	fs := pflag.NewFlagSet("cancel", pflag.ContinueOnError)
-	fs.StringSliceVar(&sel.Runs, "run", nil, "cancel the windows of this run only")
-	fs.StringSliceVar(&sel.IDs, "window", nil, "cancel the window with this id only")
-	fs.BoolVar(&dryRun, "dry-run", false, "say what would be cancelled, and stop")
-	fs.BoolVar(&yes, "yes", false, "do not ask before cancelling; needed where no terminal is")
-	a.flags(fs, io)
-	if code, done := parse(fs, args, io, "cancel [flags] AUTH_TOKEN [SAT_ID...]"); done {
-		return code
+// cancelFlags is what the flags of cancel say.
+type cancelFlags struct {
+	access
+	sel         deploy.Selection
+	yes, dryRun bool
+}
+
+func cancelCommand(io *stdio) *cobra.Command {
+	w := &cancelFlags{}
+	c := &cobra.Command{
+		Use:     "cancel [flags] AUTH_TOKEN [SAT_ID...]",
+		GroupID: "pass",
+		Short:   "cancel windows; --run ID or --window ID picks some",
+		Example: `  ground cancel --dry-run - FM1                  # what would be cancelled
+  ground cancel - FM1                            # all of ours; asks first
+  ground cancel --yes --run 20261204T034932Z-FM1 -
+  ground cancel --window 3020553 - FM1           # any window, also another's`,
+		RunE: func(c *cobra.Command, args []string) error { return w.refused(w.run(c.Context(), args, io)) },
 	}
-	token, sats, err := a.token(fs.Args(), io)
-	if err == nil && len(sats) == 0 && len(sel.Runs) == 0 && len(sel.IDs) == 0 {
+	section(c, "Which windows", func(fs *pflag.FlagSet) {
+		fs.StringSliceVar(&w.sel.Runs, "run", nil, "cancel the windows of this run only, by its `ID`; may be repeated")
+		fs.StringSliceVar(&w.sel.IDs, "window", nil, "cancel the window with this `ID` only; may be repeated")
+	})
+	w.access.flags(c, io)
+	section(c, "This command", func(fs *pflag.FlagSet) {
+		fs.BoolVar(&w.dryRun, "dry-run", false, "say what would be cancelled, and stop")
+		fs.BoolVar(&w.yes, "yes", false, "do not ask before cancelling; needed where no terminal is")
+	})
+	return c
+}
+
+func (w *cancelFlags) run(ctx context.Context, args []string, io *stdio) error {
+	token, sats, err := w.token(args, io)
+	if err == nil && len(sats) == 0 && len(w.sel.Runs) == 0 && len(w.sel.IDs) == 0 {
 		err = wrong("nothing is named; give a satellite, --run ID or --window ID")
 	}
 	if err != nil {
-		return a.fail(io, "cancel", err)
+		return err
 	}
-	g, err := a.open(token, &io)
+	g, err := w.open(token, io)
 	if err != nil {
-		return a.fail(io, "cancel", err)
+		return err
 	}
 	if sats, err = known(ctx, g, sats); err != nil {
-		return a.fail(io, "cancel", err)
+		return err
 	}
-	if !dryRun {
+	if !w.dryRun {
 		unlock, err := lock(ctx, io, g, sats)
 		if err != nil {
-			return a.fail(io, "cancel", err)
+			return err
 		}
 		defer unlock()
 	}
-	chosen, err := g.Choose(ctx, sats, sel)
+	chosen, err := g.Choose(ctx, sats, w.sel)
 	if err != nil {
-		return a.fail(io, "cancel", err)
+		return err
 	}
 	asked := terminal(io.in) && terminal(io.err)
-	n := a.showChosen(io, chosen, dryRun || !yes)
+	n := w.showChosen(io, chosen, w.dryRun || !w.yes)
 	switch {
-	case n == 0 || dryRun:
-	case !yes && !asked:
-		return a.fail(io, "cancel", wrong("no terminal is here to ask on; give --yes to cancel %d window(s), or --dry-run to look", n))
-	case !yes && !confirm(ctx, io, fmt.Sprintf("Cancel %d window(s)?", n)):
-		fmt.Fprintln(io.err, "nothing was cancelled")
-		return deploy.Failed
+	case n == 0 || w.dryRun:
+	case !w.yes && !asked:
+		return wrong("no terminal is here to ask on; give --yes to cancel %d window(s), or --dry-run to look", n)
+	case !w.yes && !confirm(ctx, io, fmt.Sprintf("Cancel %d window(s)?", n)):
+		return errors.New("nothing was cancelled")
 	default:
-		tell, end := progressPrinter(io, a.json)
+		tell, end := progressPrinter(io, w.json)
 		g.Tell = tell
 		g.Cancel(ctx, chosen)
 		end()
 	}
-	return a.reportCancelled(io, chosen, n)
+	return exit(w.reportCancelled(io, chosen, n))
 }
 
 // showChosen names the windows, once: where nobody is asked, it is said when
 // they are cancelled.
-func (a *access) showChosen(io stdio, chosen []deploy.Cancelled, show bool) (n int) {
+func (a *access) showChosen(io *stdio, chosen []deploy.Cancelled, show bool) (n int) {
 	for _, c := range chosen {
 		n += len(c.Windows)
 		if a.json {
@@ -86,7 +106,7 @@ func (a *access) showChosen(io stdio, chosen []deploy.Cancelled, show bool) (n i
 	return n
 }
 
-func (a *access) reportCancelled(io stdio, chosen []deploy.Cancelled, n int) int {
+func (a *access) reportCancelled(io *stdio, chosen []deploy.Cancelled, n int) int {
 	code := deploy.Done
 	type result struct {
 		deploy.Cancelled
@@ -96,7 +116,7 @@ func (a *access) reportCancelled(io stdio, chosen []deploy.Cancelled, n int) int
 	for _, c := range chosen {
 		r := result{Cancelled: c}
 		if c.Err != nil {
-			fmt.Fprintf(io.err, "ground cancel: %s: %v\n", c.Satellite, c.Err)
+			say(io, "cancel", fmt.Errorf("%s: %w", c.Satellite, c.Err))
 			code = deploy.Worse(code, deploy.ExitOf(c.Err))
 			r.Error = c.Err.Error()
 		}

@@ -8,21 +8,46 @@ import (
 	"strings"
 	"time"
 
-	"github.com/spf13/pflag"
+	"github.com/spf13/cobra"
 
 	"payload-ipc/pkg/ground/deploy"
 	"payload-ipc/pkg/ground/plan"
 )
 
-func runDeploy(ctx context.Context, name string, args []string, io stdio) int {
+func planCommand(io *stdio) *cobra.Command {
+	return deployLike(io, &cobra.Command{
+		Use:   "plan [flags] AUTH_TOKEN SAT_ID...",
+		Short: "what deploy would do; asks the API, changes nothing",
+		Example: `  ground plan - FM1
+  ground plan --svg plan.svg - FM1
+  ground plan --repeat 7 --path /var/log/kern.log --path /etc/ - FM1
+  ground plan --dry-run FM1            # on paper: no token, nobody is asked`,
+	})
+}
+
+func deployCommand(io *stdio) *cobra.Command {
+	return deployLike(io, &cobra.Command{
+		Use:   "deploy [flags] AUTH_TOKEN SAT_ID...",
+		Short: "send both programs, schedule both windows or none",
+		Example: `  ground deploy - FM1                  # the token from SPIRE_AUTH_TOKEN
+  ground deploy --repeat 7 --path /var/log/kern.log --path /etc/ - FM1
+  ground deploy --hand-over --start 2026-12-20T10:00:00Z - FM1 FM2
+  ground deploy --dry-run FM1          # on paper: no token, nothing is sent`,
+	})
+}
+
+// deployLike makes c a verb that plans.
+func deployLike(io *stdio, c *cobra.Command) *cobra.Command {
 	w := &deployFlags{}
-	fs := pflag.NewFlagSet(name, pflag.ContinueOnError)
-	w.flags(fs, io)
-	if code, done := parse(fs, args, io, name+" [flags] AUTH_TOKEN SAT_ID..."); done {
-		return code
-	}
+	c.GroupID = "pass"
+	c.RunE = func(c *cobra.Command, args []string) error { return w.refused(w.run(c.Context(), c.Name(), args, io)) }
+	w.flags(c, io)
+	return c
+}
+
+func (w *deployFlags) run(ctx context.Context, name string, args []string, io *stdio) error {
 	w.noToken = w.dryRun
-	token, sats, err := w.token(fs.Args(), io)
+	token, sats, err := w.token(args, io)
 	if err == nil && len(sats) == 0 {
 		err = wrong("the satellite is missing; the order is AUTH_TOKEN SAT_ID...")
 	}
@@ -33,15 +58,15 @@ func runDeploy(ctx context.Context, name string, args []string, io stdio) int {
 		err = w.read(time.Now())
 	}
 	if err != nil {
-		return w.fail(io, name, err)
+		return err
 	}
-	g, err := w.open(token, &io)
+	g, err := w.open(token, io)
 	if err != nil {
-		return w.fail(io, name, err)
+		return err
 	}
 	arts, warnings, err := deploy.Artifacts(w.artifacts, w.spec)
 	if err != nil {
-		return w.fail(io, name, err)
+		return err
 	}
 	w.spec.Artifacts = arts
 	for _, s := range warnings {
@@ -50,7 +75,7 @@ func runDeploy(ctx context.Context, name string, args []string, io stdio) int {
 	if name == "deploy" && !w.dryRun {
 		unlock, err := lock(ctx, io, g, sats)
 		if err != nil {
-			return w.fail(io, name, err)
+			return err
 		}
 		defer unlock()
 	}
@@ -58,23 +83,25 @@ func runDeploy(ctx context.Context, name string, args []string, io stdio) int {
 	g.Tell = func(e deploy.Event) { fmt.Fprintf(io.err, "%s: %s\n", e.Satellite, e.Text) }
 	results, err := w.draft(ctx, g, sats)
 	if err != nil {
-		return w.fail(io, name, err)
+		return err
 	}
 	if !w.json {
 		showPlans(io, name, results)
 	}
 	if err := w.draw(results); err != nil {
-		return w.fail(io, name, err)
+		return err
 	}
-	if name == "plan" || w.dryRun {
-		w.report(io, name, results)
-		return deploy.Exit(results)
+	if name == "deploy" && !w.dryRun {
+		if err := w.apply(ctx, io, g, results); err != nil {
+			return err
+		}
 	}
-	return w.apply(ctx, io, name, g, results)
+	w.report(io, name, results)
+	return exit(deploy.Exit(results))
 }
 
 // lock keeps a second deployment on this computer waiting, and says so.
-func lock(ctx context.Context, io stdio, g *deploy.Ground, sats []string) (unlock func(), err error) {
+func lock(ctx context.Context, io *stdio, g *deploy.Ground, sats []string) (unlock func(), err error) {
 	unlock, err = g.Lock(ctx, sats, func(sat string) {
 		fmt.Fprintf(io.err, "another ground command on this computer is at work on %s; waiting for its end\n", sat)
 	})
@@ -85,7 +112,8 @@ func lock(ctx context.Context, io stdio, g *deploy.Ground, sats []string) (unloc
 	return unlock, err
 }
 
-func (w *deployFlags) apply(ctx context.Context, io stdio, name string, g *deploy.Ground, results []deploy.Result) int {
+// apply carries the plans out, once the user agrees.
+func (w *deployFlags) apply(ctx context.Context, io *stdio, g *deploy.Ground, results []deploy.Result) error {
 	n := 0
 	for _, r := range results {
 		if r.Err == nil && len(r.Plan.Actions()) > 0 {
@@ -93,15 +121,13 @@ func (w *deployFlags) apply(ctx context.Context, io stdio, name string, g *deplo
 		}
 	}
 	if n > 0 && !w.yes && !confirm(ctx, io, fmt.Sprintf("Go ahead on %d satellite(s)?", n)) {
-		fmt.Fprintln(io.err, "nothing was done")
-		return deploy.Failed
+		return errors.New("nothing was done")
 	}
 	tell, end := progressPrinter(io, w.json)
 	g.Tell = tell
 	g.ApplyAll(ctx, results)
 	end()
-	w.report(io, name, results)
-	return deploy.Exit(results)
+	return nil
 }
 
 func (w *deployFlags) draft(ctx context.Context, g *deploy.Ground, sats []string) ([]deploy.Result, error) {
@@ -134,11 +160,11 @@ func (w *deployFlags) draw(results []deploy.Result) error {
 }
 
 // showPlans draws the plans of a few satellites, or a line for each of many.
-func showPlans(io stdio, name string, results []deploy.Result) {
+func showPlans(io *stdio, name string, results []deploy.Result) {
 	for _, r := range results {
 		switch {
 		case r.Err != nil:
-			fmt.Fprintf(io.err, "ground %s: %s: %v\n", name, r.Satellite, r.Err)
+			say(io, name, fmt.Errorf("%s: %w", r.Satellite, r.Err))
 		case len(results) <= 3:
 			r.Plan.Draw(io.out, columns(io.out))
 			fmt.Fprintln(io.out)
@@ -164,7 +190,7 @@ type jsonResult struct {
 }
 
 // report ends the run: a table for a fleet, a sentence for one.
-func (w *deployFlags) report(io stdio, name string, results []deploy.Result) {
+func (w *deployFlags) report(io *stdio, name string, results []deploy.Result) {
 	switch {
 	case w.json:
 		w.reportJSON(io, results)
@@ -181,7 +207,7 @@ func (w *deployFlags) report(io stdio, name string, results []deploy.Result) {
 	for _, r := range results {
 		if r.Err != nil {
 			if r.Plan != nil { // a failed draft was told already
-				fmt.Fprintf(io.err, "ground %s: %s: %v\n", name, r.Satellite, r.Err)
+				say(io, name, fmt.Errorf("%s: %w", r.Satellite, r.Err))
 			}
 			if len(results) > 1 {
 				fmt.Fprintf(io.out, "%-10s %-17s\n", r.Satellite, fmt.Sprintf("failed, exit %d", deploy.ExitOf(r.Err)))
@@ -197,7 +223,7 @@ func (w *deployFlags) report(io stdio, name string, results []deploy.Result) {
 	}
 }
 
-func (w *deployFlags) reportOne(io stdio, r deploy.Result, row bool) {
+func (w *deployFlags) reportOne(io *stdio, r deploy.Result, row bool) {
 	verb := "are scheduled"
 	if r.Did == deploy.AlreadyScheduled {
 		verb = "were scheduled already, nothing to do"
@@ -217,7 +243,7 @@ func (w *deployFlags) reportOne(io stdio, r deploy.Result, row bool) {
 	}
 }
 
-func (w *deployFlags) reportJSON(io stdio, results []deploy.Result) {
+func (w *deployFlags) reportJSON(io *stdio, results []deploy.Result) {
 	out := struct {
 		Exit       int          `json:"exit"`
 		Satellites []jsonResult `json:"satellites"`

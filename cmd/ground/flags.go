@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"payload-ipc/pkg/ground/plan"
@@ -32,43 +33,58 @@ type deployFlags struct {
 	yes       bool
 }
 
-func (w *deployFlags) flags(fs *pflag.FlagSet, io stdio) {
+func (w *deployFlags) flags(c *cobra.Command, io *stdio) {
 	s := &w.spec
-	fs.StringVar(&w.start, "start", "", "start of the SDR's window: Unix seconds, RFC 3339, or +2h (default: the earliest that fits)")
-	fs.DurationVar(&s.Lead, "lead", 24*time.Hour, "least time from now to the start")
-	fs.StringVar(&w.rate, "uplink-rate", "125KB", "bytes that go up a day")
-	w.passFlags(fs)
-	fs.IntVar(&s.Repeat, "repeat", 1, "so many passes, each both windows or none; counted from the first that is there")
-	fs.DurationVar(&s.Every, "every", 24*time.Hour, "from the start of one pass to the next, with --repeat")
-	fs.StringSliceVar(&w.sdr, "sdr", nil, "where the fetcher looks for the server (default: the serving payload's documented addresses)")
-	fs.StringSliceVar(&w.allow, "allow", nil, "who may read from the server, as CIDR or address; may be repeated (default: the payloads' network)")
-	fs.IntVar(&s.Port, "port", plan.DefaultPort, "port of the SDR's server")
-	fs.StringArrayVar(&w.paths, "path", nil, "what to bring from the SDR, as PATH or PATH=NAME; may be repeated; a directory ends in a slash (default "+plan.DefaultPath+"=sdr_syslog)")
-	fs.StringArrayVar(&w.names, "name", nil, "name in the bucket of the one --path (default: sdr_ and the last part of the path)")
-	fs.StringVar(&w.tail, "tail", "", "bring only the last bytes of each file, such as 64KiB")
-	fs.StringVar(&w.maxBytes, "max-bytes", "", "bring no more in one pass, such as 10MB (default: the fetcher's 100MB)")
-	fs.BoolVar(&s.NoSalvage, "no-salvage", false, "publish no incomplete files")
-	fs.IntVar(&s.DownlinkBudget, "downlink-budget", 1, "downlink budget of each window, in the API's unit")
-	fs.BoolVar(&s.ITAR, "itar", false, "upload through ground stations in the US only")
-	fs.BoolVar(&s.SkipUpload, "skip-upload", false, "send no programs (a MockFM takes none)")
-	fs.BoolVar(&s.HandOver, "hand-over", false, "send one program to the SDR, which hands it to the SABERTOOTH: half the uplink")
-	fs.StringVar(&w.artifacts, "artifacts", "bin/uplink", "directory of the packed programs")
-	fs.StringVar(&w.update, "update-from", "", "send patches against this version, which is aboard (make update FROM=VERSION builds them)")
-	fs.BoolVar(&s.Whole, "whole", false, "send whole programs even where an update made the same ones aboard (one that failed, as its log says)")
-	fs.StringVar(&w.svg, "svg", "", "also draw the plan into this file (one satellite)")
-	fs.BoolVar(&w.dryRun, "dry-run", false, "print the plan and stop: nothing is sent, the API is not asked, and no token is needed")
-	fs.BoolVar(&w.yes, "yes", false, "do not ask before scheduling")
-	w.access.flags(fs, io)
+	section(c, "What to bring", func(fs *pflag.FlagSet) {
+		fs.StringArrayVar(&w.paths, "path", nil, "what to bring from the SDR, as `PATH[=NAME]`; may be repeated; a directory ends in a slash (default "+plan.DefaultPath+"=sdr_syslog)")
+		fs.StringArrayVar(&w.names, "name", nil, "`NAME` in the bucket of the one --path (default: sdr_ and the last part of the path)")
+		fs.StringVar(&w.tail, "tail", "", "bring only the last `SIZE` of each file, such as 64KiB")
+		fs.StringVar(&w.maxBytes, "max-bytes", "", "bring no more than `SIZE` in one pass, such as 10MB (default: the fetcher's 100MB)")
+		fs.BoolVar(&s.NoSalvage, "no-salvage", false, "publish no incomplete files")
+		fs.IntVar(&s.DownlinkBudget, "downlink-budget", 1, "downlink budget of each window, in the API's unit")
+	})
+	section(c, "When", func(fs *pflag.FlagSet) {
+		fs.StringVar(&w.start, "start", "", "`TIME` at which the SDR's window starts: Unix seconds, RFC 3339, or +2h (default: the earliest that fits)")
+		fs.DurationVar(&s.Lead, "lead", 24*time.Hour, "least time from now to the start")
+		w.windowFlags(fs)
+		fs.IntVar(&s.Repeat, "repeat", 1, "`N` passes, each both windows or none; counted from the first that is there")
+		fs.DurationVar(&s.Every, "every", 24*time.Hour, "from the start of one pass to the next, with --repeat")
+	})
+	section(c, "Which payloads", func(fs *pflag.FlagSet) {
+		w.payloadFlags(fs)
+		fs.StringSliceVar(&w.sdr, "sdr", nil, "where the fetcher looks for the server, as `ADDRESS,...` (default: the serving payload's documented addresses)")
+		fs.IntVar(&s.Port, "port", plan.DefaultPort, "port of the SDR's server")
+		fs.StringSliceVar(&w.allow, "allow", nil, "who may read from the server, as `CIDR` or address; may be repeated (default: the payloads' network)")
+	})
+	section(c, "Uplink", func(fs *pflag.FlagSet) {
+		fs.StringVar(&w.rate, "uplink-rate", "125KB", "`SIZE` that goes up in a day")
+		fs.BoolVar(&s.HandOver, "hand-over", false, "send one program to the SDR, which hands it to the SABERTOOTH: half the uplink")
+		fs.StringVar(&w.update, "update-from", "", "send patches against this `VERSION`, which is aboard (make update FROM=VERSION builds them)")
+		fs.BoolVar(&s.Whole, "whole", false, "send whole programs even where an update made the same ones aboard (one that failed, as its log says)")
+		fs.BoolVar(&s.SkipUpload, "skip-upload", false, "send no programs (a MockFM takes none)")
+		fs.BoolVar(&s.ITAR, "itar", false, "upload through ground stations in the US only")
+		fs.StringVar(&w.artifacts, "artifacts", "bin/uplink", "`DIR` of the packed programs")
+	})
+	w.access.flags(c, io)
+	section(c, "This command", func(fs *pflag.FlagSet) {
+		fs.BoolVar(&w.dryRun, "dry-run", false, "print the plan and stop: nothing is sent, the API is not asked, and no token is needed")
+		fs.BoolVar(&w.yes, "yes", false, "do not ask before scheduling")
+		fs.StringVar(&w.svg, "svg", "", "also draw the plan into this `FILE` (one satellite)")
+	})
 }
 
-// passFlags are those that say how the two windows lie.
-func (w *deployFlags) passFlags(fs *pflag.FlagSet) {
+// windowFlags are those that say how the two windows lie.
+func (w *deployFlags) windowFlags(fs *pflag.FlagSet) {
 	s := &w.spec
 	fs.DurationVar(&s.SDRDuration, "sdr-duration", time.Minute, "length of the SDR's window")
 	fs.DurationVar(&s.FetchDelay, "fetch-delay", 30*time.Second, "from the SDR's start to the fetcher's")
 	fs.DurationVar(&s.FetchDuration, "fetch-duration", time.Minute, "length of the fetcher's window")
-	fs.StringVar(&s.FromPayload, "from-payload", plan.SDR, "payload that serves: SDR, SABERTOOTH, IPI or DEXTER")
-	fs.StringVar(&s.ToPayload, "to-payload", plan.Sabertooth, "payload that fetches")
+}
+
+// payloadFlags are those that say which two payloads take part.
+func (w *deployFlags) payloadFlags(fs *pflag.FlagSet) {
+	fs.StringVar(&w.spec.FromPayload, "from-payload", plan.SDR, "`PAYLOAD` that serves: SDR, SABERTOOTH, IPI or DEXTER")
+	fs.StringVar(&w.spec.ToPayload, "to-payload", plan.Sabertooth, "`PAYLOAD` that fetches")
 }
 
 // read turns the flags' words into the spec, all before anything is sent.

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/spf13/pflag"
+	"github.com/spf13/cobra"
 
 	"payload-ipc/pkg/ground/deploy"
 	"payload-ipc/pkg/ground/plan"
@@ -20,28 +20,37 @@ type got struct {
 	Error  string `json:"error,omitempty"`
 }
 
-// getVerb brings the files of runs to the desk.
-func getVerb(ctx context.Context, args []string, std stdio) int {
-	var a bucketAccess
-	fs := pflag.NewFlagSet("get", pflag.ContinueOnError)
-	a.flags(fs)
-	if code, done := parse(fs, args, std, "get [flags] s3://BUCKET/PREFIX [DIR]"); done {
-		return code
+func getCommand(std *stdio) *cobra.Command {
+	a := &bucketAccess{}
+	c := &cobra.Command{
+		Use:     "get [flags] s3://BUCKET/PREFIX [DIR]",
+		GroupID: "files",
+		Short:   "brings it to the desk, checked against its receipts",
+		Example: `  ground get s3://BUCKET/PREFIX              # into ./RUN/
+  ground get --latest s3://BUCKET/PREFIX desk
+  ground get --run 20261204T034932Z-FM1 s3://BUCKET/PREFIX desk`,
+		RunE: func(c *cobra.Command, args []string) error { return a.get(c.Context(), args, std) },
 	}
-	if n := fs.NArg(); n < 1 || n > 2 {
-		return fail(std, "get", wrong("give a place, s3://BUCKET/PREFIX, and perhaps a directory to put the files into"))
+	a.flags(c)
+	return c
+}
+
+// get brings the files of runs to the desk.
+func (a *bucketAccess) get(ctx context.Context, args []string, std *stdio) error {
+	if n := len(args); n < 1 || n > 2 {
+		return wrong("give a place, s3://BUCKET/PREFIX, and perhaps a directory to put the files into")
 	}
-	b, listing, err := a.list(ctx, fs.Arg(0))
+	b, listing, err := a.list(ctx, args[0])
 	if err != nil {
-		return fail(std, "get", err)
+		return err
 	}
 	rep, err := b.Review(ctx, listing, a.choice)
 	if err != nil {
-		return fail(std, "get", err)
+		return err
 	}
 	dir := "."
-	if fs.NArg() == 2 {
-		dir = fs.Arg(1)
+	if len(args) == 2 {
+		dir = args[1]
 	}
 	code := int(rep.Verdict)
 	results := []got{}
@@ -64,20 +73,20 @@ func getVerb(ctx context.Context, args []string, std stdio) int {
 	}
 	end()
 	if ctx.Err() != nil {
-		return fail(std, "get", errors.New("interrupted; what has come is kept, and the same command goes on from there"))
+		return errors.New("interrupted; what has come is kept, and the same command goes on from there")
 	}
 	if a.json {
 		printJSON(std, results)
-		return code
+		return exit(code)
 	}
 	showGot(std, rep, results)
 	if code != deploy.Done {
-		fmt.Fprintln(std.out, "Why not everything is there: ground review "+quote(fs.Arg(0)))
+		fmt.Fprintln(std.out, "Why not everything is there: ground review "+quote(args[0]))
 	}
-	return code
+	return exit(code)
 }
 
-func showGot(std stdio, rep *review.Report, results []got) {
+func showGot(std *stdio, rep *review.Report, results []got) {
 	out := plain{std.out}
 	for _, g := range results {
 		what := "whole"

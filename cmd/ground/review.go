@@ -12,29 +12,47 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"payload-ipc/pkg/ground/plan"
 	"payload-ipc/pkg/ground/review"
 )
 
-func reviewVerb(ctx context.Context, args []string, std stdio) int {
-	var page string
-	var a bucketAccess
-	fs := pflag.NewFlagSet("review", pflag.ContinueOnError)
-	fs.StringVar(&page, "html", "", "also write the review as one page into this file")
-	a.flags(fs)
-	if code, done := parse(fs, args, std, "review [flags] s3://BUCKET/PREFIX"); done {
-		return code
+// reviewFlags is what the flags of review say.
+type reviewFlags struct {
+	bucketAccess
+	page string
+}
+
+func reviewCommand(std *stdio) *cobra.Command {
+	w := &reviewFlags{}
+	c := &cobra.Command{
+		Use:     "review [flags] s3://BUCKET/PREFIX",
+		GroupID: "files",
+		Short:   "what came down, and whether it is whole",
+		Example: `  ground review s3://BUCKET/PREFIX
+  ground review --run 20261204T034932Z-FM1 s3://BUCKET/PREFIX
+  ground review --latest --html week.html s3://BUCKET/PREFIX
+  AWS_ENDPOINT_URL=http://127.0.0.1:9000 ground review --json s3://BUCKET`,
+		RunE: func(c *cobra.Command, args []string) error { return w.run(c.Context(), args, std) },
 	}
-	if fs.NArg() != 1 {
-		return fail(std, "review", wrong("give one place, s3://BUCKET/PREFIX"))
+	w.bucketAccess.flags(c)
+	section(c, "This command", func(fs *pflag.FlagSet) {
+		fs.StringVar(&w.page, "html", "", "also write the review as one page into this `FILE`")
+	})
+	return c
+}
+
+func (w *reviewFlags) run(ctx context.Context, args []string, std *stdio) error {
+	if len(args) != 1 {
+		return wrong("give one place, s3://BUCKET/PREFIX")
 	}
-	b, listing, err := a.list(ctx, fs.Arg(0))
+	b, listing, err := w.list(ctx, args[0])
 	if err != nil {
-		return fail(std, "review", err)
+		return err
 	}
-	if !a.json {
+	if !w.json {
 		var out io.Writer = std.out
 		if terminal(out) { // elsewhere it is byte for byte what aws prints
 			out = plain{out}
@@ -43,25 +61,25 @@ func reviewVerb(ctx context.Context, args []string, std stdio) int {
 			fmt.Fprintln(out, o.Line(time.Local))
 		}
 	}
-	rep, err := b.Review(ctx, listing, a.choice)
+	rep, err := b.Review(ctx, listing, w.choice)
 	if err != nil {
-		return fail(std, "review", err)
+		return err
 	}
-	if page != "" {
+	if w.page != "" {
 		var out bytes.Buffer
-		if err := rep.WriteHTML(&out, fs.Arg(0), b.URL, time.Local); err != nil {
-			return fail(std, "review", err)
+		if err := rep.WriteHTML(&out, args[0], b.URL, time.Local); err != nil {
+			return err
 		}
-		if err := os.WriteFile(page, out.Bytes(), 0o644); err != nil {
-			return fail(std, "review", fmt.Errorf("cannot write the page: %w; give --html another file", err))
+		if err := os.WriteFile(w.page, out.Bytes(), 0o644); err != nil {
+			return fmt.Errorf("cannot write the page: %w; give --html another file", err)
 		}
 	}
-	if a.json {
+	if w.json {
 		printJSON(std, rep)
 	} else {
-		showReport(std, rep, a.choice)
+		showReport(std, rep, w.choice)
 	}
-	return int(rep.Verdict)
+	return exit(int(rep.Verdict))
 }
 
 // plain takes the control characters out of what came down.
@@ -80,7 +98,7 @@ func (p plain) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-func showReport(std stdio, rep *review.Report, choice review.Choice) {
+func showReport(std *stdio, rep *review.Report, choice review.Choice) {
 	out := plain{std.out}
 	if len(rep.Runs) > 1 {
 		showTable(out, rep.Runs, columns(std.out))

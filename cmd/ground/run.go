@@ -6,11 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
+	"slices"
 
-	"github.com/spf13/pflag"
+	"github.com/spf13/cobra"
 
-	"payload-ipc/pkg/flight/agent"
 	"payload-ipc/pkg/ground/deploy"
 	"payload-ipc/pkg/ground/tasking"
 )
@@ -27,57 +26,40 @@ type stdio struct {
 	tune   func(*tasking.Client)
 }
 
-const usage = `ground: two programs on one satellite, from the ground
-
-  ground plan       [flags] AUTH_TOKEN SAT_ID...   what deploy would do; asks the API, changes nothing
-  ground deploy     [flags] AUTH_TOKEN SAT_ID...   send both programs, schedule both windows or none
-  ground status     [flags] AUTH_TOKEN [SAT_ID...] uploads and windows; --watch follows them
-  ground cancel     [flags] AUTH_TOKEN [SAT_ID...] cancel windows; --run ID or --window ID picks some
-  ground aboard     [flags] AUTH_TOKEN [SAT_ID...] which of our programs are there, and what needs them
-  ground slots      [flags] AUTH_TOKEN SAT_ID      when both windows fit in the next days
-  ground satellites [flags] AUTH_TOKEN             what the token may use
-  ground review     [flags] s3://BUCKET/PREFIX     what came down, and whether it is whole
-  ground get        [flags] s3://BUCKET/PREFIX [DIR]  brings it to the desk, checked
-
-AUTH_TOKEN may be "-" (taken from SPIRE_AUTH_TOKEN), or be left out with --token-file.
-ground VERB --help lists the flags. Exit: 0 done, 1 failed and rolled back, 2 usage,
-3 the API refuses, 4 no time fits, 5 (status --watch) cancelled; of review and get: 0 delivered, 3 partial, 4 missing.
-`
-
-type verb func(ctx context.Context, args []string, io stdio) int
-
-var verbs = map[string]verb{
-	"plan":       func(ctx context.Context, a []string, io stdio) int { return runDeploy(ctx, "plan", a, io) },
-	"deploy":     func(ctx context.Context, a []string, io stdio) int { return runDeploy(ctx, "deploy", a, io) },
-	"status":     status,
-	"cancel":     cancel,
-	"satellites": satellites,
-	"review":     reviewVerb,
-	"get":        getVerb,
-	"slots":      slots,
-	"aboard":     aboard,
+func run(ctx context.Context, args []string, io stdio) int {
+	root := rootCommand(&io)
+	if len(args) == 0 {
+		showRoot(io.err, root)
+		return deploy.Usage
+	}
+	// cobra would repeat a first word that it does not know, which may be a token.
+	if err := firstWord(root, args[0]); err != nil {
+		fmt.Fprintln(io.err, folded(io.err, "ground: "+err.Error()))
+		return deploy.Usage
+	}
+	root.SetArgs(args)
+	c, err := root.ExecuteContextC(ctx)
+	var code told
+	switch {
+	case err == nil:
+		return deploy.Done
+	case errors.As(err, &code):
+		return int(code)
+	}
+	return fail(&io, c.Name(), err, slices.Contains(args, "--json"))
 }
 
-func run(ctx context.Context, args []string, io stdio) int {
-	if len(args) == 0 {
-		fmt.Fprint(io.err, usage)
-		return deploy.Usage
+// told is the exit code of a verb that has already said why.
+type told int
+
+func (t told) Error() string { return fmt.Sprintf("exit %d", int(t)) }
+
+// exit is code as a verb returns it.
+func exit(code int) error {
+	if code == deploy.Done {
+		return nil
 	}
-	switch args[0] {
-	case "help", "--help", "-h":
-		fmt.Fprint(io.out, usage)
-		return deploy.Done
-	case "version", "--version":
-		fmt.Fprintln(io.out, agent.VersionLine("ground"))
-		return deploy.Done
-	}
-	v, ok := verbs[args[0]]
-	if !ok {
-		// The word may be a token in the wrong place: it is not repeated.
-		fmt.Fprintln(io.err, "ground: the first word is not a verb; use plan, deploy, status, cancel, slots, aboard, satellites, review or get")
-		return deploy.Usage
-	}
-	return v(ctx, args[1:], io)
+	return told(code)
 }
 
 // usageError is a wrong command line.
@@ -87,9 +69,8 @@ func (e *usageError) Error() string { return e.why }
 
 func wrong(format string, a ...any) error { return &usageError{fmt.Sprintf(format, a...)} }
 
-// fail prints err as one sentence and returns its exit code.
-func fail(io stdio, name string, err error) int {
-	fmt.Fprintf(io.err, "ground %s: %v\n", name, err)
+// exitOf is the exit code of err.
+func exitOf(err error) int {
 	var u *usageError
 	if errors.As(err, &u) {
 		return deploy.Usage
@@ -97,38 +78,40 @@ func fail(io stdio, name string, err error) int {
 	return deploy.ExitOf(err)
 }
 
-// parse reads the flags; done means that there is nothing more to do.
-func parse(fs *pflag.FlagSet, args []string, io stdio, what string) (code int, done bool) {
-	fs.SortFlags = false
-	fs.Usage = func() {}
-	showVersion := fs.Bool("version", false, "print name, version and what it is built from")
-	err := fs.Parse(args)
-	switch {
-	case err == nil && *showVersion:
-		fmt.Fprintln(io.out, agent.VersionLine("ground"))
-		return deploy.Done, true
-	case errors.Is(err, pflag.ErrHelp):
-		fmt.Fprintf(io.out, "usage: ground %s\n\n%s", what, fs.FlagUsages())
-		return deploy.Done, true
-	case err != nil:
-		fmt.Fprintf(io.err, "ground %s: %s; ground %s --help lists the flags\n", fs.Name(), flagFault(err), fs.Name())
-		return deploy.Usage, true
+// fail prints err as one sentence, and as an object where JSON is asked for,
+// and returns its exit code.
+func fail(io *stdio, name string, err error, asJSON bool) int {
+	say(io, name, err)
+	code := exitOf(err)
+	if asJSON {
+		printJSON(io, failure{Exit: code, Error: err.Error()})
 	}
-	return 0, false
+	return code
 }
 
-func printJSON(io stdio, v any) {
+// failure is what --json prints in the place of a result.
+type failure struct {
+	Exit  int    `json:"exit"`
+	Error string `json:"error"`
+}
+
+// say prints err as one sentence.
+func say(io *stdio, name string, err error) {
+	fmt.Fprintf(io.err, "ground %s: %v\n", name, err)
+}
+
+func printJSON(io *stdio, v any) {
 	e := json.NewEncoder(io.out)
 	e.SetIndent("", "  ")
 	e.Encode(v)
 }
 
-// flagFault says what is wrong with a flag without repeating what follows a
-// lone dash: pflag would take a token apart there.
-func flagFault(err error) string {
-	s := strings.ReplaceAll(err.Error(), "\n", " ")
-	if strings.HasPrefix(s, "unknown shorthand flag") {
-		return "an argument begins with a single dash and is no flag"
+// verbs are all commands, in the order of a deployment.
+func verbs(io *stdio) []*cobra.Command {
+	return []*cobra.Command{
+		planCommand(io), deployCommand(io), statusCommand(io), cancelCommand(io),
+		satellitesCommand(io), aboardCommand(io), slotsCommand(io),
+		reviewCommand(io), getCommand(io),
+		completionCommand(io), manCommand(io),
 	}
-	return s
 }

@@ -6,33 +6,40 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/spf13/pflag"
+	"github.com/spf13/cobra"
 
-	"payload-ipc/pkg/ground/deploy"
 	"payload-ipc/pkg/ground/plan"
 )
 
-func satellites(ctx context.Context, args []string, io stdio) int {
-	var a access
-	fs := pflag.NewFlagSet("satellites", pflag.ContinueOnError)
-	a.flags(fs, io)
-	if code, done := parse(fs, args, io, "satellites [flags] AUTH_TOKEN"); done {
-		return code
+func satellitesCommand(io *stdio) *cobra.Command {
+	a := &access{}
+	c := &cobra.Command{
+		Use:     "satellites [flags] AUTH_TOKEN",
+		GroupID: "satellite",
+		Short:   "what the token may use",
+		Example: `  ground satellites -              # the token from SPIRE_AUTH_TOKEN
+  ground satellites --json --token-file ~/.spire-token`,
+		RunE: func(c *cobra.Command, args []string) error { return a.refused(a.satellites(c.Context(), args, io)) },
 	}
-	token, rest, err := a.token(fs.Args(), io)
+	a.flags(c, io)
+	return c
+}
+
+func (a *access) satellites(ctx context.Context, args []string, io *stdio) error {
+	token, rest, err := a.token(args, io)
 	if err == nil && len(rest) > 0 {
 		err = wrong("satellites takes the token alone; leave the rest out")
 	}
 	if err != nil {
-		return a.fail(io, "satellites", err)
+		return err
 	}
-	g, err := a.open(token, &io)
+	g, err := a.open(token, io)
 	if err != nil {
-		return a.fail(io, "satellites", err)
+		return err
 	}
 	fleet, err := g.Look(ctx, false)
 	if err != nil {
-		return a.fail(io, "satellites", err)
+		return err
 	}
 	if a.json {
 		out := []any{}
@@ -40,11 +47,11 @@ func satellites(ctx context.Context, args []string, io stdio) int {
 			out = append(out, fleet.Satellites[id])
 		}
 		printJSON(io, out)
-		return deploy.Done
+		return nil
 	}
 	if len(fleet.Order) == 0 {
 		fmt.Fprintln(io.out, "this token may use no satellite; ask the operator")
-		return deploy.Done
+		return nil
 	}
 	fmt.Fprintf(io.out, "%-12s %-8s %-6s %s\n", "SATELLITE", "NORAD", "PAIR", "WINDOWS")
 	for _, id := range fleet.Order {
@@ -57,5 +64,5 @@ func satellites(ctx context.Context, args []string, io stdio) int {
 		}
 		fmt.Fprintf(io.out, "%-12s %-8s %-6s %s\n", s.ID, s.NORAD, pair, strings.Join(s.Windows, " "))
 	}
-	return deploy.Done
+	return nil
 }

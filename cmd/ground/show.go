@@ -12,7 +12,7 @@ import (
 // progressPrinter prints what happens: on a terminal a bar for each upload and
 // lines above them, in a pipe lines only. end must be called before anything
 // else is printed. With quiet, for JSON, it goes to stderr all the same.
-func progressPrinter(io stdio, quiet bool) (tell func(deploy.Event), end func()) {
+func progressPrinter(io *stdio, quiet bool) (tell func(deploy.Event), end func()) {
 	out := io.out
 	if quiet {
 		out = io.err

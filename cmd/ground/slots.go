@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"payload-ipc/pkg/ground/deploy"
@@ -19,47 +20,64 @@ type slot struct {
 	To   time.Time `json:"to"`
 }
 
-// slots tells when both windows and their buffers fit.
-func slots(ctx context.Context, args []string, io stdio) int {
-	w := &deployFlags{}
-	var span time.Duration
-	fs := pflag.NewFlagSet("slots", pflag.ContinueOnError)
-	fs.DurationVar(&span, "span", 72*time.Hour, "how far to look, from now")
-	w.passFlags(fs)
-	w.access.flags(fs, io)
-	if code, done := parse(fs, args, io, "slots [flags] AUTH_TOKEN SAT_ID"); done {
-		return code
+// slotsFlags is what the flags of slots say.
+type slotsFlags struct {
+	deployFlags
+	span time.Duration
+}
+
+func slotsCommand(io *stdio) *cobra.Command {
+	w := &slotsFlags{}
+	c := &cobra.Command{
+		Use:     "slots [flags] AUTH_TOKEN SAT_ID",
+		GroupID: "satellite",
+		Short:   "when both windows fit in the next days",
+		Example: `  ground slots - FM1               # the next 3 days
+  ground slots --span 240h --sdr-duration 5m --fetch-duration 5m - FM1
+  ground slots --from-payload IPI - FM1`,
+		RunE: func(c *cobra.Command, args []string) error { return w.refused(w.run(c.Context(), args, io)) },
 	}
-	token, sats, err := w.token(fs.Args(), io)
+	section(c, "When", func(fs *pflag.FlagSet) {
+		fs.DurationVar(&w.span, "span", 72*time.Hour, "how far to look, from now")
+		w.windowFlags(fs)
+	})
+	section(c, "Which payloads", w.payloadFlags)
+	w.access.flags(c, io)
+	return c
+}
+
+// run tells when both windows and their buffers fit.
+func (w *slotsFlags) run(ctx context.Context, args []string, io *stdio) error {
+	token, sats, err := w.token(args, io)
 	switch {
 	case err != nil:
 	case len(sats) != 1:
 		err = wrong("give one satellite; the order is AUTH_TOKEN SAT_ID")
-	case span < time.Hour || span > 31*24*time.Hour:
-		err = wrong("--span: %v is not between 1h and 744h", span)
+	case w.span < time.Hour || w.span > 31*24*time.Hour:
+		err = wrong("--span: %v is not between 1h and 744h", w.span)
 	default:
 		w.rate, w.spec.Port = "125KB", plan.DefaultPort // they do not matter
 		err = w.read(time.Now())
 	}
 	if err != nil {
-		return w.fail(io, "slots", err)
+		return err
 	}
-	g, err := w.open(token, &io)
+	g, err := w.open(token, io)
 	if err != nil {
-		return w.fail(io, "slots", err)
+		return err
 	}
 	fleet, err := g.Look(ctx, false)
 	if err == nil {
 		err = fleet.Check(w.spec, sats[0])
 	}
 	if err != nil {
-		return w.fail(io, "slots", err)
+		return err
 	}
-	found, err := w.spec.Slots(g.API.Now(), span, func(typ string, from time.Time, span time.Duration) ([]tasking.Interval, error) {
+	found, err := w.spec.Slots(g.API.Now(), w.span, func(typ string, from time.Time, span time.Duration) ([]tasking.Interval, error) {
 		return g.API.Availability(ctx, sats[0], typ, from, span)
 	})
 	if err != nil {
-		return w.fail(io, "slots", err)
+		return err
 	}
 	out := []slot{}
 	for _, f := range found {
@@ -69,7 +87,7 @@ func slots(ctx context.Context, args []string, io stdio) int {
 	case w.json:
 		printJSON(io, out)
 	case len(out) == 0:
-		fmt.Fprintf(io.out, "no time in the next %s is free for both windows and their buffers\n", plan.Span(span))
+		fmt.Fprintf(io.out, "no time in the next %s is free for both windows and their buffers\n", plan.Span(w.span))
 	default:
 		fmt.Fprintf(io.out, "%-28s %-28s %-9s as --start\n", "EARLIEST START", "LATEST START", "FOR")
 		for _, s := range out {
@@ -77,7 +95,7 @@ func slots(ctx context.Context, args []string, io stdio) int {
 		}
 	}
 	if len(out) == 0 {
-		return deploy.NoSlot
+		return told(deploy.NoSlot)
 	}
-	return deploy.Done
+	return nil
 }

@@ -6,86 +6,114 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"payload-ipc/pkg/ground/deploy"
 	"payload-ipc/pkg/ground/plan"
+	"payload-ipc/pkg/ground/tasking"
 )
 
-func status(ctx context.Context, args []string, io stdio) int {
-	var a access
-	var follow bool
-	var every time.Duration
-	var rate, artifacts, then string
-	fs := pflag.NewFlagSet("status", pflag.ContinueOnError)
-	fs.BoolVar(&follow, "watch", false, "follow until all is up and over")
-	fs.DurationVar(&every, "every", 30*time.Second, "how often --watch asks")
-	fs.StringVar(&then, "then", "", "with --watch: run this with /bin/sh at the end, with the outcome as JSON on its standard input")
-	fs.StringVar(&rate, "uplink-rate", "125KB", "bytes that go up a day, for the expected day")
-	fs.StringVar(&artifacts, "artifacts", "bin/uplink", "directory of the packed programs, for their sizes")
-	a.flags(fs, io)
-	if code, done := parse(fs, args, io, "status [flags] AUTH_TOKEN [SAT_ID...]"); done {
-		return code
+// statusFlags is what the flags of status say.
+type statusFlags struct {
+	access
+	watch     bool
+	every     time.Duration
+	then      string
+	rate      string
+	artifacts string
+}
+
+func statusCommand(io *stdio) *cobra.Command {
+	w := &statusFlags{}
+	c := &cobra.Command{
+		Use:     "status [flags] AUTH_TOKEN [SAT_ID...]",
+		GroupID: "pass",
+		Short:   "uploads and windows; --watch follows them to their end",
+		Example: `  ground status -               # all satellites of the token, once
+  ground status --watch - FM1   # bars on a terminal, else a line per change
+  ground status --watch --then 'mail -s "pass over" me' - FM1
+  ground status --json - FM1`,
+		RunE: func(c *cobra.Command, args []string) error { return w.refused(w.run(c.Context(), args, io)) },
 	}
-	token, sats, err := a.token(fs.Args(), io)
-	perDay, rerr := size(rate)
+	section(c, "To follow", func(fs *pflag.FlagSet) {
+		fs.BoolVar(&w.watch, "watch", false, "follow until all is up and over")
+		fs.DurationVar(&w.every, "every", 30*time.Second, "how often --watch asks")
+		fs.StringVar(&w.then, "then", "", "with --watch: run this `COMMAND` with /bin/sh at the end, with the outcome as JSON on its standard input")
+	})
+	section(c, "The expected day", func(fs *pflag.FlagSet) {
+		fs.StringVar(&w.rate, "uplink-rate", "125KB", "`SIZE` that goes up in a day")
+		fs.StringVar(&w.artifacts, "artifacts", "bin/uplink", "`DIR` of the packed programs, for their sizes")
+	})
+	w.access.flags(c, io)
+	return c
+}
+
+func (w *statusFlags) run(ctx context.Context, args []string, io *stdio) error {
+	token, sats, err := w.token(args, io)
+	if err != nil {
+		return err
+	}
+	perDay, err := size(w.rate)
 	switch {
 	case err != nil:
-	case rerr != nil:
-		err = wrong("--uplink-rate: %v", rerr)
-	case then != "" && !follow:
-		err = wrong("--then comes at the end of --watch; give both")
-	case every < 100*time.Millisecond:
-		err = wrong("--every: %v is too often; give 1s or more", every)
+		return wrong("--uplink-rate: %v", err)
+	case w.then != "" && !w.watch:
+		return wrong("--then comes at the end of --watch; give both")
+	case w.every < 100*time.Millisecond:
+		return wrong("--every: %v is too often; give 1s or more", w.every)
 	}
+	g, err := w.open(token, io)
 	if err != nil {
-		return a.fail(io, "status", err)
-	}
-	g, err := a.open(token, &io)
-	if err != nil {
-		return a.fail(io, "status", err)
+		return err
 	}
 	if sats, err = known(ctx, g, sats); err != nil {
-		return a.fail(io, "status", err)
+		return err
 	}
 	ask := func(ctx context.Context) ([]deploy.Status, error) {
-		return g.Status(ctx, sats, sizesOf(artifacts), perDay)
+		return g.Status(ctx, sats, sizesOf(w.artifacts), perDay)
 	}
-	if follow {
-		w := &watch{io: io, ask: ask, every: every, then: then, json: a.json}
-		switch {
-		case a.json:
-			w.show = documents{io}
-		case drawable(io.out):
-			w.show = newBars(io)
-		default:
-			w.show = &lines{io, map[string]string{}}
-		}
-		// An API that is away is told of once, and asked again with the next turn.
-		g.API.OnRetry, g.API.Patience = nil, min(g.API.Patience, max(every, 5*time.Second))
-		g.API.Notice = w.show.say
-		return w.follow(ctx)
+	if w.watch {
+		return exit(w.follow(ctx, io, g.API, ask))
 	}
 	all, err := ask(ctx)
 	if err != nil {
-		return a.fail(io, "status", err)
+		return err
 	}
 	code := deploy.Done
 	for _, s := range all {
 		if s.Err != nil {
-			code = deploy.Worse(code, fail(io, "status", fmt.Errorf("%s: %w", s.Satellite, s.Err)))
+			say(io, "status", fmt.Errorf("%s: %w", s.Satellite, s.Err))
+			code = deploy.Worse(code, exitOf(s.Err))
 		}
 	}
-	if a.json {
+	if w.json {
 		printJSON(io, all)
-		return code
+		return exit(code)
 	}
 	for _, s := range all {
 		if s.Err == nil {
 			showStatus(io, s)
 		}
 	}
-	return code
+	return exit(code)
+}
+
+// follow watches, in the way that suits where it is looked at.
+func (w *statusFlags) follow(ctx context.Context, io *stdio, api *tasking.Client, ask func(context.Context) ([]deploy.Status, error)) int {
+	f := &watch{io: io, ask: ask, every: w.every, then: w.then, json: w.json}
+	switch {
+	case w.json:
+		f.show = documents{io}
+	case drawable(io.out):
+		f.show = newBars(io)
+	default:
+		f.show = &lines{io, map[string]string{}}
+	}
+	// An API that is away is told of once, and asked again with the next turn.
+	api.OnRetry, api.Patience = nil, min(api.Patience, max(w.every, 5*time.Second))
+	api.Notice = f.show.say
+	return f.follow(ctx)
 }
 
 // sizesOf are the bytes of the programs built here, by destination.
@@ -103,7 +131,7 @@ func sizesOf(dir string) map[string]int64 {
 	return sizes
 }
 
-func showStatus(io stdio, s deploy.Status) {
+func showStatus(io *stdio, s deploy.Status) {
 	wide := columns(io.out)
 	say := func(format string, a ...any) {
 		text := strings.TrimRight(fmt.Sprintf(format, a...), " ")

@@ -82,7 +82,7 @@ func folded(w any, text string) string {
 }
 
 // confirm asks on a terminal; in a pipe nobody is there to be asked.
-func confirm(ctx context.Context, io stdio, question string) bool {
+func confirm(ctx context.Context, io *stdio, question string) bool {
 	if !terminal(io.in) || !terminal(io.err) {
 		return true
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -15,7 +16,7 @@ import (
 // A watch follows satellites until everything is up and over. It is meant for
 // days: an API that is away is told of, and asked again.
 type watch struct {
-	io    stdio
+	io    *stdio
 	ask   func(context.Context) ([]deploy.Status, error)
 	every time.Duration
 	show  view
@@ -70,8 +71,7 @@ func (w *watch) follow(ctx context.Context) int {
 		select {
 		case <-ctx.Done():
 			w.show.end()
-			fmt.Fprintln(w.io.err, "ground status: interrupted; it goes on without being watched")
-			return deploy.Failed
+			return fail(w.io, "status", errors.New("interrupted; it goes on without being watched"), w.json)
 		case <-second.C:
 			w.show.tick()
 		case <-again.C:
@@ -98,7 +98,7 @@ func (w *watch) take(ctx context.Context, all []deploy.Status, err error) (code 
 	if err != nil {
 		if tasking.Refused(err) {
 			w.show.end()
-			return fail(w.io, "status", err), true
+			return fail(w.io, "status", err, w.json), true
 		}
 		if w.away.IsZero() {
 			w.away = time.Now()
@@ -169,7 +169,7 @@ func through(s deploy.Status) bool {
 }
 
 // documents prints each answer as JSON.
-type documents struct{ io stdio }
+type documents struct{ io *stdio }
 
 func (d documents) update(all []deploy.Status) { printJSON(d.io, all) }
 func (d documents) say(text string)            { fmt.Fprintln(d.io.err, text) }
@@ -178,7 +178,7 @@ func (documents) end()                         {}
 
 // lines prints each item when it changes, and only then.
 type lines struct {
-	io   stdio
+	io   *stdio
 	last map[string]string
 }
 
@@ -216,7 +216,7 @@ var steps = map[string]int64{"PENDING": 0, "UPLOADING": 1, "UPLOADED": 2}
 // bars draws an upload by its state and a window by its time, which goes on
 // between two answers.
 type bars struct {
-	io     stdio
+	io     *stdio
 	screen *screen
 	all    []deploy.Status
 	asked  time.Time // by this computer's clock
@@ -224,7 +224,7 @@ type bars struct {
 	ended  bool
 }
 
-func newBars(io stdio) *bars {
+func newBars(io *stdio) *bars {
 	return &bars{io: io, screen: &screen{w: io.out}, warned: map[string]bool{}}
 }
 

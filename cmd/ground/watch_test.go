@@ -72,7 +72,7 @@ func TestWatchOutcome(t *testing.T) {
 		{"an undocumented state", []any{waits, at(2*time.Minute, "UPLOADED", "HAZY", "HAZY")}, 0, []string{"HAZY over"}},
 	} {
 		var out, errs bytes.Buffer
-		io := stdio{in: strings.NewReader(""), out: &out, err: &errs}
+		io := &stdio{in: strings.NewReader(""), out: &out, err: &errs}
 		w := &watch{io: io, ask: answers(tt.answers...), every: time.Millisecond, show: &lines{io, map[string]string{}}}
 		if code := w.follow(context.Background()); code != tt.code {
 			t.Errorf("%s: exit %d, want %d\n%s%s", tt.name, code, tt.code, &out, &errs)
@@ -99,7 +99,7 @@ func TestWatchThen(t *testing.T) {
 		{"exit 3", at(2*time.Minute, "UPLOADED", "SYNCED", "SYNCED"), 1, "--then: exit status 3"},
 	} {
 		var out, errs bytes.Buffer
-		io := stdio{in: strings.NewReader(""), out: &out, err: &errs, self: "ground"}
+		io := &stdio{in: strings.NewReader(""), out: &out, err: &errs, self: "ground"}
 		first := at(0, "UPLOADED", "SYNCED", "SYNCED")
 		for _, s := range []*deploy.Status{&first, &tt.last} {
 			for i := range s.Windows {
@@ -116,7 +116,7 @@ func TestWatchThen(t *testing.T) {
 // Stopping to watch says so, and is no success.
 func TestWatchInterrupted(t *testing.T) {
 	var out, errs bytes.Buffer
-	io := stdio{in: strings.NewReader(""), out: &out, err: &errs}
+	io := &stdio{in: strings.NewReader(""), out: &out, err: &errs}
 	ctx, stop := context.WithCancel(context.Background())
 	time.AfterFunc(20*time.Millisecond, stop)
 	w := &watch{io: io, ask: answers(at(0, "PENDING", "SYNCED")), every: time.Millisecond, show: &lines{io, map[string]string{}}}
@@ -186,6 +186,8 @@ func TestManners(t *testing.T) {
 		{[]string{"slots", "--span", "1s", "-", "FM1"}, 2, "--span"},
 		{[]string{"slots", "--from-payload", "IPI", "--to-payload", "IPI", "-", "FM1"}, 2, "fetch from itself"},
 		{[]string{"--version"}, 0, "ground dev unknown "},
+		{[]string{"version"}, 0, "ground dev unknown "},
+		{[]string{"--json", "deploy"}, 2, "the verb comes first, its flags behind it"},
 		{[]string{"deploy", "--version"}, 0, "ground dev unknown "},
 		{[]string{"review", "--version"}, 0, "ground dev unknown "},
 		{[]string{"cancel", "--yes", "-", "FM1"}, 0, "cancelled window 3020554"},
