@@ -15,7 +15,10 @@ func TestUsage(t *testing.T) {
 	}{
 		{[]string{"--no-such"}, 2, "unknown flag"},
 		{[]string{"more"}, 2, "flags only"},
-		{[]string{"--rounds", "0"}, 2, "above 0"},
+		{[]string{"--rounds", "0"}, 2, "--rounds"},
+		{[]string{"--load", "0s"}, 2, "--load"},
+		{[]string{"--big", "8796093022208"}, 2, "--big"},
+		{[]string{"--only", "nonsense"}, 2, "servers, fetchers and durable"},
 		{[]string{"--help"}, 0, "--rounds"},
 		{[]string{"--bin", t.TempDir()}, 1, "build it with make"},
 	} {

@@ -15,6 +15,18 @@ import (
 	"github.com/spf13/pflag"
 )
 
+// options are what the flags say.
+type options struct {
+	campaign.Campaign
+	soak   time.Duration // no passes, but a soak for so long
+	one    int           // the one pass that is played, 0: all
+	asJSON bool
+	file   string // that gets the tables
+}
+
+// errBad: the table says what is.
+var errBad = errors.New("our agents did what they must never do")
+
 // run is the program: flags to the package, rows to tables. Its exit code is 0 when nothing bad was seen, 1 when
 // something was or it could not run, 2 for wrong usage.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
@@ -25,112 +37,117 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		}
 		return 0
 	}
-	c := campaign.Campaign{}
+	o, err := parse(args, stderr)
+	switch {
+	case errors.Is(err, pflag.ErrHelp):
+		return 0
+	case err != nil:
+		fmt.Fprintln(stderr, "campaign:", err)
+		return 2
+	}
+	name, play := "campaign", o.play
+	if o.soak > 0 {
+		name, play = "campaign --soak", o.playSoak
+	}
+	switch err := play(ctx, stdout); {
+	case err == nil:
+		return 0
+	case errors.Is(err, campaign.ErrNotHere) && os.Getenv("REQUIRE_PEERS") != "1":
+		fmt.Fprintf(stderr, "%s: skipped: %v\n", name, err)
+		return 0
+	case err != errBad:
+		fmt.Fprintf(stderr, "%s: %v\n", name, err)
+	}
+	return 1
+}
+
+func parse(args []string, stderr io.Writer) (o options, err error) {
 	flags := pflag.NewFlagSet("campaign", pflag.ContinueOnError)
 	flags.SetOutput(stderr)
-	flags.Uint64Var(&c.Seed, "seed", 1, "what all faults are drawn from")
-	flags.IntVar(&c.Passes, "passes", 300, "how many")
-	flags.StringVar(&c.With, "with", "", "only passes with this fault, such as power or 'disk errors'")
-	flags.IntVar(&c.Parallel, "parallel", 16, "how many at a time")
-	flags.DurationVar(&c.Budget, "budget", 19*time.Minute, "begin no pass after it")
-	flags.BoolVar(&c.Old, "old", true, "also play the old commands")
-	flags.StringVar(&c.Bin, "bin", "bin", "directory of the agents' programs")
-	flags.StringVar(&c.Dir, "dir", "", "scratch; default in memory, for a dozen passes at once would wait for one disk")
-	flags.StringVar(&c.Keep, "keep", "tmp/campaign", "directory for the stories of bad passes")
-	soak := flags.Duration("soak", 0, "no passes: windows back to back for so long, and what of them piles up")
-	file := flags.String("evidence", "", "put the tables into this file, the picture beside it")
-	asJSON := flags.Bool("json", false, "a JSON line for each pass of each contender, or for each level of a soak")
-	one := flags.Int("pass", 0, "play this pass alone and tell its story")
+	flags.Uint64Var(&o.Seed, "seed", 1, "what all faults are drawn from")
+	flags.IntVar(&o.Passes, "passes", 300, "how many")
+	flags.StringVar(&o.With, "with", "", "only passes with this fault, such as power or 'disk errors'")
+	flags.IntVar(&o.Parallel, "parallel", 16, "how many at a time")
+	flags.DurationVar(&o.Budget, "budget", 19*time.Minute, "begin no pass after it")
+	flags.BoolVar(&o.Old, "old", true, "also play the old commands")
+	flags.StringVar(&o.Bin, "bin", "bin", "directory of the agents' programs")
+	flags.StringVar(&o.Dir, "dir", "", "scratch; default in memory, for a dozen passes at once would wait for one disk")
+	flags.StringVar(&o.Keep, "keep", "tmp/campaign", "directory for the stories of bad passes")
+	flags.DurationVar(&o.soak, "soak", 0, "no passes: windows back to back for so long, and what of them piles up")
+	flags.StringVar(&o.file, "evidence", "", "put the tables into this file, the picture beside it")
+	flags.BoolVar(&o.asJSON, "json", false, "a JSON line for each pass of each contender, or for each level of a soak")
+	flags.IntVar(&o.one, "pass", 0, "play this pass alone and tell its story")
 	if err := flags.Parse(args); err != nil {
-		if errors.Is(err, pflag.ErrHelp) {
-			return 0
-		}
-		fmt.Fprintln(stderr, "campaign:", err)
-		return 2
+		return o, err
 	}
-	if flags.NArg() > 0 || c.Passes < 1 || c.Parallel < 1 {
-		fmt.Fprintln(stderr, "campaign: takes flags only, with numbers above 0")
-		return 2
+	switch {
+	case flags.NArg() > 0:
+		err = fmt.Errorf("%q: takes flags only", flags.Arg(0))
+	case o.Passes < 1 || o.Parallel < 1:
+		err = errors.New("--passes, --parallel: want numbers above 0")
+	case o.soak < 0 || o.one < 0:
+		err = errors.New("--soak, --pass: want numbers above 0, or nothing")
 	}
-	name := "campaign"
-	if *soak > 0 {
-		name = "soak"
-	}
+	o.Progress = evidence.Progress(stderr)
+	return o, err
+}
+
+// play plays the campaign and prints its table.
+func (o options) play(ctx context.Context, stdout io.Writer) (err error) {
+	c := o.Campaign
 	if c.Dir == "" {
-		c.Dir = evidence.Scratch(name, 2<<30)
+		c.Dir = evidence.Scratch("campaign", 2<<30)
 	}
-	fail := func(err error) int {
-		fmt.Fprintln(stderr, "campaign:", err)
-		return 1
-	}
-	if *soak > 0 {
-		return runSoak(ctx, campaign.Soak{For: *soak, Bin: c.Bin, Dir: c.Dir, Say: evidence.Progress(stderr)}, *file, *asJSON, stdout, stderr)
-	}
-	self, err := os.Executable()
-	if err != nil {
-		return fail(err)
-	}
-	c.Self = self
 	if c.Dir, err = filepath.Abs(c.Dir); err != nil {
-		return fail(err)
+		return err
 	}
-	if *one > 0 {
-		c.First, c.Passes, c.Story = *one, 1, stdout
-	} else {
-		c.First, c.Progress = 1, evidence.Progress(stderr)
+	if c.Self, err = os.Executable(); err != nil {
+		return err
+	}
+	c.First = 1
+	if o.one > 0 {
+		c.First, c.Passes, c.Story, c.Progress = o.one, 1, stdout, nil
 	}
 	begin, load := time.Now(), evidence.Load()
 	rows, err := c.Run(ctx)
-	if errors.Is(err, campaign.ErrNotHere) && os.Getenv("REQUIRE_PEERS") != "1" {
-		fmt.Fprintln(stderr, "campaign: skipped:", err)
-		return 0
-	}
 	t := campaign.Tally(rows)
 	switch {
 	case len(rows) == 0:
-	case *asJSON:
+	case o.asJSON:
 		err = errors.Join(err, t.JSON(stdout))
 	default:
 		fmt.Fprint(stdout, t.Text(c, time.Since(begin)))
 	}
-	if err != nil {
-		return fail(err)
+	if err == nil && o.file != "" {
+		err = t.Publish(o.file, c, time.Since(begin), load)
 	}
-	if *file != "" {
-		if err := t.Publish(*file, c, time.Since(begin), load); err != nil {
-			return fail(err)
-		}
+	if err == nil && t.Bad() {
+		err = errBad
 	}
-	if t.Bad() {
-		return 1
-	}
-	return 0
+	return err
 }
 
-func runSoak(ctx context.Context, s campaign.Soak, file string, asJSON bool, stdout, stderr io.Writer) int {
+// playSoak soaks and prints the levels.
+func (o options) playSoak(ctx context.Context, stdout io.Writer) error {
+	s := campaign.Soak{For: o.soak, Bin: o.Bin, Dir: o.Dir, Say: o.Progress}
+	if s.Dir == "" {
+		s.Dir = evidence.Scratch("soak", 2<<30)
+	}
 	load := evidence.Load()
 	l, err := s.Run(ctx)
 	if err != nil {
-		fmt.Fprintln(stderr, "campaign --soak:", err)
-		return 1
+		return err
 	}
-	if asJSON {
+	if o.asJSON {
 		err = l.JSON(stdout)
 	} else {
 		_, err = fmt.Fprint(stdout, l.Text())
 	}
-	if err != nil {
-		fmt.Fprintln(stderr, "campaign --soak:", err)
-		return 1
+	if err == nil && o.file != "" {
+		err = evidence.Put(o.file, "soak", evidence.Machine(load)+"\n\n"+l.Text())
 	}
-	if file != "" {
-		if err := evidence.Put(file, "soak", evidence.Machine(load)+"\n\n"+l.Text()); err != nil {
-			fmt.Fprintln(stderr, "campaign --soak:", err)
-			return 1
-		}
+	if err == nil && !l.Flat() {
+		err = errBad
 	}
-	if !l.Flat() {
-		return 1
-	}
-	return 0
+	return err
 }

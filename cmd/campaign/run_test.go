@@ -15,7 +15,9 @@ func TestUsage(t *testing.T) {
 	}{
 		{[]string{"--no-such"}, 2, "unknown flag"},
 		{[]string{"more"}, 2, "flags only"},
-		{[]string{"--passes", "0"}, 2, "above 0"},
+		{[]string{"--passes", "0"}, 2, "--passes"},
+		{[]string{"--pass", "-1"}, 2, "--pass"},
+		{[]string{"--soak", "-1s"}, 2, "--soak"},
 		{[]string{"--help"}, 0, "--seed"},
 		{[]string{"--with", "rain"}, 1, "late, restart"},
 		{[]string{"--bin", t.TempDir(), "--dir", t.TempDir()}, 1, "build it with make"},
