@@ -109,8 +109,11 @@ func (x *exchange) sendContent(c *content) error {
 		head = append(http1.AppendContentRange(append(head, "Content-Range: "...), ranges[0], c.size), "\r\n"...)
 	}
 	head = head.Int("Content-Length", ranges[0].Len())
-	if ranges[0].Len() <= maxDigest && http1.WantsSHA256(h, "Want-Content-Digest") {
-		return x.sendDigested(head, c, ranges[0])
+	if ranges[0].Len() <= maxDigest && http1.WantsSHA256(h, "Want-Content-Digest") && !x.gone() {
+		if err := x.sendDigested(head, c, ranges[0]); err != errGone {
+			return err
+		}
+		// It was a wish (RFC 9530 section 4), and may have been half a close.
 	}
 	x.out = head.End()
 	return x.sendRange(c, ranges[0])
@@ -163,7 +166,7 @@ func (x *exchange) sendHead(h http1.Head, c *content) error {
 		if err := x.turn(); err != nil {
 			return err
 		}
-		sum, err := x.sum(c, http1.Range{Start: 0, End: c.size}, x.gone)
+		sum, err := x.sum(c, http1.Range{Start: 0, End: c.size})
 		<-x.r.digesting
 		if err != nil {
 			return err
@@ -193,8 +196,8 @@ func (x *exchange) turn() error {
 	}
 }
 
-// sum is the SHA-256 of the bytes of c in r. It stops when drop says so.
-func (x *exchange) sum(c *content, r http1.Range, drop func() bool) (sum [32]byte, err error) {
+// sum is the SHA-256 of the bytes of c in r. It stops when the client has gone.
+func (x *exchange) sum(c *content, r http1.Range) (sum [32]byte, err error) {
 	if c.file == nil {
 		return sha256.Sum256(c.mem[r.Start:r.End]), nil
 	}
@@ -210,7 +213,7 @@ func (x *exchange) sum(c *content, r http1.Range, drop func() bool) (sum [32]byt
 			return sum, errEnded
 		default:
 		}
-		if drop != nil && drop() {
+		if x.gone() {
 			return sum, errGone
 		}
 		d.Write(p)
@@ -221,7 +224,7 @@ func (x *exchange) sum(c *content, r http1.Range, drop func() bool) (sum [32]byt
 }
 
 // sendDigested sends r with a Content-Digest of exactly the bytes that are
-// sent, also while the file is written to.
+// sent, also while the file is written to. With errGone nothing has been sent.
 func (x *exchange) sendDigested(h http1.Head, c *content, r http1.Range) error {
 	if c.file != nil && r.Len() <= maxHeld {
 		n := int(r.Len())
@@ -240,7 +243,7 @@ func (x *exchange) sendDigested(h http1.Head, c *content, r http1.Range) error {
 		x.out = digestField(h, sha256.Sum256(p)).End()
 		return x.body(p)
 	}
-	promised, err := x.sum(c, r, nil)
+	promised, err := x.sum(c, r)
 	if err == nil && c.file != nil {
 		err = c.file.kept(x.hold(2 * sniffed))
 	}

@@ -116,9 +116,9 @@ func (c *conn) control(f func(fd uintptr)) {
 	}
 }
 
-// gone reports whether the client has sent its FIN, or a reset: then it waits
-// for no digest that may take minutes. It may be half a close, so what is sent
-// goes on until the client refuses it.
+// gone reports whether the client has sent its FIN, or a reset: then no digest
+// is worked on for it. It may be half a close, so what is sent goes on until the
+// client refuses it.
 func (c *conn) gone() bool { return c.state() != established }
 
 // state is that of TCP.
