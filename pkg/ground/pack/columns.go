@@ -29,89 +29,123 @@ const (
 // with the number of those of pcdata; and the record's last word.
 type shape struct{ tables, last uint32 }
 
+// A telling is the columns as they grow.
+type telling struct {
+	columns [columns][]byte
+	shapes  []shape
+	newest  [funcdataKinds]uint32 // offset told of each kind of funcdata
+}
+
+func (l *telling) put(column int, v uint64) {
+	l.columns[column] = binary.AppendUvarint(l.columns[column], v)
+}
+
 // columnsOf returns what unfilter needs to make the records, tables and names:
 // the offsets of the columns, from where they begin in the program's body,
 // room for the newest offset of each column of funcdata, the shapes, the
 // columns. Those are numbers of seven bits in a byte.
 func (t *table) columnsOf(made uint32, base int) ([]byte, error) {
-	var cols [columns][]byte
-	var shapes []shape
-	var newest [funcdataKinds]uint32
-	put := func(column int, v uint64) { cols[column] = binary.AppendUvarint(cols[column], v) }
+	var l telling
 	for _, f := range t.funcs {
 		if len(f.tables) > 6 || len(f.funcdata) > funcdataKinds {
 			return nil, ErrForm
 		}
-		put(columnSizes, uint64(f.size/16))
-		if f.nameOff < made {
-			put(columnNames, uint64(f.nameOff)<<1|1)
-		} else {
+		name := uint64(f.nameOff)<<1 | 1
+		if f.nameOff >= made {
 			at, ok := t.beginningAt(f.name[:max(0, len(f.name)-digits)], made)
 			if !ok {
 				return nil, ErrForm
 			}
-			put(columnNames, uint64(at)<<1)
+			name = uint64(at) << 1
 		}
-		put(columnArgs, uint64(f.args))
-		put(columnDefers, uint64(f.deferreturn))
-		s := shape{uint32(len(f.tables) - 1), f.last}
-		code := t.instructions(f)
-		for j, b := range f.tables {
-			how := tableNone
-			if b != nil {
-				how = tableWhole
-				if list, ok := changes(code, b); j == 0 && string(stackTable(code)) == string(b) {
-					how = tableStack
-				} else if j == 1+pcdataStackMap && ok {
-					how = tableCalls
-					for _, c := range list {
-						put(columnTables+j, zigzag(c.delta))
-						put(columnTables+j, uint64(c.calls))
-					}
-					put(columnTables+j, 0)
-				} else {
-					rs := spans(b)
-					for k, r := range rs {
-						put(columnTables+j, zigzag(r.delta))
-						if k == len(rs)-1 {
-							r.n = 0
-						}
-						put(columnTables+j, uint64(r.n))
-					}
-				}
-			}
-			s.tables |= uint32(how) << (3 + 2*j)
-		}
-		i := slices.Index(shapes, s)
-		if i < 0 {
-			i = len(shapes)
-			shapes = append(shapes, s)
-		}
-		put(columnShapes, uint64(i))
-		for j, o := range f.funcdata {
-			v := uint64(0)
-			switch {
-			case o == none:
-			case o >= newest[j]:
-				v = uint64(o-newest[j])*2 + 2
-				newest[j] = o
-			default:
-				v = uint64(o)*2 + 1
-			}
-			put(columnFuncdata+j, v)
-		}
+		l.put(columnSizes, uint64(f.size/16))
+		l.put(columnNames, name)
+		l.put(columnArgs, uint64(f.args))
+		l.put(columnDefers, uint64(f.deferreturn))
+		l.shape(l.tables(f, t.instructions(f)))
+		l.funcdata(f)
 	}
+	return l.bytes(base), nil
+}
+
+// tables tells the pc-value tables of a function whose instructions are code.
+func (l *telling) tables(f function, code []uint32) shape {
+	s := shape{uint32(len(f.tables) - 1), f.last}
+	for j, b := range f.tables {
+		s.tables |= l.table(j, code, b) << (3 + 2*j)
+	}
+	return s
+}
+
+// table tells one pc-value table and returns how.
+func (l *telling) table(j int, code []uint32, b []byte) uint32 {
+	if b == nil {
+		return tableNone
+	}
+	list, ok := changes(code, b)
+	switch {
+	case j == 0 && string(stackTable(code)) == string(b):
+		return tableStack
+	case j == 1+pcdataStackMap && ok:
+		for _, c := range list {
+			l.put(columnTables+j, zigzag(c.delta))
+			l.put(columnTables+j, uint64(c.calls))
+		}
+		l.put(columnTables+j, 0)
+		return tableCalls
+	}
+	rs := spans(b)
+	for k, r := range rs {
+		l.put(columnTables+j, zigzag(r.delta))
+		if k == len(rs)-1 {
+			r.n = 0
+		}
+		l.put(columnTables+j, uint64(r.n))
+	}
+	return tableWhole
+}
+
+// shape tells a shape by its number.
+func (l *telling) shape(s shape) {
+	i := slices.Index(l.shapes, s)
+	if i < 0 {
+		i = len(l.shapes)
+		l.shapes = append(l.shapes, s)
+	}
+	l.put(columnShapes, uint64(i))
+}
+
+// funcdata tells the offsets of a function's data: 0 is none, an even number the
+// distance from the newest of its kind, and an odd one an offset before it.
+func (l *telling) funcdata(f function) {
+	for j, o := range f.funcdata {
+		v := uint64(0)
+		switch {
+		case o == none:
+		case o >= l.newest[j]:
+			v = uint64(o-l.newest[j])*2 + 2
+			l.newest[j] = o
+		default:
+			v = uint64(o)*2 + 1
+		}
+		l.put(columnFuncdata+j, v)
+	}
+}
+
+// bytes puts the columns behind each other, for a body in which they begin at
+// base.
+func (l *telling) bytes(base int) []byte {
 	var out, data []byte
-	at := base + 4*(columns+funcdataKinds) + 8*len(shapes)
-	for _, c := range cols {
+	at := base + 4*(columns+funcdataKinds) + 8*len(l.shapes)
+	for _, c := range l.columns {
 		out = le.AppendUint32(out, uint32(at+len(data)))
 		data = append(data, c...)
 	}
 	out = append(out, make([]byte, 4*funcdataKinds)...)
-	for _, s := range shapes {
+	for _, s := range l.shapes {
 		out = le.AppendUint32(le.AppendUint32(out, s.tables), s.last)
 	}
-	return append(out, data...), nil
+	return append(out, data...)
 }
 
 // instructions returns those of a function.
