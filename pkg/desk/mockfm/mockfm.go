@@ -207,11 +207,13 @@ func (m *Mock) Close() (err error) {
 	return err
 }
 
-// URL of the Tasking API, and S3URL of the bucket's endpoint, once started.
-func (m *Mock) URL() string   { return m.url }
+// URL is where the Tasking API is, once started.
+func (m *Mock) URL() string { return m.url }
+
+// S3URL is the endpoint of the bucket, once started.
 func (m *Mock) S3URL() string { return m.s3u }
 
-// Sandbox in use once started: namespaces or plain.
+// Sandbox is the kind in use, once started: namespaces or plain.
 func (m *Mock) Sandbox() string { return m.box.Kind() }
 
 // Foreign says how programs for the payloads' arm64 machines run here, such as

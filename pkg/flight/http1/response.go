@@ -150,6 +150,7 @@ func (b *Body) Done() bool {
 	return b.kind == fixed && b.left == 0 || b.kind == chunked && b.state == chunkEnd
 }
 
+// Read reads bytes of the body, chunks put together; for errors see Body.
 func (b *Body) Read(p []byte) (int, error) {
 	if b.kind == untilClose {
 		return b.r.Read(p)

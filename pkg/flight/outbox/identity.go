@@ -6,14 +6,15 @@ import "fmt"
 // a cursor always fits its slot.
 const MaxText = 2000
 
-// Verified says by what the bytes of a part were proven; docs/contract.md, "sabertooth-fetch".
+// Verified says by what the weakest of a part's bytes is proven (docs/receipt.md).
 type Verified string
 
+// From the weakest to the strongest.
 const (
-	VerifiedNone    Verified = "none"
-	VerifiedLength  Verified = "length"
-	VerifiedOverlap Verified = "overlap"
-	VerifiedDigest  Verified = "digest"
+	VerifiedNone    Verified = "none"    // by nothing: the end of the connection was taken for that of the file
+	VerifiedLength  Verified = "length"  // one answer of the length told, or with its end marked
+	VerifiedOverlap Verified = "overlap" // what was read twice was the same
+	VerifiedDigest  Verified = "digest"  // the server's SHA-256 of each piece
 )
 
 // Identity tells one generation of a file from the others. Nothing in it is

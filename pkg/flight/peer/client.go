@@ -133,8 +133,10 @@ func New(c Config) *Client {
 }
 
 // Attempts is how many connections were tried, and requests repeated on an
-// open one. Received is how many bytes of bodies came.
+// open one.
 func (s *Client) Attempts() int64 { return s.attempts }
+
+// Received is how many bytes of bodies came.
 func (s *Client) Received() int64 { return s.received }
 
 // Heard reports that something has answered, well or badly.

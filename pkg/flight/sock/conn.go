@@ -124,9 +124,16 @@ func (c *Conn) SetLinger(sec int) error {
 	})
 }
 
-func (c *Conn) LocalAddr() net.Addr                { return Addr{c.local} }
-func (c *Conn) RemoteAddr() net.Addr               { return Addr{c.remote} }
-func (c *Conn) SetReadDeadline(t time.Time) error  { return c.err(c.f.SetReadDeadline(t)) }
+// LocalAddr is the Addr of this end.
+func (c *Conn) LocalAddr() net.Addr { return Addr{c.local} }
+
+// RemoteAddr is the Addr of the peer's end.
+func (c *Conn) RemoteAddr() net.Addr { return Addr{c.remote} }
+
+// SetReadDeadline bounds every wait of Read, also one that has begun.
+func (c *Conn) SetReadDeadline(t time.Time) error { return c.err(c.f.SetReadDeadline(t)) }
+
+// SetWriteDeadline bounds every wait of Write, also one that has begun.
 func (c *Conn) SetWriteDeadline(t time.Time) error { return c.err(c.f.SetWriteDeadline(t)) }
 
 // socket opens a socket for the family of ap; it never blocks and no child

@@ -16,10 +16,10 @@ import (
 type Did string
 
 const (
-	Planned          Did = "planned"
-	Scheduled        Did = "scheduled"
-	AlreadyScheduled Did = "already scheduled"
-	DidFail          Did = "failed"
+	Planned          Did = "planned"           // and nothing was sent
+	Scheduled        Did = "scheduled"         // both windows of each pass, now
+	AlreadyScheduled Did = "already scheduled" // by an earlier deployment
+	DidFail          Did = "failed"            // Result.Err says why
 )
 
 // Result is what came of one satellite.

@@ -48,15 +48,15 @@ type WindowStatus struct {
 	Command string    `json:"command"`
 }
 
-// Phase of a window, as its times and its state tell it.
+// Phase of a window, as its times and its state tell it; the text is for people.
 type Phase string
 
 const (
-	Waits    Phase = "waits"
-	Open     Phase = "open"
-	Over     Phase = "over"
-	Unsynced Phase = "over, and never reached the satellite"
-	Dead     Phase = "failed"
+	Waits    Phase = "waits"                                 // for its start
+	Open     Phase = "open"                                  // its program runs
+	Over     Phase = "over"                                  // by its time
+	Unsynced Phase = "over, and never reached the satellite" // its state was still PENDING_SYNC
+	Dead     Phase = "failed"                                // its state speaks of an end: tasking.Live
 )
 
 // Phase is where the window is at now. One that was never SYNCED before it

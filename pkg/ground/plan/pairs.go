@@ -13,8 +13,8 @@ type Role int
 
 const (
 	Foreign Role = iota // not ours
-	Serve
-	Fetch
+	Serve               // runs sdr-serve
+	Fetch               // runs sabertooth-fetch
 )
 
 // RoleOf tells the role of a window, of any version of our programs. Only what

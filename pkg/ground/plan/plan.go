@@ -49,9 +49,9 @@ type Limit struct {
 type LimitKind int
 
 const (
-	ByBuffer LimitKind = iota
-	ByLead
-	ByUplink
+	ByBuffer LimitKind = iota // the time that a satellite needs before a window
+	ByLead                    // Spec.Lead
+	ByUplink                  // the programs must be there
 )
 
 func (l Limit) String() string {

@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// Server and Fetcher are the programs of a pair, and the names under which
-	// they, or the one that holds both, lie on a payload.
+	// Server, Fetcher, and Both that is one program for either, are the programs
+	// of a pair and the names under which they lie on a payload.
 	Server  = "sdr-serve"
 	Fetcher = "sabertooth-fetch"
 	Both    = "payload"

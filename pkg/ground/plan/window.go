@@ -24,8 +24,10 @@ type Window struct {
 // End is when it closes.
 func (w Window) End() time.Time { return w.Start.Add(w.Duration) }
 
-// Opens and Closes are its bounds with the buffers.
-func (w Window) Opens() time.Time  { return w.Start.Add(-time.Duration(w.Before) * time.Second) }
+// Opens is when the buffer before it begins.
+func (w Window) Opens() time.Time { return w.Start.Add(-time.Duration(w.Before) * time.Second) }
+
+// Closes is when the buffer behind it ends.
 func (w Window) Closes() time.Time { return w.End().Add(time.Duration(w.After) * time.Second) }
 
 // Pass is one pair of overlapping windows, of which both are scheduled or none:
@@ -39,12 +41,13 @@ type Pass struct {
 // Scheduled reports whether both windows exist.
 func (p Pass) Scheduled() bool { return p.Windows[0].ID != "" && p.Windows[1].ID != "" }
 
-// Opens and Closes are the bounds of both windows with their buffers, End is
-// when the later one closes.
+// Opens is when the first of both windows' buffers begins.
 func (p Pass) Opens() time.Time { return earlier(p.Windows[0].Opens(), p.Windows[1].Opens()) }
-func (p Pass) Closes() time.Time {
-	return later(p.Windows[0].Closes(), p.Windows[1].Closes())
-}
+
+// Closes is when the last of both windows' buffers ends.
+func (p Pass) Closes() time.Time { return later(p.Windows[0].Closes(), p.Windows[1].Closes()) }
+
+// End is when the later of both windows closes.
 func (p Pass) End() time.Time { return later(p.Windows[0].End(), p.Windows[1].End()) }
 
 func earlier(a, b time.Time) time.Time {

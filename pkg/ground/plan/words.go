@@ -37,9 +37,11 @@ func Grouped(n int64) string {
 // Span is d for people: "24 h", "11.9 days", "90 s".
 func Span(d time.Duration) string { return tasking.Span(d) }
 
-// Stamp is t for people, always in UTC and said so; Date is its day.
+// Stamp is t for people, always in UTC and said so.
 func Stamp(t time.Time) string { return t.UTC().Format("Mon 2 Jan 2006 15:04:05") + " UTC" }
-func Date(t time.Time) string  { return t.UTC().Format("Mon 2 Jan 2006") }
+
+// Date is the day of t for people, in UTC.
+func Date(t time.Time) string { return t.UTC().Format("Mon 2 Jan 2006") }
 
 // List joins words with commas.
 func List(words []string) string { return strings.Join(words, ", ") }

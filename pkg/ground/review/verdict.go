@@ -12,10 +12,10 @@ import (
 type Verdict int
 
 const (
-	Delivered Verdict = 0
+	Delivered Verdict = 0 // whole, as its receipt says, checked here
 	Unknown   Verdict = 1 // the listing was not whole, or nothing could be read
-	Partial   Verdict = 3
-	Missing   Verdict = 4
+	Partial   Verdict = 3 // less than the whole, or bytes that no receipt vouches for
+	Missing   Verdict = 4 // nothing of it came down
 )
 
 func (v Verdict) String() string {
