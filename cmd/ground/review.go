@@ -112,13 +112,6 @@ func showReport(std *stdio, rep *review.Report, choice review.Choice) {
 			fmt.Fprintf(out, "  %s: %s\n", u.Key, u.Why)
 		}
 	}
-	if len(rep.Runs) == 0 && choice.Run == "" {
-		for _, l := range rep.Logs {
-			if n := len(l.Lines); n > 0 {
-				fmt.Fprintf(out, "\nthe last word of %s (%s):\n  %s\n", l.Program, l.Key, l.Lines[n-1].Text())
-			}
-		}
-	}
 	fmt.Fprintln(out)
 	switch {
 	case rep.Cut != "":
@@ -127,7 +120,7 @@ func showReport(std *stdio, rep *review.Report, choice review.Choice) {
 	case len(rep.Runs) == 0 && rep.Verdict == review.Unknown:
 		fmt.Fprintln(out, "unknown: receipts came down that cannot be read; what they speak of cannot be told")
 	case len(rep.Runs) == 0 && choice.Run != "":
-		fmt.Fprintf(out, "missing: nothing of run %s came down (yet)\n", choice.Run)
+		fmt.Fprintf(out, "missing: nothing of run %s came down (yet)%s\n", choice.Run, whenRun(choice.Run))
 	case len(rep.Runs) == 0:
 		fmt.Fprintln(out, "missing: no receipt came down (yet); the window may be to come, or its files wait for the next contact")
 	default:
@@ -140,28 +133,12 @@ func showReport(std *stdio, rep *review.Report, choice review.Choice) {
 func showTable(out io.Writer, runs []*review.Run, cols int) {
 	rows := [][]string{{"RUN", "SATELLITE", "START", "VERDICT", "FILES", "BYTES", "WHY"}}
 	for _, r := range runs {
-		row := []string{orDash(r.ID), orDash(r.Satellite), "-", r.Verdict.String(), fmt.Sprint(len(r.Items)), "", ""}
-		var bytes int64
-		var start time.Time
-		for _, it := range r.Items {
-			if rc := it.Receipt; rc != nil {
-				if it.Key != "" && rc.Unchanged == nil {
-					bytes += rc.Size
-				}
-				if rc.Clock == "trusted" && (start.IsZero() || rc.Started.Before(start)) {
-					start = rc.Started
-				}
-			}
-			if it.Verdict != review.Delivered && row[6] == "" {
-				row[6] = it.Name + ": " + it.Why
-			}
+		x := r.Row()
+		start := "-"
+		if !x.Start.IsZero() {
+			start = x.Start.UTC().Format("2006-01-02 15:04Z")
 		}
-		if !start.IsZero() {
-			row[2] = start.UTC().Format("2006-01-02 15:04Z")
-		}
-		if row[5] = plan.Grouped(bytes); r.CompletedBy != "" {
-			row[6] = "completed by run " + r.CompletedBy
-		}
+		row := []string{x.Name, orDash(r.Satellite), start, r.Verdict.String(), fmt.Sprintf("%d of %d", x.Delivered, x.Files), plan.Grouped(x.Bytes), x.Why}
 		rows = append(rows, row)
 	}
 	fmt.Fprintln(out)
@@ -188,6 +165,18 @@ func showTable(out io.Writer, runs []*review.Run, cols int) {
 	}
 }
 
+// whenRun says when a run was, as its name tells, and what to do.
+func whenRun(run string) string {
+	start, ok := plan.RunStart(run)
+	switch {
+	case !ok:
+		return ""
+	case start.After(time.Now()):
+		return "; its windows begin at " + plan.Stamp(start)
+	}
+	return "; its windows began at " + plan.Stamp(start) + ", and a contact can be up to 5 h later: if that is over, its power went before anything was written, or it never ran; ground status tells, and the same deployment again goes on from there"
+}
+
 func orDash(s string) string {
 	if s == "" {
 		return "-"
@@ -196,9 +185,9 @@ func orDash(s string) string {
 }
 
 func showRun(out io.Writer, r *review.Run) {
-	name, on, completed := "run "+r.ID, "", ""
-	if r.ID == "" {
-		name = "without a receipt"
+	name, on, completed := r.Name(), "", ""
+	if r.ID != "" {
+		name = "run " + name
 	}
 	if r.Satellite != "" {
 		on = " on " + r.Satellite
@@ -208,7 +197,7 @@ func showRun(out io.Writer, r *review.Run) {
 	}
 	fmt.Fprintf(out, "\n%s%s: %s%s\n", name, on, strings.ToUpper(r.Verdict.String()), completed)
 	for _, it := range r.Items {
-		fmt.Fprintf(out, "  %-9s %s: %s\n", it.Verdict, it.Name, it.Why)
+		fmt.Fprintf(out, "  %-9s %s: %s\n", it.Verdict, it.Label(), it.Why)
 		if rc := it.Receipt; rc != nil {
 			fmt.Fprintf(out, "  %-9s from %s, %.1f s, attempts %s, %s bytes received%s\n", "", rc.Source,
 				rc.Finished.Sub(rc.Started).Seconds(), plan.Grouped(rc.Attempts), plan.Grouped(rc.BytesReceived), counts(rc.Errors))

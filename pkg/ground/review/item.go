@@ -185,7 +185,7 @@ func (v *viewer) item(p *paired) Item {
 		it.Notes = append(it.Notes, "the payload's clock was not set: its times are not to be believed")
 	}
 	if r.Status == "failed" || r.SHA256 == nil {
-		it.Verdict, it.Why = Missing, "nothing came: "+orElse(r.Reason, "the receipt gives no reason")
+		it.Verdict, it.Why = Missing, r.nothing()
 		return it
 	}
 	size := plan.Grouped(r.Size)
@@ -203,7 +203,7 @@ func (v *viewer) item(p *paired) Item {
 		if r.Total != nil {
 			of = plan.Grouped(*r.Total)
 		}
-		it.Verdict, it.Why = Partial, fmt.Sprintf("%s bytes of %s, sha256 as in the receipt: %s", size, of, orElse(r.Reason, "the receipt gives no reason"))
+		it.Verdict, it.Why = Partial, fmt.Sprintf("%s bytes of %s, sha256 as in the receipt: %s", size, of, r.why())
 	case p.unread != nil:
 		it.Verdict, it.Why = Partial, "a file of this size came down, but "+p.unread.Error()
 	case other != "":

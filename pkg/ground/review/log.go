@@ -64,7 +64,7 @@ func (l Line) Text() string {
 
 // logOf is the program whose log has this name, or "".
 func logOf(name string) string {
-	for _, p := range []string{"sdr-serve", "sabertooth-fetch"} {
+	for _, p := range []string{serverLog, fetcherLog} {
 		if name == p+".log" {
 			return p
 		}
@@ -135,18 +135,19 @@ func newLog(f file, data []byte) *Log {
 }
 
 // logsOf are the logs that came down with a run: of each program the one
-// nearest to its newest key, if that is within half an hour.
+// nearest to its newest key, if that is within half an hour and names no other run.
 func (v *viewer) logsOf(r *Run) []*Log {
 	out := []*Log{}
-	for _, program := range []string{"sdr-serve", "sabertooth-fetch"} {
+	for _, program := range []string{serverLog, fetcherLog} {
 		var best *Log
 		for _, l := range v.read {
 			d := l.stamp.Sub(r.Last).Abs()
-			if l.Program == program && l.sat == r.Satellite && d <= 30*time.Minute && (best == nil || d < best.stamp.Sub(r.Last).Abs()) {
+			other := l.run() != "" && l.run() != r.ID
+			if l.Program == program && l.sat == r.Satellite && d <= latest && !other && (best == nil || d < best.stamp.Sub(r.Last).Abs()) {
 				best = l
 			}
 		}
-		if best != nil && r.ID != "" {
+		if best != nil && (r.ID != "" || r.NoReceipt) {
 			out = append(out, best)
 		}
 	}

@@ -31,18 +31,10 @@ func (rep *Report) WriteHTML(w io.Writer, place string, link func(key string) st
 	d := document{Report: rep, Place: place, Made: time.Now().In(loc).Format("2006-01-02 15:04:05 MST"), Linked: link != nil}
 	for i, r := range slices.Backward(rep.Runs) {
 		n := len(rep.Runs) - 1 - i
-		s := section{Run: r, ID: fmt.Sprint("run-", i), Name: "run " + r.ID, Account: r.account(), Open: n < openRuns || r.Verdict != Delivered && r.CompletedBy == "" && n < drawnRuns}
-		if r.ID == "" {
-			s.Name = "files without a receipt"
-		}
+		s := section{Run: r, ID: fmt.Sprint("run-", i), Row: r.Row(), Account: r.account(), Open: n < openRuns || r.Verdict != Delivered && r.CompletedBy == "" && n < drawnRuns}
 		s.Faults, s.MoreFault = r.faults()
-		if n < drawnRuns && r.ID != "" {
+		if n < drawnRuns && (r.ID != "" || r.NoReceipt) {
 			s.Pass = r.pass()
-		}
-		for _, it := range r.Items {
-			if it.Verdict == Delivered {
-				s.Delivered++
-			}
 		}
 		s.Items = r.Items[:min(len(r.Items), shownItems)]
 		s.More = len(r.Items) - len(s.Items)
@@ -72,8 +64,8 @@ type document struct {
 // A section is one run.
 type section struct {
 	*Run
-	ID, Name  string
-	Delivered int // of its files
+	Row       Row
+	ID        string // on the page
 	Account   account
 	Pass      *pass
 	Faults    []fault

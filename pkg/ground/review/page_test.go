@@ -56,6 +56,7 @@ func TestPageDrawsTheJSON(t *testing.T) {
 		Runs    []struct {
 			Run, Satellite, Verdict string
 			CompletedBy             string `json:"completed_by"`
+			NoReceipt               bool   `json:"no_receipt"`
 			Files                   []struct {
 				Name, Verdict, Key string
 				ReceiptKey         string `json:"receipt_key"`
@@ -113,7 +114,7 @@ func TestPageDrawsTheJSON(t *testing.T) {
 				return [e.closest(".row").dataset.program, [+e.dataset.from, +e.dataset.to, (r.left - lane.left) / lane.width, (r.right - lane.left) / lane.width]]
 			}))}
 	})`, &rows)
-	if len(rows) != len(said.Runs) || len(rows) != 6 {
+	if len(rows) != len(said.Runs) || len(rows) != 7 {
 		t.Fatalf("%d runs are drawn, want %d", len(rows), len(said.Runs))
 	}
 	for i, want := range said.Runs {
@@ -121,7 +122,7 @@ func TestPageDrawsTheJSON(t *testing.T) {
 		var sums, files, verdicts, fileLinks []string
 		var size, attempts, received, delivered int64
 		for _, f := range want.Files {
-			files, verdicts = append(files, f.Name), append(verdicts, f.Verdict)
+			files, verdicts = append(files, orElse(f.Name, "no receipt")), append(verdicts, f.Verdict)
 			for _, key := range []string{f.Key, f.ReceiptKey} {
 				if key != "" {
 					fileLinks = append(fileLinks, key)
@@ -146,7 +147,11 @@ func TestPageDrawsTheJSON(t *testing.T) {
 		if want.Run == "" {
 			continue
 		}
-		if got.Received != fmt.Sprint(received) || got.Published != fmt.Sprint(size) || got.Tried != fmt.Sprint(attempts) {
+		if want.NoReceipt {
+			if got.Received+got.Published+got.Tried != "" {
+				t.Errorf("%s: an account of what no receipt tells", want.Run)
+			}
+		} else if got.Received != fmt.Sprint(received) || got.Published != fmt.Sprint(size) || got.Tried != fmt.Sprint(attempts) {
 			t.Errorf("%s: got %s received, %s published, %s attempts; want %d, %d, %d", want.Run, got.Received, got.Published, got.Tried, received, size, attempts)
 		}
 		for _, l := range want.Logs {
@@ -165,8 +170,8 @@ func TestPageDrawsTheJSON(t *testing.T) {
 			}
 		}
 	}
-	if rows[5].Sent != "150404" || rows[4].Sent != "2500000" {
-		t.Errorf("got %s and %s bytes sent, want what the server's last line says", rows[5].Sent, rows[4].Sent)
+	if rows[6].Sent != "150404" || rows[5].Sent != "2500000" {
+		t.Errorf("got %s and %s bytes sent, want what the server's last line says", rows[6].Sent, rows[5].Sent)
 	}
 }
 
@@ -295,7 +300,7 @@ func TestPageSorts(t *testing.T) {
 	for _, c := range []struct {
 		head int
 		want string
-	}{{6, "3000 33 3 3 3 0"}, {6, "0 3 3 3 33 3000"}, {3, "partial partial missing delivered delivered delivered"}} {
+	}{{6, "3000 33 3 3 3 0 0"}, {6, "0 0 3 3 3 33 3000"}, {3, "partial partial partial missing delivered delivered delivered"}} {
 		if got := strings.Join(press(c.head), " "); got != c.want {
 			t.Errorf("column %d: got %s, want %s", c.head, got, c.want)
 		}

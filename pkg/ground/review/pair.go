@@ -199,12 +199,19 @@ func byDistance(list []file, near file) {
 	})
 }
 
-// suspects are files without a receipt.
+// suspects are files without a receipt: of a run that is known by its logs only,
+// or of nobody.
 func (v *viewer) suspects() {
 	for _, f := range v.files {
-		if !v.used[f.Key] {
-			v.add(f, "", Item{Name: f.name, Key: f.Key, Verdict: Partial, stamp: f.stamp,
-				Why: fmt.Sprintf("%s bytes without a receipt: it may be cut, or its receipt comes with a later contact", plan.Grouped(f.Size))})
+		if v.used[f.Key] {
+			continue
 		}
+		it := Item{Name: f.name, Key: f.Key, Verdict: Partial, stamp: f.stamp,
+			Why: fmt.Sprintf("%s bytes without a receipt: it may be cut, or its receipt comes with a later contact", plan.Grouped(f.Size))}
+		if r := v.lostNear(f); r != nil {
+			r.Items = append(r.Items, it)
+			continue
+		}
+		v.add(f, "", it)
 	}
 }

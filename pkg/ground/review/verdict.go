@@ -48,6 +48,7 @@ type Item struct {
 	late   bool         // its receipt was written by a later run
 	proven bool         // the object of Key has the bytes that the receipt vouches for
 	sealed []sealedPart // older pieces that came down with it
+	path   string       // what was asked for, of an item without a receipt
 }
 
 // sealedPart is an older piece that a receipt vouches for, with its key.
@@ -58,12 +59,13 @@ type sealedPart struct {
 
 // Run is one pass over a satellite.
 type Run struct {
-	ID        string    `json:"run"` // "" for files that no receipt vouches for
+	ID        string    `json:"run"` // "" for files that no receipt vouches for, and where nothing tells it
 	Satellite string    `json:"satellite"`
 	Verdict   Verdict   `json:"verdict"`
 	Items     []Item    `json:"files"`
 	Logs      []*Log    `json:"logs"`
-	Last      time.Time `json:"last"` // newest key
+	Last      time.Time `json:"last"`                 // newest key
+	NoReceipt bool      `json:"no_receipt,omitempty"` // known by its logs only: its power went, or the receipts are to come
 
 	// CompletedBy is a later run that brought everything which this one lacks;
 	// such a run does not count for the verdict of the whole.
@@ -104,8 +106,9 @@ func (b *Bucket) Review(ctx context.Context, listing Listing, choice Choice) (*R
 		}
 	}
 	v.pair(ctx, v.receipts(ctx, receipts))
-	v.suspects()
 	v.readLogs(ctx)
+	v.lost(choice.Run)
+	v.suspects()
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
@@ -202,7 +205,13 @@ func supersede(runs []*Run) {
 // rotated meanwhile the generation differs: what was left of the old one did not
 // come.
 func (it Item) completedBy(next Item) bool {
-	if next.Verdict != Delivered || next.Receipt == nil || it.Receipt == nil || next.Name != it.Name || next.Receipt.path() != it.Receipt.path() {
+	if next.Verdict != Delivered || next.Receipt == nil {
+		return false
+	}
+	if it.Receipt == nil {
+		return it.path != "" && next.Receipt.path() == it.path
+	}
+	if next.Name != it.Name || next.Receipt.path() != it.Receipt.path() {
 		return false
 	}
 	a, b := it.Receipt.Generation, next.Receipt.Generation

@@ -67,7 +67,8 @@ func runName(start time.Time) string { return start.Format("20060102T150405Z") +
 
 // weekOfPasses has something of everything: a quick delivery in which two
 // addresses raced, a window that was cut, one that completed it, one in which
-// nobody answered, one with an unset clock, and a file without a receipt.
+// nobody answered, one with an unset clock, a file without a receipt, and one whose
+// power went.
 func weekOfPasses() map[string]string {
 	keys := map[string]string{dir: ""}
 	whole := strings.Repeat("x", 84_868)
@@ -129,6 +130,12 @@ func weekOfPasses() map[string]string {
 		fetching(s)
 	}, map[string]string{"sdr_syslog": receipt(runName(friday), "sdr_syslog", "complete", "hello\n", set("clock", "untrusted"), set("started", "1970-01-01T00:00:05Z"), set("finished", "1970-01-01T00:00:06Z"))},
 		map[string]string{"sdr_syslog": "hello\n", "stray_" + strings.Repeat("long", 40): "?"})
+
+	// The power went, with the file half there.
+	aRun(keys, friday.Add(24*time.Hour), serving, func(s *scribe) {
+		s.say(0.2, "info", "fetching", map[string]any{"run": runName(friday.Add(24 * time.Hour)), "paths": 1})
+		s.say(2, "warn", "attempt failed", map[string]any{"path": "/var/log/syslog", "class": "timeout", "error": "no answer for 1 s"})
+	}, nil, map[string]string{"sdr_syslog.part": "half"})
 	return keys
 }
 
