@@ -168,6 +168,7 @@ func (c *Client) send(ctx context.Context, r request) ([]byte, error) {
 		return nil, fail(Error{
 			Status: resp.StatusCode,
 			Body:   c.show(data),
+			page:   isPage(string(data)),
 			Lost:   resp.StatusCode >= 500 || resp.StatusCode == http.StatusRequestTimeout,
 			after:  retryAfter(resp.Header),
 		})

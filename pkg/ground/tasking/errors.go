@@ -23,6 +23,7 @@ type Error struct {
 	// Lost: the call may have taken effect although it failed.
 	Lost bool
 
+	page  bool // the answer was an HTML page
 	fatal bool // trying again cannot help
 	after time.Duration
 	tries int
@@ -85,7 +86,7 @@ func (e *Error) Brief() string {
 
 func (e *Error) Error() string {
 	var b strings.Builder
-	b.WriteString(e.Brief() + advice(e.Status))
+	b.WriteString(e.Brief() + e.advice())
 	if e.tries > 0 {
 		fmt.Fprintf(&b, "; gave up after %d tries", e.tries)
 		if e.Status == 0 {
@@ -98,13 +99,15 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// advice is what a user can do about a status.
-func advice(status int) string {
-	switch {
+// advice is what a user can do about it.
+func (e *Error) advice() string {
+	switch status := e.Status; {
 	case status == http.StatusUnauthorized:
 		return ": the token is not accepted; check that it is whole and not expired, and that the order is AUTH_TOKEN SAT_ID"
 	case status == http.StatusForbidden:
 		return ": this token may not do that; ask the operator for the right"
+	case status == http.StatusNotFound && (e.page || e.Call == "GET /tasking/satellites"):
+		return ": something else than the Tasking API answers there; check --api (https://HOST, without /tasking)"
 	case status >= 300 && status < 400:
 		return ": it points elsewhere, and the token is not sent on; check --api"
 	case status >= 500:
@@ -139,7 +142,7 @@ const maxShown = 300 // runes of a foreign text in a message
 // clean makes foreign text one short line without control characters; of an
 // HTML page only the title is of use.
 func clean(s string) string {
-	if page := strings.TrimSpace(s); strings.HasPrefix(page, "<") {
+	if page := strings.TrimSpace(s); isPage(page) {
 		low := strings.ToLower(page)
 		title := ""
 		if i := strings.Index(low, "<title>"); i >= 0 && len(low) == len(page) {
@@ -177,6 +180,9 @@ func clean(s string) string {
 	}
 	return b.String()
 }
+
+// isPage reports whether a foreign text is markup.
+func isPage(s string) bool { return strings.HasPrefix(strings.TrimSpace(s), "<") }
 
 // Describe is what data, which should have been something else, looks like to a
 // person: one short line, of an HTML page the title.

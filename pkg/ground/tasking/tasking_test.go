@@ -430,6 +430,8 @@ func TestMessages(t *testing.T) {
 		{400, "<html><head><TITLE>Bad  &amp; worse</TITLE>", "(an HTML page titled Bad & worse)"},
 		{400, strings.Repeat("é", 1000), strings.Repeat("é", 300) + "..."},
 		{302, "", "it points elsewhere"},
+		{404, "<html><title>Not found</title>", "404 (an HTML page titled Not found): something else than the Tasking API answers there; check --api"},
+		{404, `{"detail":"Not Found"}`, "something else than the Tasking API answers there; check --api"},
 	} {
 		_, err := client(t, func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Location", "http://127.0.0.1:1/")
