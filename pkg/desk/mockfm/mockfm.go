@@ -39,7 +39,7 @@ type Config struct {
 
 	Start     time.Time     // satellite time at Start, default the host's
 	Warp      bool          // jump to the next event while no window is open
-	WarpAfter time.Duration // only when no change was asked for so long, default 2s
+	WarpAfter time.Duration // only when no change was asked for so long, default 2s; < 0: only while Idle waits
 
 	SyslogSize   int64         // bytes the SDR's syslog starts with, default 8,000
 	SyslogRate   int           // lines a second, default 40
@@ -114,7 +114,7 @@ func New(cfg Config) *Mock {
 	if cfg.Start.IsZero() {
 		cfg.Start = time.Now()
 	}
-	if cfg.WarpAfter <= 0 {
+	if cfg.WarpAfter == 0 {
 		cfg.WarpAfter = 2 * time.Second
 	}
 	if cfg.SyslogSize <= 0 {
@@ -251,6 +251,7 @@ func (m *Mock) Idle(ctx context.Context) error {
 		}
 		wait := m.idle
 		m.mu.Unlock()
+		m.wake()
 		select {
 		case <-wait:
 		case <-ctx.Done():

@@ -43,7 +43,7 @@ func (m *Mock) turn(ctx context.Context) time.Duration {
 	if !m.cfg.Warp || m.open > 0 {
 		return wait
 	}
-	if m.busy > 0 {
+	if m.busy > 0 || m.cfg.WarpAfter < 0 && m.idle == nil {
 		return wait
 	}
 	if quiet := time.Until(m.quiet); quiet > 0 {
