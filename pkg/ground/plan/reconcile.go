@@ -64,6 +64,9 @@ func (d *draft) listed(p ListedPair) Pass {
 func (s Spec) Half(f Facts) (w tasking.Window, ok bool) {
 	d := &draft{facts: f, Plan: Plan{Satellite: f.Satellite, Now: f.Now, Spec: s}}
 	d.pairs, d.halves = SortPairs(f.Windows)
+	if d.uploads() != nil { // it also finds what windows run where an update made the program
+		return w, false
+	}
 	if len(d.wanted()) >= max(1, s.Repeat) {
 		return w, false
 	}

@@ -75,3 +75,28 @@ func TestUpdatesAboard(t *testing.T) {
 		})
 	}
 }
+
+// A window of ours that is alone is known as such where an update made the
+// program that it runs: only then it is looked at again before it is touched.
+func TestHalfOfAnUpdate(t *testing.T) {
+	s := tutorial()
+	f := Facts{Satellite: "FM1", Now: now, Asked: true}
+	aboard := s
+	for _, a := range s.Artifacts {
+		f.Uploads = append(f.Uploads, tasking.Upload{Satellite: "FM1", Payload: a.Payload, Destination: a.Whole() + "-dddddddd", Status: "UPLOADED"})
+		a.MadeBy = a.Whole() + "-dddddddd"
+		aboard.Artifacts = append(aboard.Artifacts[:len(aboard.Artifacts):len(aboard.Artifacts)], a)
+	}
+	aboard.Artifacts = aboard.Artifacts[len(s.Artifacts):]
+	for i, w := range aboard.Pass("FM1", now.Add(48*time.Hour)).Windows {
+		f.Windows = []tasking.Window{listedWindow(w, "7")}
+		if got, ok := s.Half(f); !ok || got.ID != "7" {
+			t.Errorf("window %d of the pair: got %v, %v; want it found alone", i, got, ok)
+		}
+		if p, err := New(s, f, func(string, time.Time, time.Duration) ([]tasking.Interval, error) {
+			return []tasking.Interval{{Start: now, End: now.Add(30 * 24 * time.Hour)}}, nil
+		}); err != nil || len(p.Actions()) != 1 {
+			t.Errorf("window %d: got %v, %v; want it completed", i, p, err)
+		}
+	}
+}
