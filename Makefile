@@ -81,9 +81,14 @@ fuzz:
 
 # make deploy SAT_ID=FM1 [ARGS=--dry-run], the token in SPIRE_AUTH_TOKEN
 deploy:
+	@[ -n "$(SAT_ID)" ] || { echo "make deploy: the satellite is missing; give it as in make deploy SAT_ID=FM1" >&2; exit 2; }
 	./deploy $(ARGS) - $(SAT_ID)
+
+# The manual of ground, from the same source as its --help: man -l bin/man/ground-deploy.1
+man: $(BIN)/ground
+	$(BIN)/ground man $(BIN)/man
 
 clean:
 	rm -rf $(BIN)
 
-.PHONY: all payload uplink update release test peers size demo bench campaign soak rehearse-vm check-evidence fuzz deploy clean FORCE
+.PHONY: all payload uplink update release test peers size demo bench campaign soak rehearse-vm check-evidence fuzz deploy man clean FORCE

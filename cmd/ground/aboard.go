@@ -33,6 +33,7 @@ func aboardCommand(io *stdio) *cobra.Command {
 		fs.StringVar(&w.releases, "releases", "docs/releases.tsv", "`FILE` with the table of releases, to tell versions by their hash")
 	})
 	w.access.flags(c, io)
+	w.satelliteSetting(c)
 	return c
 }
 

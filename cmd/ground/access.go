@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,17 +27,15 @@ type access struct {
 	lag       time.Duration
 	atOnce    int
 
+	satellites []string // where none is an argument
+
 	noToken bool   // a dry run asks nobody
 	advice  string // what a refused token may be instead
 }
 
 func (a *access) flags(c *cobra.Command, io *stdio) {
-	api := io.getenv("SPIRE_API")
-	if api == "" {
-		api = tasking.DefaultAPI
-	}
 	section(c, "The API", func(fs *pflag.FlagSet) {
-		fs.StringVar(&a.api, "api", api, "`URL` of the Tasking API (or SPIRE_API)")
+		fs.StringVar(&a.api, "api", defaultAPI(io), "`URL` of the Tasking API (or SPIRE_API)")
 		fs.StringVar(&a.tokenFile, "token-file", "", "read the token from this `FILE` instead of the command line")
 		fs.DurationVar(&a.patience, "patience", 2*time.Minute, "how long one call is tried while the API is down or busy")
 		fs.DurationVar(&a.lag, "listing-lag", 15*time.Second, "how far the API's listings may be behind: what was lost is looked for so long, and what seems to be alone looked at again")
@@ -45,39 +44,77 @@ func (a *access) flags(c *cobra.Command, io *stdio) {
 	section(c, "This command", func(fs *pflag.FlagSet) {
 		fs.BoolVar(&a.json, "json", false, "print the result as JSON")
 	})
+	withSettings(c, io)
+	c.ValidArgsFunction = completeSatellites(io)
+}
+
+func defaultAPI(io *stdio) string {
+	if api := io.getenv("SPIRE_API"); api != "" {
+		return api
+	}
+	return tasking.DefaultAPI
+}
+
+// satelliteSetting lets the user's files name the satellites that are meant
+// where none is an argument.
+func (a *access) satelliteSetting(c *cobra.Command) {
+	hiddenSetting(c, func(fs *pflag.FlagSet) {
+		fs.StringSliceVar(&a.satellites, "satellites", nil, "`SAT_ID` where none is given")
+	})
 }
 
 // token takes the token off the arguments, and the rest are satellites.
-func (a *access) token(args []string, io *stdio) (token string, rest []string, err error) {
+func (a *access) token(args []string, io *stdio) (token string, sats []string, err error) {
+	rest := args
+	if a.noToken {
+		rest = a.withoutToken(args)
+	} else if token, rest, err = a.findToken(args, io); err != nil {
+		return "", nil, err
+	}
+	if len(rest) == 0 {
+		for _, s := range a.satellites {
+			if !satelliteID(s) {
+				return "", nil, wrong("--satellites: %q does not look like a satellite's id (such as FM1)", s)
+			}
+		}
+		return token, ids(a.satellites, io), nil
+	}
+	if err := checkIDs(rest); err != nil {
+		return "", nil, err
+	}
+	return token, ids(rest, io), nil
+}
+
+// findToken takes it from the command line, SPIRE_AUTH_TOKEN or a file, in
+// this order.
+func (a *access) findToken(args []string, io *stdio) (token string, rest []string, err error) {
+	env := strings.TrimSpace(io.getenv("SPIRE_AUTH_TOKEN"))
+	_, mine := io.from["token-file"]
 	switch {
-	case a.noToken:
-		return "", ids(a.withoutToken(args)), checkIDs(a.withoutToken(args))
+	case mine && len(args) > 0 && args[0] != "-" && !a.isSatellite(args[0]): // the command line beats the file
+		a.tokenFile, token, rest = "", args[0], args[1:]
 	case a.tokenFile != "":
-		b, err := os.ReadFile(a.tokenFile)
-		if err != nil {
-			return "", nil, fmt.Errorf("cannot read the token: %w", err)
+		if token, err = readToken(a.tokenFile, io); err != nil {
+			if mine {
+				err = wrong("--token-file: %v", err)
+			}
+			return "", nil, err
 		}
-		token, rest = string(bytes.TrimSpace(b)), args
-		if token == "" {
-			return "", nil, wrong("--token-file: %s is empty; put the token into it", a.tokenFile)
-		}
-		if len(rest) > 0 && (rest[0] == "-" || rest[0] == token) { // given twice, and agreeing
+		if rest = args; len(rest) > 0 && (rest[0] == "-" || rest[0] == token) { // given twice, and agreeing
 			rest = rest[1:]
 		}
-	case len(args) == 0 || args[0] == "-":
-		token = strings.TrimSpace(io.getenv("SPIRE_AUTH_TOKEN"))
-		if token == "" && len(args) == 0 {
-			return "", nil, wrong("the token is missing; give it as the first argument, in SPIRE_AUTH_TOKEN, or with --token-file FILE")
-		} else if token == "" {
+	case len(args) > 0 && args[0] == "-":
+		if rest, token = args[1:], env; token == "" {
 			return "", nil, wrong("the token \"-\" means SPIRE_AUTH_TOKEN, which is not set; set it, or use --token-file FILE")
 		}
-		rest = args[min(1, len(args)):]
+	case len(args) == 0:
+		if token = env; token == "" {
+			return "", nil, wrong("the token is missing; give it as the first argument, in SPIRE_AUTH_TOKEN, or with --token-file FILE")
+		}
 	default:
 		token, rest = args[0], args[1:]
-		if a.advice = "the first argument was taken for the token"; strings.TrimSpace(io.getenv("SPIRE_AUTH_TOKEN")) != "" {
-			a.advice += "; \"-\" in its place stands for SPIRE_AUTH_TOKEN, which is set"
-		} else {
-			a.advice += "; \"-\" in its place stands for SPIRE_AUTH_TOKEN"
+		if a.advice = "the first argument was taken for the token; \"-\" in its place stands for SPIRE_AUTH_TOKEN"; env != "" {
+			a.advice += ", which is set"
 		}
 	}
 	for _, r := range token {
@@ -88,7 +125,28 @@ func (a *access) token(args []string, io *stdio) (token string, rest []string, e
 	if token == "" {
 		return "", nil, wrong("the token is empty; give it as the first argument, in SPIRE_AUTH_TOKEN, or with --token-file FILE")
 	}
-	return token, ids(rest), checkIDs(rest)
+	return token, rest, nil
+}
+
+// readToken reads the token from a file, and warns where others can too.
+func readToken(file string, io *stdio) (string, error) {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return "", fmt.Errorf("cannot read the token: %w", err)
+	}
+	token := string(bytes.TrimSpace(b))
+	if token == "" {
+		return "", wrong("--token-file: %s is empty; put the token into it", file)
+	}
+	if info, err := os.Stat(file); err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o004 != 0 {
+		fmt.Fprintf(io.err, "warning: every user of this computer can read the token in %s; chmod go-r %s\n", file, quote(file))
+	}
+	return token, nil
+}
+
+// isSatellite reports whether word is rather a satellite's id than a token.
+func (a *access) isSatellite(word string) bool {
+	return documented.MatchString(word) || slices.Contains(a.satellites, word)
 }
 
 // documented is the form of the satellites' ids that docs/platform.md shows.
@@ -97,20 +155,20 @@ var documented = regexp.MustCompile(`^[A-Z]{1,4}[0-9]{1,4}$`)
 // withoutToken are the satellites of a dry run, which needs no token but may
 // have one in its usual place.
 func (a *access) withoutToken(args []string) []string {
-	if len(args) > 0 && (args[0] == "-" || len(args) > 1 && a.tokenFile == "" && !documented.MatchString(args[0])) {
+	if len(args) > 0 && (args[0] == "-" || len(args) > 1 && a.tokenFile == "" && !a.isSatellite(args[0])) {
 		return args[1:]
 	}
 	return args
 }
 
-// ids are the satellites, each once.
-func ids(args []string) (out []string) {
-	seen := map[string]bool{}
+// ids are the satellites, each once; of one that is there twice it is said.
+func ids(args []string, io *stdio) (out []string) {
 	for _, s := range args {
-		if !seen[s] {
-			out = append(out, s)
+		if slices.Contains(out, s) {
+			fmt.Fprintf(io.err, "note: %s is named more than once; it is taken once\n", s)
+			continue
 		}
-		seen[s] = true
+		out = append(out, s)
 	}
 	return out
 }

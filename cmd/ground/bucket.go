@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -12,13 +13,14 @@ import (
 
 // bucketAccess is how a verb reaches the bucket, and what of it matters.
 type bucketAccess struct {
+	bucket   string // s3://BUCKET/PREFIX where none is an argument
 	endpoint string
 	silence  time.Duration
 	json     bool
 	choice   review.Choice
 }
 
-func (a *bucketAccess) flags(c *cobra.Command) {
+func (a *bucketAccess) flags(c *cobra.Command, io *stdio) {
 	section(c, "Which runs", func(fs *pflag.FlagSet) {
 		fs.StringVar(&a.choice.Run, "run", "", "this run only, by its `ID`")
 		fs.BoolVar(&a.choice.Latest, "latest", false, "the last run of each satellite only")
@@ -26,11 +28,27 @@ func (a *bucketAccess) flags(c *cobra.Command) {
 	section(c, "The bucket", func(fs *pflag.FlagSet) {
 		fs.StringVar(&a.endpoint, "endpoint", "", "`URL` of the S3 server (default: the AWS settings, such as AWS_ENDPOINT_URL)")
 		fs.DurationVar(&a.silence, "silence", review.Silence, "how long the server may say nothing")
-		fs.String("api", "", "not used: the bucket alone is asked") // all verbs take it
 	})
 	section(c, "This command", func(fs *pflag.FlagSet) {
 		fs.BoolVar(&a.json, "json", false, "print the result as JSON")
 	})
+	hiddenSetting(c, func(fs *pflag.FlagSet) {
+		fs.StringVar(&a.bucket, "bucket", "", "`s3://BUCKET/PREFIX` where none is given")
+		fs.String("api", defaultAPI(io), "not used: the bucket alone is asked") // all verbs take it
+	})
+	withSettings(c, io)
+}
+
+// place takes s3://BUCKET/PREFIX off the arguments, or has it from the user's
+// files.
+func (a *bucketAccess) place(args []string) (place string, rest []string, err error) {
+	switch {
+	case len(args) > 0 && (strings.HasPrefix(args[0], "s3:") || a.bucket == ""):
+		return args[0], args[1:], nil
+	case a.bucket != "":
+		return a.bucket, args, nil
+	}
+	return "", nil, wrong("give a place, s3://BUCKET/PREFIX, or set bucket in a file (ground config)")
 }
 
 // list opens the bucket of a place, s3://BUCKET/PREFIX, and lists it.

@@ -42,6 +42,7 @@ func deployLike(io *stdio, c *cobra.Command) *cobra.Command {
 	c.GroupID = "pass"
 	c.RunE = func(c *cobra.Command, args []string) error { return w.refused(w.run(c.Context(), c.Name(), args, io)) }
 	w.flags(c, io)
+	w.satelliteSetting(c)
 	return c
 }
 

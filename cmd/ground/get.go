@@ -31,16 +31,21 @@ func getCommand(std *stdio) *cobra.Command {
   ground get --run 20261204T034932Z-FM1 s3://BUCKET/PREFIX desk`,
 		RunE: func(c *cobra.Command, args []string) error { return a.get(c.Context(), args, std) },
 	}
-	a.flags(c)
+	a.flags(c, std)
+	c.ValidArgsFunction = completePlace(std, cobra.ShellCompDirectiveFilterDirs)
 	return c
 }
 
 // get brings the files of runs to the desk.
 func (a *bucketAccess) get(ctx context.Context, args []string, std *stdio) error {
-	if n := len(args); n < 1 || n > 2 {
-		return wrong("give a place, s3://BUCKET/PREFIX, and perhaps a directory to put the files into")
+	place, rest, err := a.place(args)
+	if err == nil && len(rest) > 1 {
+		err = wrong("give a place, s3://BUCKET/PREFIX, and perhaps a directory to put the files into")
 	}
-	b, listing, err := a.list(ctx, args[0])
+	if err != nil {
+		return err
+	}
+	b, listing, err := a.list(ctx, place)
 	if err != nil {
 		return err
 	}
@@ -49,8 +54,8 @@ func (a *bucketAccess) get(ctx context.Context, args []string, std *stdio) error
 		return err
 	}
 	dir := "."
-	if len(args) == 2 {
-		dir = args[1]
+	if len(rest) == 1 {
+		dir = rest[0]
 	}
 	code := int(rep.Verdict)
 	results := []got{}
@@ -81,7 +86,7 @@ func (a *bucketAccess) get(ctx context.Context, args []string, std *stdio) error
 	}
 	showGot(std, rep, results)
 	if code != deploy.Done {
-		fmt.Fprintln(std.out, "Why not everything is there: ground review "+quote(args[0]))
+		fmt.Fprintln(std.out, "Why not everything is there: ground review "+quote(place))
 	}
 	return exit(code)
 }

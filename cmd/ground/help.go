@@ -21,17 +21,21 @@ func showHelp(w io.Writer, c *cobra.Command) {
 		return
 	}
 	fmt.Fprintf(w, "usage: ground %s\n", c.Use)
-	text := c.Long
-	if text == "" {
-		text = strings.ToUpper(c.Short[:1]) + c.Short[1:] + "."
-	}
-	fmt.Fprintf(w, "\n%s\n", text)
+	fmt.Fprintf(w, "\n%s\n", describe(c))
 	if c.Example != "" {
 		fmt.Fprintf(w, "\nExamples:\n%s\n", strings.TrimRight(c.Example, "\n"))
 	}
 	for _, s := range sections(c) {
 		fmt.Fprintf(w, "\n%s:\n%s", s.title, usages(s.flags))
 	}
+}
+
+// describe is what c does, in whole sentences.
+func describe(c *cobra.Command) string {
+	if c.Long != "" {
+		return c.Long
+	}
+	return strings.ToUpper(c.Short[:1]) + c.Short[1:] + "."
 }
 
 // showRoot prints what the verbs are.
@@ -57,8 +61,10 @@ type flagSection struct {
 
 // sections are the flags of c by their headings, in the order of definition.
 func sections(c *cobra.Command) (out []flagSection) {
-	c.Flags().SortFlags = false
 	c.Flags().VisitAll(func(f *pflag.Flag) {
+		if f.Hidden {
+			return
+		}
 		title := f.Annotations[sectionKey][0]
 		for _, s := range out {
 			if s.title == title {
@@ -82,17 +88,7 @@ var shortDuration = strings.NewReplacer("h0m0s)", "h)", "m0s)", "m)")
 func usages(fs *pflag.FlagSet) string {
 	var b strings.Builder
 	fs.VisitAll(func(f *pflag.Flag) {
-		value, text := f.Annotations[sectionKey][1], f.Usage
-		name := "--" + f.Name
-		if f.Shorthand != "" {
-			name = "-" + f.Shorthand + ", " + name
-		}
-		if value != "" {
-			name += " " + value
-		}
-		if d := f.DefValue; !strings.Contains(text, "(default") && d != "" && d != "false" && d != "[]" {
-			text += " (default " + shortDuration.Replace(d+")")
-		}
+		name, text := usage(f)
 		lines := plan.Fold(text, helpWidth-26, 0)
 		if len(name) > 22 {
 			fmt.Fprintf(&b, "  %s\n", name)
@@ -104,4 +100,19 @@ func usages(fs *pflag.FlagSet) string {
 		}
 	})
 	return b.String()
+}
+
+// usage is how a flag is written, and what it says, with its default.
+func usage(f *pflag.Flag) (name, text string) {
+	name, text = "--"+f.Name, f.Usage
+	if f.Shorthand != "" {
+		name = "-" + f.Shorthand + ", " + name
+	}
+	if value := f.Annotations[sectionKey][1]; value != "" {
+		name += " " + value
+	}
+	if d := f.DefValue; !strings.Contains(text, "(default") && d != "" && d != "false" && d != "[]" {
+		text += " (default " + shortDuration.Replace(d+")")
+	}
+	return name, text
 }

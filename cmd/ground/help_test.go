@@ -3,6 +3,10 @@ package main
 import (
 	"bytes"
 	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -41,5 +45,40 @@ func TestHelp(t *testing.T) {
 				t.Errorf("%s: %q", verb, line)
 			}
 		}
+	}
+}
+
+// mandoc(1) has nothing to say of a manual page, and finds all flags of a verb
+// on its page.
+func TestManual(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	var out, errs bytes.Buffer
+	io := stdio{in: strings.NewReader(""), out: &out, err: &errs, getenv: func(string) string { return "" }, self: "ground"}
+	if code := run(context.Background(), []string{"man", dir}, io); code != 0 {
+		t.Fatalf("exit %d: %s", code, &errs)
+	}
+	mandoc, err := exec.LookPath("mandoc")
+	if err != nil {
+		skip(t, "mandoc is not here; scripts/peers brings it")
+	}
+	pages, _ := filepath.Glob(filepath.Join(dir, "*.1"))
+	if len(pages) < 11 {
+		t.Errorf("%d pages: %q", len(pages), pages)
+	}
+	for _, page := range pages {
+		if said, err := exec.Command(mandoc, "-Tlint", "-Wwarning", page).CombinedOutput(); err != nil || len(said) > 0 {
+			t.Errorf("%v: %s", err, said)
+		}
+	}
+	text, err := exec.Command(mandoc, "-Tascii", filepath.Join(dir, "ground-deploy.1")).Output()
+	text = regexp.MustCompile(".\b").ReplaceAll(text, nil) // bold is a letter printed twice
+	for _, want := range []string{"--hand-over", "--every DURATION", "Uplink", "EXAMPLES", "ground deploy - FM1"} {
+		if err != nil || !bytes.Contains(text, []byte(want)) {
+			t.Errorf("%v: the page of deploy lacks %q", err, want)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(dir, "ground-man.1")); err == nil {
+		t.Error("a hidden verb has a page")
 	}
 }

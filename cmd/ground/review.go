@@ -37,7 +37,8 @@ func reviewCommand(std *stdio) *cobra.Command {
   AWS_ENDPOINT_URL=http://127.0.0.1:9000 ground review --json s3://BUCKET`,
 		RunE: func(c *cobra.Command, args []string) error { return w.run(c.Context(), args, std) },
 	}
-	w.bucketAccess.flags(c)
+	w.bucketAccess.flags(c, std)
+	c.ValidArgsFunction = completePlace(std, cobra.ShellCompDirectiveNoFileComp)
 	section(c, "This command", func(fs *pflag.FlagSet) {
 		fs.StringVar(&w.page, "html", "", "also write the review as one page into this `FILE`")
 	})
@@ -45,10 +46,14 @@ func reviewCommand(std *stdio) *cobra.Command {
 }
 
 func (w *reviewFlags) run(ctx context.Context, args []string, std *stdio) error {
-	if len(args) != 1 {
-		return wrong("give one place, s3://BUCKET/PREFIX")
+	place, rest, err := w.place(args)
+	if err == nil && len(rest) > 0 {
+		err = wrong("give one place, s3://BUCKET/PREFIX")
 	}
-	b, listing, err := w.list(ctx, args[0])
+	if err != nil {
+		return err
+	}
+	b, listing, err := w.list(ctx, place)
 	if err != nil {
 		return err
 	}
@@ -67,7 +72,7 @@ func (w *reviewFlags) run(ctx context.Context, args []string, std *stdio) error 
 	}
 	if w.page != "" {
 		var out bytes.Buffer
-		if err := rep.WriteHTML(&out, args[0], b.URL, time.Local); err != nil {
+		if err := rep.WriteHTML(&out, place, b.URL, time.Local); err != nil {
 			return err
 		}
 		if err := os.WriteFile(w.page, out.Bytes(), 0o644); err != nil {

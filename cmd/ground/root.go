@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -116,7 +117,7 @@ func meant(dashes string, near []string) string {
 // for its commands.
 func nearest(word string, names []string) []string {
 	c := &cobra.Command{SuggestionsMinimumDistance: 2}
-	for _, n := range names {
+	for _, n := range slices.Compact(slices.Sorted(slices.Values(names))) {
 		c.AddCommand(&cobra.Command{Use: n, Run: func(*cobra.Command, []string) {}})
 	}
 	return c.SuggestionsFor(word)
@@ -141,7 +142,11 @@ func flagFault(c *cobra.Command, err error) error {
 	}
 	if m := unknownFlag.FindStringSubmatch(text); m != nil {
 		var names []string
-		c.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+		c.Flags().VisitAll(func(f *pflag.Flag) {
+			if !f.Hidden {
+				names = append(names, f.Name)
+			}
+		})
 		text += meant("--", nearest(m[1], names))
 	}
 	if strings.HasPrefix(text, "unknown shorthand flag") {
@@ -168,7 +173,7 @@ func kindOf(f *pflag.Flag) string {
 // completes a command line would show the quotes.
 func section(c *cobra.Command, title string, define func(*pflag.FlagSet)) {
 	fs := pflag.NewFlagSet("", pflag.ContinueOnError)
-	fs.SortFlags = false
+	fs.SortFlags, c.Flags().SortFlags = false, false
 	define(fs)
 	fs.VisitAll(func(f *pflag.Flag) {
 		value, text := pflag.UnquoteUsage(f)
@@ -180,6 +185,7 @@ func section(c *cobra.Command, title string, define func(*pflag.FlagSet)) {
 		}
 		f.Usage, f.Annotations = text, map[string][]string{sectionKey: {title, value}}
 		c.Flags().AddFlag(f)
+		completeValue(c, f, value)
 	})
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"payload-ipc/pkg/ground/deploy"
+	"payload-ipc/pkg/ground/profile"
 	"payload-ipc/pkg/ground/tasking"
 )
 
@@ -24,6 +25,8 @@ type stdio struct {
 	self   string // the command's own name
 	hold   context.Context
 	tune   func(*tasking.Client)
+
+	from map[string]profile.Setting // of flags that a file has set
 }
 
 func run(ctx context.Context, args []string, io stdio) int {
@@ -46,7 +49,17 @@ func run(ctx context.Context, args []string, io stdio) int {
 	case errors.As(err, &code):
 		return int(code)
 	}
-	return fail(&io, c.Name(), err, slices.Contains(args, "--json"))
+	if exitOf(err) == deploy.Usage {
+		err = located(&io, err)
+	}
+	return fail(&io, c.Name(), err, wantsJSON(c, args))
+}
+
+// wantsJSON reports whether --json counts, also where the flags could not be
+// read to their end.
+func wantsJSON(c *cobra.Command, args []string) bool {
+	f := c.Flags().Lookup("json")
+	return f != nil && (f.Value.String() == "true" || slices.Contains(args, "--json"))
 }
 
 // told is the exit code of a verb that has already said why.
@@ -72,7 +85,8 @@ func wrong(format string, a ...any) error { return &usageError{fmt.Sprintf(forma
 // exitOf is the exit code of err.
 func exitOf(err error) int {
 	var u *usageError
-	if errors.As(err, &u) {
+	var p *profile.Error
+	if errors.As(err, &u) || errors.As(err, &p) {
 		return deploy.Usage
 	}
 	return deploy.ExitOf(err)
@@ -112,6 +126,6 @@ func verbs(io *stdio) []*cobra.Command {
 		planCommand(io), deployCommand(io), statusCommand(io), cancelCommand(io),
 		satellitesCommand(io), aboardCommand(io), slotsCommand(io),
 		reviewCommand(io), getCommand(io),
-		completionCommand(io), manCommand(io),
+		configCommand(io), completionCommand(io), manCommand(io),
 	}
 }

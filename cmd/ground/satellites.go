@@ -19,13 +19,14 @@ func satellitesCommand(io *stdio) *cobra.Command {
 		Short:   "what the token may use",
 		Example: `  ground satellites -              # the token from SPIRE_AUTH_TOKEN
   ground satellites --json --token-file ~/.spire-token`,
-		RunE: func(c *cobra.Command, args []string) error { return a.refused(a.satellites(c.Context(), args, io)) },
+		RunE: func(c *cobra.Command, args []string) error { return a.refused(a.listSatellites(c.Context(), args, io)) },
 	}
 	a.flags(c, io)
+	c.ValidArgsFunction = cobra.NoFileCompletions
 	return c
 }
 
-func (a *access) satellites(ctx context.Context, args []string, io *stdio) error {
+func (a *access) listSatellites(ctx context.Context, args []string, io *stdio) error {
 	token, rest, err := a.token(args, io)
 	if err == nil && len(rest) > 0 {
 		err = wrong("satellites takes the token alone; leave the rest out")

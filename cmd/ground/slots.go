@@ -43,6 +43,7 @@ func slotsCommand(io *stdio) *cobra.Command {
 	})
 	section(c, "Which payloads", w.payloadFlags)
 	w.access.flags(c, io)
+	w.satelliteSetting(c)
 	return c
 }
 

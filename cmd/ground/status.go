@@ -46,6 +46,7 @@ func statusCommand(io *stdio) *cobra.Command {
 		fs.StringVar(&w.artifacts, "artifacts", "bin/uplink", "`DIR` of the packed programs, for their sizes")
 	})
 	w.access.flags(c, io)
+	w.satelliteSetting(c)
 	return c
 }
 

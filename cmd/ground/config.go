@@ -1,0 +1,196 @@
+package main
+
+import (
+	"fmt"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// setting is one row of ground config.
+type setting struct {
+	Verb  string `json:"verb"` // "" where it is the same for all
+	Key   string `json:"key"`
+	Value string `json:"value"`
+	From  string `json:"from"`            // default, environment, file
+	Where string `json:"where,omitempty"` // FILE:LINE, or the variable
+}
+
+// configFile is a place where settings may be.
+type configFile struct {
+	File string `json:"file"`
+	Read bool   `json:"read"`
+}
+
+type config struct {
+	Profile  string       `json:"profile"`
+	Profiles []string     `json:"profiles"`
+	Files    []configFile `json:"files"`
+	Settings []setting    `json:"settings"`
+}
+
+func configCommand(io *stdio) *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use:     "config [flags] [VERB]",
+		GroupID: "tool",
+		Short:   "which settings are in force, and where they come from",
+		Long: `Shows which settings are in force, and where they come from; with VERB, all
+that it takes, with their defaults. Settings are keys of payload-ipc.toml in
+the current directory and of ~/.config/payload-ipc/config.toml: the names of
+flags, bucket and satellites, at the top for all verbs, below [VERB] for one,
+and below [profile.NAME] and [profile.NAME.VERB] for --profile NAME. Flags
+beat the environment, and that beats the files. The token is never shown.`,
+		Example: `  ground config
+  ground config --profile test deploy
+  ground config --json`,
+	}
+	section(c, "This command", func(fs *pflag.FlagSet) {
+		fs.BoolVar(&asJSON, "json", false, "print the result as JSON")
+	})
+	withSettings(c, io)
+	c.ValidArgsFunction = func(c *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		if len(args) > 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return settable(c.Root()), cobra.ShellCompDirectiveNoFileComp
+	}
+	c.RunE = func(c *cobra.Command, args []string) error {
+		known := settable(c.Root())
+		verb := strings.Join(args, " ")
+		if verb != "" && !slices.Contains(known, verb) {
+			return wrong("settings are those of a verb; give one of %s, or none", strings.Join(known, ", "))
+		}
+		name, _ := c.Flags().GetString("profile")
+		s, err := loadSettings(io, c.Root(), name)
+		if err != nil {
+			return err
+		}
+		out, err := s.show(io, c.Root(), verb)
+		if err != nil {
+			return err
+		}
+		if asJSON {
+			printJSON(io, out)
+			return nil
+		}
+		out.print(io)
+		return nil
+	}
+	return c
+}
+
+// settable are the verbs that take settings.
+func settable(root *cobra.Command) (names []string) {
+	for _, c := range root.Commands() {
+		if c.Flags().Lookup("profile") != nil {
+			names = append(names, c.Name())
+		}
+	}
+	return names
+}
+
+// show lists what is in force for a verb, or for all what is set anywhere.
+func (s *settings) show(io *stdio, root *cobra.Command, verb string) (config, error) {
+	out := config{Profile: s.chosen, Profiles: some(s.names()), Files: []configFile{}, Settings: []setting{}}
+	for _, file := range s.files {
+		_, err := os.Stat(file)
+		out.Files = append(out.Files, configFile{file, err == nil})
+	}
+	seen := map[setting]bool{}
+	for _, c := range root.Commands() {
+		if c.Flags().Lookup("profile") == nil || verb != "" && c.Name() != verb {
+			continue
+		}
+		if err := s.apply(io, c); err != nil {
+			return out, err
+		}
+		c.Flags().VisitAll(func(f *pflag.Flag) {
+			x := s.row(io, f, verb != "")
+			always := verb != "" || f.Name == "api" || x.From != "default"
+			if slices.Contains(notSettings, f.Name) || seen[x] || !always {
+				return
+			}
+			seen[x] = true
+			out.Settings = append(out.Settings, x)
+		})
+	}
+	rank := func(x setting) int { // what is asked for most, and what is for all verbs, comes first
+		if i := slices.Index([]string{"token-file", "api", "bucket", "satellites"}, x.Key); i >= 0 {
+			return i
+		}
+		return 9 + min(len(x.Verb), 1)
+	}
+	slices.SortStableFunc(out.Settings, func(a, b setting) int { return rank(a) - rank(b) })
+	out.Settings = slices.Insert(out.Settings, 0, tokenSetting(io, out.Settings))
+	return out, nil
+}
+
+// row is what is in force for one flag.
+func (s *settings) row(io *stdio, f *pflag.Flag, one bool) setting {
+	x := setting{Key: f.Name, Value: shortDuration.Replace(f.Value.String() + ")"), From: "default"}
+	x.Value = strings.TrimSuffix(x.Value, ")")
+	if list, ok := f.Value.(pflag.SliceValue); ok {
+		x.Value = strings.Join(list.GetSlice(), ",")
+	}
+	if u, err := url.Parse(x.Value); err == nil && u.User != nil {
+		x.Value = u.Redacted()
+	}
+	from, ok := io.from[f.Name]
+	switch {
+	case ok:
+		x.From, x.Where = "file", from.Where()
+		if from.Verb != "" && !one {
+			x.Verb = from.Verb
+		}
+	case f.Name == "api" && io.getenv("SPIRE_API") != "":
+		x.From, x.Where = "environment", "SPIRE_API"
+	}
+	return x
+}
+
+// tokenSetting says where the token comes from, and never what it is.
+func tokenSetting(io *stdio, rows []setting) setting {
+	if strings.TrimSpace(io.getenv("SPIRE_AUTH_TOKEN")) != "" {
+		return setting{Key: "token", Value: "set, not shown", From: "environment", Where: "SPIRE_AUTH_TOKEN"}
+	}
+	for _, x := range rows {
+		if x.Key == "token-file" && x.Value != "" {
+			return setting{Key: "token", Value: "in " + x.Value, From: "file", Where: x.Where}
+		}
+	}
+	return setting{Key: "token", From: "default"}
+}
+
+func (c config) print(io *stdio) {
+	for _, f := range c.Files {
+		state := "not there"
+		if f.Read {
+			state = "read"
+		}
+		fmt.Fprintln(io.out, folded(io.out, f.File+": "+state))
+	}
+	switch {
+	case c.Profile != "":
+		fmt.Fprintln(io.out, "profile: "+c.Profile)
+	case len(c.Profiles) > 0:
+		fmt.Fprintln(io.out, folded(io.out, "profiles, for --profile: "+strings.Join(c.Profiles, ", ")))
+	}
+	fmt.Fprintln(io.out)
+	t := table{heading: []string{"SETTING", "VALUE", "FROM"}}
+	for _, x := range c.Settings {
+		key, from := x.Key, x.From
+		if x.Verb != "" {
+			key = x.Verb + "." + key
+		}
+		if x.Where != "" {
+			from = x.Where
+		}
+		t.add(key, orDash(x.Value), from)
+	}
+	t.write(io.out, columns(io.out))
+}

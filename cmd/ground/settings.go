@@ -1,0 +1,268 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"payload-ipc/pkg/ground/profile"
+)
+
+// settings are what the user's files say, each key the default of the flag of
+// its name. Flags beat the environment, and the environment the files.
+type settings struct {
+	files  []string // weakest first
+	all    []profile.Setting
+	chosen string // --profile; "" for none
+}
+
+// configFiles are where the settings lie: the user's own, and beside the work.
+func configFiles(io *stdio) (files []string) {
+	config := io.getenv("XDG_CONFIG_HOME")
+	if !filepath.IsAbs(config) { // as the XDG Base Directory Specification has it
+		if config = io.getenv("HOME"); config != "" {
+			config = filepath.Join(config, ".config")
+		}
+	}
+	if config != "" {
+		files = append(files, filepath.Join(config, "payload-ipc", "config.toml"))
+	}
+	return append(files, "payload-ipc.toml")
+}
+
+// loadSettings reads and checks all of the files, with what is not chosen, so
+// that a slip is found when it is made.
+func loadSettings(io *stdio, root *cobra.Command, chosen string) (*settings, error) {
+	s := &settings{files: configFiles(io), chosen: chosen}
+	for _, file := range s.files {
+		list, err := profile.Read(file)
+		if err != nil {
+			return nil, err
+		}
+		for _, x := range list {
+			if err := check(root, x); err != nil {
+				return nil, err
+			}
+		}
+		s.all = append(s.all, list...)
+	}
+	if names := s.names(); chosen != "" && !slices.Contains(names, chosen) {
+		there := "they have no profile"
+		if len(names) > 0 {
+			there = "give one of " + strings.Join(names, ", ")
+		}
+		return nil, wrong("--profile: no [profile.%s] in %s; %s", chosen, strings.Join(s.files, " or "), there)
+	}
+	return s, nil
+}
+
+// names are the profiles that the files have.
+func (s *settings) names() (names []string) {
+	for _, x := range s.all {
+		if x.Profile != "" && !slices.Contains(names, x.Profile) {
+			names = append(names, x.Profile)
+		}
+	}
+	return names
+}
+
+// check refuses a table that is no verb, a key that is no flag, and a value of
+// another type than the flag's.
+func check(root *cobra.Command, s profile.Setting) error {
+	var flags []*pflag.Flag
+	var verbs, keys []string
+	for _, c := range root.Commands() {
+		if c.Flags().Lookup("profile") == nil {
+			continue
+		}
+		verbs = append(verbs, c.Name())
+		c.Flags().VisitAll(func(f *pflag.Flag) {
+			if slices.Contains(notSettings, f.Name) || s.Verb != "" && s.Verb != c.Name() {
+				return
+			}
+			if keys = append(keys, f.Name); f.Name == s.Key {
+				flags = append(flags, f)
+			}
+		})
+	}
+	switch {
+	case s.Verb != "" && !slices.Contains(verbs, s.Verb):
+		return s.Wrong("[%s] is not a verb%s; tables are [profile.NAME] and [VERB], such as [deploy]", s.Verb, meant("", nearest(s.Verb, verbs)))
+	case s.Key == "":
+		return nil
+	case len(flags) == 0 && s.Verb != "":
+		return s.Wrong("%s is not a setting%s; it takes the names of the flags of ground %s", s.Key, meant("", nearest(s.Key, keys)), s.Verb)
+	case len(flags) == 0:
+		return s.Wrong("%s is not a setting%s; a setting has the name of a flag, or is bucket or satellites", s.Key, meant("", nearest(s.Key, keys)))
+	}
+	for _, f := range flags {
+		if f.Value.Type() != flags[0].Value.Type() || f.DefValue != flags[0].DefValue {
+			return s.Wrong("%s means different things to different verbs; write it below [VERB], such as [deploy]", s.Key)
+		}
+	}
+	_, err := words(s, flags[0])
+	return err
+}
+
+// notSettings are flags that no file can set.
+var notSettings = []string{"help", "version", "profile"}
+
+// words are the value of s as its flag takes them, one after the other.
+func words(s profile.Setting, f *pflag.Flag) ([]string, error) {
+	kind, example := "text", `"..."`
+	switch f.Value.Type() {
+	case "bool":
+		if b, ok := s.Value.(bool); ok {
+			return []string{fmt.Sprint(b)}, nil
+		}
+		kind, example = "true or false", "true"
+	case "int":
+		if n, ok := s.Value.(int64); ok {
+			return []string{fmt.Sprint(n)}, nil
+		}
+		kind, example = "a whole number", "7"
+	case "stringSlice", "stringArray":
+		list, ok := s.Value.([]any)
+		if text, one := s.Value.(string); one {
+			list, ok = []any{text}, true
+		}
+		var out []string
+		for _, x := range list {
+			text, isText := x.(string)
+			ok = ok && isText
+			out = append(out, text)
+		}
+		if ok {
+			return out, nil
+		}
+		kind, example = "a list of texts", `["..."]`
+	default:
+		if text, ok := s.Value.(string); ok {
+			return []string{place(s, f, text)}, nil
+		}
+		if f.Value.Type() == "duration" {
+			kind, example = "a duration", `"24h"`
+		}
+	}
+	return nil, s.Wrong("%s is %s; write it as %s = %s", s.Key, kind, s.Key, example)
+}
+
+// place is text, or, for a flag that takes a file, where that lies: ~ is the
+// user's, and what is relative is so to the file of the setting.
+func place(s profile.Setting, f *pflag.Flag, text string) string {
+	if value := f.Annotations[sectionKey][1]; value != "FILE" && value != "DIR" || text == "" {
+		return text
+	}
+	if home, err := os.UserHomeDir(); err == nil && strings.HasPrefix(text, "~/") {
+		return filepath.Join(home, text[2:])
+	}
+	if filepath.IsAbs(text) {
+		return text
+	}
+	return filepath.Join(filepath.Dir(s.File), text)
+}
+
+// inForce are the settings of c, each flag's strongest: a profile beats what
+// stands outside of it, the file beside the work the user's, the verb's own
+// table what is for all. plan shows what deploy would do, so it takes deploy's.
+func (s *settings) inForce(c *cobra.Command) map[string]profile.Setting {
+	out := map[string]profile.Setting{}
+	rank := func(x profile.Setting) (n int) {
+		if x.Profile != "" {
+			n += 100
+		}
+		n += 10 * slices.Index(s.files, x.File)
+		return n + slices.Index([]string{"", "deploy", c.Name()}, x.Verb)
+	}
+	for _, x := range s.all {
+		mine := x.Verb == "" || x.Verb == c.Name() || x.Verb == "deploy" && c.Name() == "plan"
+		if !mine || x.Key == "" || x.Profile != "" && x.Profile != s.chosen || c.Flags().Lookup(x.Key) == nil {
+			continue
+		}
+		if old, ok := out[x.Key]; !ok || rank(x) > rank(old) {
+			out[x.Key] = x
+		}
+	}
+	return out
+}
+
+// environment is the variable that speaks for a flag.
+var environment = map[string]string{"api": "SPIRE_API", "token-file": "SPIRE_AUTH_TOKEN"}
+
+// apply sets the flags of c that neither the command line nor the environment
+// does, and remembers where their values come from.
+func (s *settings) apply(io *stdio, c *cobra.Command) error {
+	io.from = map[string]profile.Setting{}
+	for key, x := range s.inForce(c) {
+		f := c.Flags().Lookup(key)
+		if f.Changed || strings.TrimSpace(io.getenv(environment[key])) != "" {
+			continue
+		}
+		list, err := words(x, f)
+		if err != nil {
+			return err
+		}
+		for _, word := range list {
+			if err := c.Flags().Set(key, word); err != nil {
+				return x.Wrong("%s: %q is not %s", key, word, kindOf(f))
+			}
+		}
+		io.from[key] = x
+	}
+	return nil
+}
+
+// withSettings gives a verb the flag --profile, and the rest of its flags what
+// the files say.
+func withSettings(c *cobra.Command, io *stdio) {
+	var name string
+	section(c, "This command", func(fs *pflag.FlagSet) {
+		fs.StringVar(&name, "profile", "", "take the settings of [profile.`NAME`] too; ground config shows what is in force")
+	})
+	c.PreRunE = func(c *cobra.Command, _ []string) error {
+		s, err := loadSettings(io, c.Root(), name)
+		if err != nil {
+			return err
+		}
+		return s.apply(io, c)
+	}
+	c.RegisterFlagCompletionFunc("profile", func(c *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		s, err := loadSettings(io, c.Root(), "")
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return s.names(), cobra.ShellCompDirectiveNoFileComp
+	})
+}
+
+// hiddenSetting is a setting that has no use on a command line, where it is an
+// argument.
+func hiddenSetting(c *cobra.Command, define func(*pflag.FlagSet)) {
+	section(c, "This command", func(fs *pflag.FlagSet) {
+		define(fs)
+		fs.VisitAll(func(f *pflag.Flag) { f.Hidden = true })
+	})
+}
+
+var flagIn = regexp.MustCompile(`--([a-z][a-z-]*[a-z])`)
+
+// located puts before an error that is about a flag the place in the file that
+// its value comes from.
+func located(io *stdio, err error) error {
+	var told *profile.Error
+	m := flagIn.FindStringSubmatch(err.Error())
+	if m == nil || errors.As(err, &told) {
+		return err
+	}
+	if s, ok := io.from[m[1]]; ok {
+		return s.Wrong("%v", err)
+	}
+	return err
+}
