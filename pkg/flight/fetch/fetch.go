@@ -114,7 +114,7 @@ const margin = 40 * time.Millisecond
 // window is over by then.
 const lastWord = 300 * time.Millisecond
 
-func (f Fetcher) filled() Fetcher {
+func (f Fetcher) withDefaults() Fetcher {
 	if len(f.From) == 0 {
 		f.From = DefaultFrom
 	}
@@ -144,16 +144,37 @@ func (f Fetcher) filled() Fetcher {
 // Run fetches and publishes until everything is there, the window is about to
 // end, or ctx is done, which means that the window ends now: then it still
 // publishes, for at most Reserve. It returns before the end of the window, or
-// Grace after it if the disk does not answer any more; only then does a goroutine stay behind.
+// Grace after it if the disk does not answer any more; only then does a
+// goroutine stay behind, which changes nothing but by the call that it is in.
 func (f Fetcher) Run(ctx context.Context) Result {
-	f = f.filled()
-	r := newRun(&f)
+	f = f.withDefaults()
+	gate := &outbox.Gate{}
+	events := f.Events
+	f.Events = func(e Event) {
+		if !gate.Closed() {
+			events(e)
+		}
+	}
+	r := newRun(&f, gate)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		r.run(ctx)
 	}()
+	if f.wait(ctx, done) {
+		return r.result
+	}
+	given := gate.Close()
+	select {
+	case <-done: // just now
+		return r.result
+	default:
+		return givenUp(given)
+	}
+}
 
+// wait waits for done, as long as there is time; false: there is none left.
+func (f *Fetcher) wait(ctx context.Context, done <-chan struct{}) bool {
 	// Not a child of ctx: after a signal there is still something to publish.
 	hard, cancel := f.Window.Context(context.WithoutCancel(ctx), margin)
 	defer cancel()
@@ -161,7 +182,7 @@ func (f Fetcher) Run(ctx context.Context) Result {
 	began := f.Window.Mono()
 	select {
 	case <-done:
-		return r.result
+		return true
 	case <-hard.Done():
 	}
 	// A window that is over when the run begins still has a receipt in it; a
@@ -171,23 +192,45 @@ func (f Fetcher) Run(ctx context.Context) Result {
 	if ctx.Err() != nil {
 		left = max(left, min(f.Reserve, end-took-margin))
 	}
-	if left > 0 {
-		t := time.NewTimer(left)
-		defer t.Stop()
-		select {
-		case <-done:
-			return r.result
-		case <-t.C:
-		}
-	}
 	// A result that is a moment late is better than a verdict about the disk,
 	// which may be publishing just now.
-	t := time.NewTimer(f.Grace)
+	t := time.NewTimer(max(left, 0) + f.Grace)
 	defer t.Stop()
 	select {
 	case <-done:
-		return r.result
+		return true
 	case <-t.C:
+		return false
 	}
-	return Result{Exit: Local, Reason: "the disk did not answer before the end of the window, so there may be no receipt"}
+}
+
+// givenUp is the result of a run whose disk does not answer: what has its name
+// is published, and where there is a receipt its code is that of the run.
+func givenUp(given []outbox.Given) Result {
+	r := Result{Exit: Local}
+	names, pending := "", ""
+	for _, n := range given {
+		if n.Receipt && n.Exit >= 0 {
+			r.Exit = n.Exit
+		}
+		if n.Pending {
+			pending += "; under way: " + n.Name
+			continue
+		}
+		names += ", " + n.Name
+		switch {
+		case n.Receipt:
+			continue
+		case strings.HasSuffix(n.Name, ".part"):
+			r.Parts++
+		default:
+			r.Files++
+		}
+		r.Bytes += n.Size
+	}
+	if names == "" {
+		names = ", nothing"
+	}
+	r.Reason = "the disk did not answer before the end of the window; published by then: " + names[2:] + pending
+	return r
 }

@@ -15,6 +15,7 @@ type run struct {
 	f       *Fetcher
 	peer    *peer.Client
 	ranges  bool // a range has been had
+	gate    *outbox.Gate
 	stage   *outbox.Stage
 	jobs    []*job
 	started time.Time
@@ -30,8 +31,8 @@ type run struct {
 	result  Result
 }
 
-func newRun(f *Fetcher) *run {
-	r := &run{f: f, size: min(firstPiece, f.Piece), scratch: make([]byte, 16<<10), started: f.Window.Now()}
+func newRun(f *Fetcher, gate *outbox.Gate) *run {
+	r := &run{f: f, gate: gate, size: min(firstPiece, f.Piece), scratch: make([]byte, 16<<10), started: f.Window.Now()}
 	r.peer = peer.New(peer.Config{From: f.From, Window: f.Window, Left: r.left, Dial: f.Dial, Observe: r.observe})
 	for _, p := range f.Paths {
 		r.jobs = append(r.jobs, newJob(p))
@@ -81,7 +82,7 @@ func (r *run) run(ctx context.Context) {
 }
 
 func (r *run) config() outbox.Config {
-	return outbox.Config{Stage: r.f.Stage, Outbox: r.f.Outbox, Run: r.f.RunID, Piece: r.f.Piece, Now: r.f.Window.Mono, FS: r.f.FS}
+	return outbox.Config{Stage: r.f.Stage, Outbox: r.f.Outbox, Run: r.f.RunID, Piece: r.f.Piece, Now: r.f.Window.Mono, FS: r.f.FS, Gate: r.gate}
 }
 
 func (r *run) work(ctx context.Context) {

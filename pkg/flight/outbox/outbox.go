@@ -37,6 +37,7 @@ type Config struct {
 	// Now tells the time for Part.Cost and nothing else. It comes from
 	// pkg/flight/window, which alone reads the clock; nil: nothing is measured, and
 	// Cost guesses.
-	Now func() time.Time
-	FS  FS // nil: the operating system
+	Now  func() time.Time
+	FS   FS    // nil: the operating system
+	Gate *Gate // nil: nobody gives the disk up
 }

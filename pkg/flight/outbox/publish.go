@@ -59,6 +59,7 @@ func (p *Part) publish(ctx context.Context, name string, keep bool) (Published, 
 		}
 	}
 	pub := p.rec.d.published(name)
+	p.t.s.c.Gate.naming(Given{Size: pub.Size})
 	if err := p.expose(ctx, name, keep); err != nil {
 		return Published{}, err
 	}
@@ -196,6 +197,7 @@ func (p *Part) withdraw() {
 func (t *Target) PublishReceipt(r *Receipt) error {
 	q := *r
 	q.Name = t.name
+	t.s.c.Gate.naming(Given{Receipt: true, Exit: r.Exit})
 	if !t.published[t.name] {
 		q.earlier = t.earlier
 	}
@@ -228,6 +230,7 @@ func (t *Target) Unreceipted() *Unreceipted { return t.unreceipted }
 func (t *Target) PublishMissing(r *Receipt) error {
 	q := *r
 	q.Name, q.Run = t.name, t.unreceipted.Run
+	t.s.c.Gate.naming(Given{Receipt: true, Exit: -1})
 	run := q.Run
 	if run == "" {
 		run = "earlier"
@@ -244,9 +247,10 @@ func PublishReceipt(c Config, name string, r *Receipt) error {
 	if err := CheckName(name); err != nil {
 		return err
 	}
-	c = c.filled()
+	c = c.withDefaults()
 	q := *r
 	q.Name = name
+	c.Gate.naming(Given{Receipt: true, Exit: r.Exit})
 	return (&Stage{c: c, fs: c.FS}).putReceipt(&q, name)
 }
 

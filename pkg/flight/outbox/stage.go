@@ -18,7 +18,7 @@ type Stage struct {
 	pace pace
 }
 
-func (c Config) filled() Config {
+func (c Config) withDefaults() Config {
 	if c.Stage == "" {
 		c.Stage = DefaultStage
 	}
@@ -38,6 +38,9 @@ func (c Config) filled() Config {
 		c.FS = osFS{}
 	}
 	c.Stage, c.Outbox = trimSlash(c.Stage), trimSlash(c.Outbox)
+	if c.Gate != nil {
+		c.FS = gated{c.FS, c.Gate, c.Outbox}
+	}
 	return c
 }
 
@@ -65,7 +68,7 @@ func parent(dir string) string {
 // Errors: ErrLocked, with nothing touched; else an *Error. After an error
 // PublishReceipt, the function, can still leave a word in the outbox.
 func Open(c Config) (*Stage, error) {
-	c = c.filled()
+	c = c.withDefaults()
 	s := &Stage{c: c, fs: c.FS}
 	if err := s.fs.MkdirAll(c.Stage); err != nil {
 		return nil, diskError("make", c.Stage, err)
@@ -134,8 +137,10 @@ func (s *Stage) now() time.Time { return s.c.Now() }
 // it misses the file, so a name that does not exist gives ENOENT where a real
 // one could be moved and EXDEV where not (bind mounts of one disk included).
 func canRename(fs FS, from, to string) bool {
-	return errors.Is(fs.Rename(from+"/.none", to+"/.none"), syscall.ENOENT)
+	return errors.Is(fs.Rename(from+"/"+probe, to+"/"+probe), syscall.ENOENT)
 }
+
+const probe = ".none"
 
 // Close lets the lock go. Every Part must be closed before.
 func (s *Stage) Close() error {
