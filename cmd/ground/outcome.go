@@ -16,17 +16,17 @@ import (
 
 // outcome is what a watch ends with, as --then gets it.
 type outcome struct {
-	Outcome    string          `json:"outcome"` // done, failed, cancelled
-	Exit       int             `json:"exit"`
-	Runs       []string        `json:"runs"` // of ours, watched to their end
-	Failed     []string        `json:"failed"`
-	Cancelled  []string        `json:"cancelled"` // ids of windows
-	Satellites []deploy.Status `json:"satellites"`
+	Outcome    string   `json:"outcome"` // done, failed, cancelled
+	Exit       int      `json:"exit"`
+	Runs       []string `json:"runs"` // of ours, watched to their end
+	Failed     []string `json:"failed"`
+	Cancelled  []string `json:"cancelled"` // ids of windows
+	Satellites []report `json:"satellites"`
 }
 
 // outcome judges what was watched.
 func (w *watch) outcome(all []deploy.Status) outcome {
-	out := outcome{Outcome: "done", Runs: []string{}, Failed: []string{}, Cancelled: []string{}, Satellites: some(all)}
+	out := outcome{Outcome: "done", Runs: []string{}, Failed: []string{}, Cancelled: []string{}, Satellites: reported(all)}
 	now := map[string]time.Time{}
 	for _, s := range all {
 		now[s.Satellite] = s.Now
@@ -73,6 +73,9 @@ func (w *watch) finish(ctx context.Context, all []deploy.Status) int {
 			which = " --run " + o.Runs[0]
 		}
 		fmt.Fprintf(w.io.out, "What came down, after a contact up to 5 h later: %s review%s s3://BUCKET/PREFIX\n", quote(w.io.self), which)
+	}
+	if w.json {
+		printJSON(w.io, o)
 	}
 	if w.then == "" {
 		return o.Exit

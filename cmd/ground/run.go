@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -37,8 +38,7 @@ func run(ctx context.Context, args []string, io stdio) int {
 	}
 	// cobra would repeat a first word that it does not know, which may be a token.
 	if err := firstWord(root, args[0]); err != nil {
-		fmt.Fprintln(io.err, folded(io.err, "ground: "+err.Error()))
-		return deploy.Usage
+		return fail(&io, "", err, slices.Contains(args, "--json"))
 	}
 	root.SetArgs(args)
 	c, err := root.ExecuteContextC(ctx)
@@ -111,7 +111,7 @@ type failure struct {
 
 // say prints err as one sentence.
 func say(io *stdio, name string, err error) {
-	fmt.Fprintf(io.err, "ground %s: %v\n", name, err)
+	fmt.Fprintf(io.err, "%s: %v\n", strings.TrimSpace("ground "+name), err)
 }
 
 func printJSON(io *stdio, v any) {

@@ -89,7 +89,7 @@ func (w *statusFlags) run(ctx context.Context, args []string, io *stdio) error {
 		}
 	}
 	if w.json {
-		printJSON(io, all)
+		printJSON(io, reported(all))
 		return exit(code)
 	}
 	for _, s := range all {
@@ -98,6 +98,24 @@ func (w *statusFlags) run(ctx context.Context, args []string, io *stdio) error {
 		}
 	}
 	return exit(code)
+}
+
+// report is the state of a satellite, or why there is none.
+type report struct {
+	deploy.Status
+	Error string `json:"error,omitempty"`
+}
+
+func reported(all []deploy.Status) []report {
+	out := []report{}
+	for _, s := range all {
+		r := report{Status: s}
+		if s.Err != nil {
+			r.Error = s.Err.Error()
+		}
+		out = append(out, r)
+	}
+	return out
 }
 
 // follow watches, in the way that suits where it is looked at.

@@ -171,7 +171,7 @@ func through(s deploy.Status) bool {
 // documents prints each answer as JSON.
 type documents struct{ io *stdio }
 
-func (d documents) update(all []deploy.Status) { printJSON(d.io, all) }
+func (d documents) update(all []deploy.Status) { printJSON(d.io, reported(all)) }
 func (d documents) say(text string)            { fmt.Fprintln(d.io.err, text) }
 func (documents) tick()                        {}
 func (documents) end()                         {}

@@ -3,9 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -196,25 +194,6 @@ func TestManners(t *testing.T) {
 		o := s.ground(t, ctx, tt.args...)
 		if o.code != tt.code || !strings.Contains(o.all(), tt.says) {
 			t.Errorf("%q: exit %d, want %d and %q:\n%s", tt.args, o.code, tt.code, tt.says, o.all())
-		}
-	}
-}
-
-// JSON has lists, never null, and is one document; with nothing there and with
-// everything.
-func TestJSON(t *testing.T) {
-	dir := artifacts(t)
-	s := newScript(t)
-	ctx := context.Background()
-	for _, args := range [][]string{
-		{"satellites", "-"}, {"slots", "-", "FM1"}, {"aboard", "-"}, {"status", "-", "FM1"}, {"cancel", "--dry-run", "-", "FM1"}, {"plan", "--artifacts", dir, "-", "FM1"},
-		{"deploy", "--artifacts", dir, "--dry-run", "FM1"}, {"deploy", "--artifacts", dir, "-", "FM1"}, {"deploy", "--artifacts", dir, "-", "FM1"},
-		{"deploy", "--artifacts", dir, "-", "FM9"}, {"aboard", "-"}, {"status", "-", "FM1"}, {"cancel", "--dry-run", "-", "FM1"}, {"cancel", "--yes", "-", "FM1"},
-	} {
-		o := s.ground(t, ctx, append(slices.Clone(args), "--json")...)
-		var v any
-		if err := json.Unmarshal([]byte(o.out), &v); err != nil || strings.Contains(o.out, "null") {
-			t.Errorf("%q: %v\n%s", args, err, o.out)
 		}
 	}
 }
