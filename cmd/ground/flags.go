@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"net/netip"
 	"path/filepath"
 	"strconv"
@@ -89,7 +88,7 @@ func (w *deployFlags) payloadFlags(fs *pflag.FlagSet) {
 
 // read turns the flags' words into the spec, all before anything is sent.
 func (w *deployFlags) read(now time.Time) error {
-	rate, err := size(w.rate)
+	rate, err := plan.ParseSize(w.rate)
 	if err != nil {
 		return wrong("--uplink-rate: %v", err)
 	}
@@ -107,7 +106,7 @@ func (w *deployFlags) read(now time.Time) error {
 		if f.text == "" {
 			continue
 		}
-		if *f.to, err = size(f.text); err != nil {
+		if *f.to, err = plan.ParseSize(f.text); err != nil {
 			return wrong("--%s: %v", f.flag, err)
 		}
 	}
@@ -151,17 +150,13 @@ func (w *deployFlags) readAddresses() error {
 	return nil
 }
 
-// readFiles reads what to bring. A NAME has no slash, so a path may have equals
-// signs in what is before its last one.
+// readFiles reads what to bring, as it will be read aboard.
 func (w *deployFlags) readFiles() error {
 	w.spec.Files = nil
 	for _, p := range w.paths {
-		f := plan.File{Path: p}
-		if i := strings.LastIndexByte(p, '='); i > strings.LastIndexByte(p, '/') || i > 0 && p[i-1] == '/' {
-			f.Path, f.Name = p[:i], p[i+1:]
-			if f.Name == "" {
-				return wrong("--path: the name behind the equals sign of %q is empty; give PATH=NAME, or PATH alone", p)
-			}
+		f, err := plan.ParseFile(p)
+		if err != nil {
+			return wrong("--path: %v", err)
 		}
 		w.spec.Files = append(w.spec.Files, f)
 	}
@@ -196,24 +191,4 @@ func instant(s string, now time.Time) (time.Time, error) {
 		return t.Truncate(time.Second), nil
 	}
 	return time.Time{}, wrong("--start: %q is not a time; give Unix seconds, RFC 3339 (2026-11-23T14:00:00Z) or +2h", s)
-}
-
-// size reads "125KB", "1.5MB", "1MiB", "90000", also with "/d" behind it.
-func size(s string) (int64, error) {
-	num := strings.TrimSuffix(strings.TrimSuffix(strings.TrimSpace(s), "/day"), "/d")
-	unit := 1.0
-	for _, u := range []struct {
-		suffix string
-		bytes  float64
-	}{{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"KB", 1e3}, {"kB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"B", 1}} {
-		if strings.HasSuffix(num, u.suffix) {
-			num, unit = strings.TrimSpace(strings.TrimSuffix(num, u.suffix)), u.bytes
-			break
-		}
-	}
-	f, err := strconv.ParseFloat(num, 64)
-	if err != nil || !(f*unit >= 1 && f*unit <= 1e15) {
-		return 0, fmt.Errorf("%q is not a size; give one such as 125KB", s)
-	}
-	return int64(f * unit), nil
 }

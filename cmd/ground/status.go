@@ -55,7 +55,7 @@ func (w *statusFlags) run(ctx context.Context, args []string, io *stdio) error {
 	if err != nil {
 		return err
 	}
-	perDay, err := size(w.rate)
+	perDay, err := plan.ParseSize(w.rate)
 	switch {
 	case err != nil:
 		return wrong("--uplink-rate: %v", err)
@@ -166,16 +166,46 @@ func showStatus(io *stdio, s deploy.Status) {
 	for _, u := range s.Uploads {
 		say("  upload  %-10s %-44s %-10s %s", u.Payload, u.Destination, u.Status, expectation(u))
 	}
+	told := map[string]bool{}
 	for _, w := range s.Windows {
-		say("  window  %-10s %-19s %s + %d s  %-12s %s", w.ID, w.Type, plan.Stamp(w.Start),
-			int64(w.End.Sub(w.Start)/time.Second), w.State, when(w, s.Now))
+		if w.Run != "" && told[w.Run] {
+			continue
+		}
+		told[w.Run] = true
 		if w.Run != "" {
-			say("          %-10s run %s", "", w.Run)
+			say("  %s", pairOf(s, w.Run))
+		}
+		for _, x := range s.Windows {
+			if x.ID == w.ID || w.Run != "" && x.Run == w.Run {
+				say("  window  %-10s %-19s %s + %d s  %-12s %s", x.ID, x.Type, plan.Stamp(x.Start),
+					int64(x.End.Sub(x.Start)/time.Second), x.State, when(x, s.Now))
+			}
 		}
 	}
 	for _, x := range s.Warnings {
 		say("  warning: %s", x)
 	}
+}
+
+// pairOf is what a run is about, in one line: its name, its time, and what it
+// brings.
+func pairOf(s deploy.Status, run string) string {
+	var start time.Time
+	var brings []string
+	for _, w := range s.Windows {
+		if w.Run != run {
+			continue
+		}
+		if start.IsZero() || w.Start.Before(start) {
+			start = w.Start
+		}
+		brings = append(brings, w.Brings...)
+	}
+	text := "run " + run + ", " + plan.Stamp(start)
+	if len(brings) > 0 {
+		text += ", brings " + plan.List(brings)
+	}
+	return text
 }
 
 func expectation(u deploy.UploadStatus) string {

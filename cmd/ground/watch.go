@@ -199,7 +199,14 @@ func (l *lines) update(all []deploy.Status) {
 			say("upload "+u.Payload+" "+u.Destination, u.Status, expectation(u))
 		}
 		for _, w := range s.Windows {
-			say("window "+w.ID+" "+w.Type, w.State+" "+string(w.Phase(s.Now)), "("+plan.Stamp(w.Start)+")")
+			of := ""
+			if w.Run != "" {
+				of = ", run " + w.Run
+			}
+			if len(w.Brings) > 0 {
+				of += ", brings " + plan.List(w.Brings)
+			}
+			say("window "+w.ID+" "+w.Type, w.State+" "+string(w.Phase(s.Now)), "("+plan.Stamp(w.Start)+of+")")
 		}
 		for _, x := range s.Warnings {
 			say("warning:", x, "")
@@ -219,23 +226,31 @@ type bars struct {
 	io     *stdio
 	screen *screen
 	all    []deploy.Status
-	asked  time.Time // by this computer's clock
-	warned map[string]bool
+	asked  time.Time       // by this computer's clock
+	told   map[string]bool // said once: what a run is about, warnings
 	ended  bool
 }
 
 func newBars(io *stdio) *bars {
-	return &bars{io: io, screen: &screen{w: io.out}, warned: map[string]bool{}}
+	return &bars{io: io, screen: &screen{w: io.out}, told: map[string]bool{}}
 }
 
 func (b *bars) update(all []deploy.Status) {
 	b.all, b.asked = all, time.Now()
+	once := func(s deploy.Status, text string) {
+		if !b.told[s.Satellite+text] {
+			b.told[s.Satellite+text] = true
+			b.say(s.Satellite + " " + text)
+		}
+	}
 	for _, s := range all {
-		for _, x := range s.Warnings {
-			if !b.warned[s.Satellite+x] {
-				b.warned[s.Satellite+x] = true
-				b.say(s.Satellite + " warning: " + x)
+		for _, w := range s.Windows {
+			if w.Run != "" && !w.Over(s.Now) {
+				once(s, pairOf(s, w.Run))
 			}
+		}
+		for _, x := range s.Warnings {
+			once(s, "warning: "+x)
 		}
 	}
 	b.tick()
@@ -273,7 +288,8 @@ func (b *bars) tick() {
 		}
 		for _, w := range s.Windows {
 			total := int64(w.End.Sub(w.Start) / time.Second)
-			r := row{[]string{s.Satellite + " " + w.Type + " " + w.ID}, []string{w.State + " " + when(w, now)},
+			at := s.Satellite + " " + w.Start.UTC().Format("2 Jan 15:04Z") + " "
+			r := row{[]string{at + w.Type + " " + w.ID, at + strings.TrimPrefix(w.Type, "PAYLOAD_")}, []string{w.State + " " + when(w, now)},
 				min(total, max(0, int64(now.Sub(w.Start)/time.Second))), total}
 			if w.Over(now) {
 				over = append(over, r)

@@ -179,7 +179,7 @@ func TestManners(t *testing.T) {
 		{[]string{"deploy", "--artifacts", dir, "--dry-run", "--path", "/a", "--path", "/b", "--name", "x", "FM1"}, 2, "--name names one file, and --path is there 2 times"},
 		{[]string{"deploy", "--artifacts", dir, "--dry-run", "--name", "x", "--name", "y", "FM1"}, 2, "--name is there 2 times"},
 		{[]string{"deploy", "--artifacts", dir, "--dry-run", "--path", "/a=x", "--path", "/b=x", "FM1"}, 2, "the name is also that of"},
-		{[]string{"deploy", "--artifacts", dir, "--dry-run", "--path", "relative", "FM1"}, 2, "is not an absolute path"},
+		{[]string{"deploy", "--artifacts", dir, "--dry-run", "--path", "relative", "FM1"}, 2, "want an absolute path"},
 		{[]string{"slots", "--span", "2h", "-", "FM1"}, 0, "as --start"},
 		{[]string{"slots", "--span", "1s", "-", "FM1"}, 2, "--span"},
 		{[]string{"slots", "--from-payload", "IPI", "--to-payload", "IPI", "-", "FM1"}, 2, "fetch from itself"},

@@ -12,6 +12,7 @@ import (
 
 	"payload-ipc/pkg/desk/flash"
 	"payload-ipc/pkg/desk/mockfm"
+	"payload-ipc/pkg/ground/plan"
 )
 
 const usage = `usage: mockfm [flags]
@@ -63,12 +64,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		err = fmt.Errorf("%q is not a flag, and flags are all there is", fs.Arg(0))
 	}
 	if err == nil {
-		if cfg.UplinkRate, err = mockfm.ParseSize(rate); err != nil {
+		if cfg.UplinkRate, err = plan.ParseSize(rate); err != nil {
 			err = fmt.Errorf("--uplink-rate: %v", err)
 		}
 	}
 	if err == nil {
-		if cfg.SyslogSize, err = mockfm.ParseSize(*syslog); err != nil {
+		if cfg.SyslogSize, err = plan.ParseSize(*syslog); err != nil {
 			err = fmt.Errorf("--syslog-size: %v", err)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"payload-ipc/pkg/desk/flash"
+	"payload-ipc/pkg/ground/plan"
 )
 
 // A Fault is one thing that goes wrong on request. ParseFault makes one from
@@ -150,9 +151,9 @@ func ParseFault(s string) (Fault, error) {
 		case "by":
 			f.By, err = time.ParseDuration(value)
 		case "size":
-			f.Size, err = ParseSize(value)
+			f.Size, err = plan.ParseSize(value)
 		case "rate":
-			f.Rate, err = ParseSize(value)
+			f.Rate, err = plan.ParseSize(value)
 		case "sync":
 			f.Sync, err = time.ParseDuration(value)
 		case "stall":
@@ -176,26 +177,6 @@ func ParseFault(s string) (Fault, error) {
 		}
 	}
 	return f, nil
-}
-
-// ParseSize reads bytes: a whole number, with KB or MB for thousands and
-// millions, KiB and MiB for their binary cousins.
-func ParseSize(s string) (int64, error) {
-	unit := int64(1)
-	for _, u := range []struct {
-		suffix string
-		bytes  int64
-	}{{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"KB", 1e3}, {"MB", 1e6}} {
-		if rest, ok := strings.CutSuffix(s, u.suffix); ok {
-			s, unit = rest, u.bytes
-			break
-		}
-	}
-	n, err := strconv.ParseInt(s, 10, 64)
-	if err != nil || n <= 0 || n > 1<<40/unit {
-		return 0, fmt.Errorf("%q is not a size like 64KB", s)
-	}
-	return n * unit, nil
 }
 
 var (

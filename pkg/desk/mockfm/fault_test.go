@@ -265,19 +265,6 @@ done >/outbox/log`)
 	}
 }
 
-func TestParseSize(t *testing.T) {
-	for text, want := range map[string]int64{"1": 1, "125KB": 125_000, "64KiB": 65_536, "10MB": 10_000_000, "1MiB": 1 << 20} {
-		if got, err := ParseSize(text); err != nil || got != want {
-			t.Errorf("%s: got %d %v, want %d", text, got, err, want)
-		}
-	}
-	for _, text := range []string{"", "KB", "-1", "1.5MB", "9999999999MB", "12 KB", "1GB"} {
-		if got, err := ParseSize(text); err == nil {
-			t.Errorf("%q: got %d, want an error", text, got)
-		}
-	}
-}
-
 // The grammar that --help prints is the one that is parsed.
 func TestFaultHelp(t *testing.T) {
 	for _, word := range callNames {

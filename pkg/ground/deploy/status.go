@@ -46,6 +46,7 @@ type WindowStatus struct {
 	Run     string    `json:"run,omitempty"`
 	Ours    bool      `json:"ours"`
 	Command string    `json:"command"`
+	Brings  []string  `json:"brings,omitempty"` // of a fetcher's window: PATH or PATH=NAME
 }
 
 // Phase of a window, as its times and its state tell it; the text is for people.
@@ -141,6 +142,7 @@ func (s *Status) windows(windows []tasking.Window) {
 			ID: w.ID, Type: w.Type, State: w.State, Start: w.Start, End: w.End(),
 			Run: run, Ours: plan.RoleOf(w) != plan.Foreign,
 			Command: plan.Command(plan.Window{Executable: w.Executable, Args: w.Args}),
+			Brings:  plan.Brings(w),
 		})
 	}
 }

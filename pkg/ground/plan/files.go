@@ -7,6 +7,7 @@ import (
 
 	"payload-ipc/pkg/flight/outbox"
 	"payload-ipc/pkg/flight/sabertooth"
+	"payload-ipc/pkg/ground/tasking"
 )
 
 // File is one thing to be brought down.
@@ -138,4 +139,21 @@ func printable(s string) bool {
 		}
 	}
 	return true
+}
+
+// Brings are the files that a fetcher's window asks for, as PATH or PATH=NAME;
+// none where its arguments are not listed, or it is no fetcher's.
+func Brings(w tasking.Window) []string {
+	if RoleOf(w) != Fetch || len(w.Args) == 0 {
+		return nil
+	}
+	// They come last; no flag of ours has a path for its value.
+	first := len(w.Args)
+	for first > 0 && strings.HasPrefix(w.Args[first-1], "/") {
+		first--
+	}
+	if first == len(w.Args) {
+		return []string{DefaultPath + "=sdr_syslog"}
+	}
+	return w.Args[first:]
 }

@@ -123,3 +123,39 @@ func TestWishesAsAboard(t *testing.T) {
 		}
 	})
 }
+
+// What a window brings is read from its arguments: of both ways to the program,
+// and not of what is not listed.
+func TestBrings(t *testing.T) {
+	for _, change := range []func(*Spec){func(*Spec) {}, handover} {
+		s := tutorial(change, func(s *Spec) {
+			s.Files, s.Tail, s.NoSalvage = []File{{"/var/log/kern.log", "kern"}, {"/etc/", "sdr_etc"}}, 9, true
+		})
+		pass := s.Pass("FM1", now)
+		want := []string{"/var/log/kern.log=kern", "/etc/=sdr_etc"}
+		if got := Brings(listedWindow(pass.Windows[1], "2")); !slices.Equal(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+		if got := Brings(listedWindow(pass.Windows[0], "1")); got != nil {
+			t.Errorf("the server brings %q", got)
+		}
+		w := listedWindow(pass.Windows[1], "2")
+		w.Args = nil
+		if got := Brings(w); got != nil {
+			t.Errorf("nothing is listed, got %q", got)
+		}
+	}
+}
+
+func TestParseSize(t *testing.T) {
+	for text, want := range map[string]int64{"1": 1, "125KB": 125_000, "125 kB/d": 125_000, "64KiB": 65_536, "1.5MB": 1_500_000, "10MB/day": 10_000_000, "1MiB": 1 << 20, "2GB": 2e9, "7B": 7} {
+		if got, err := ParseSize(text); err != nil || got != want {
+			t.Errorf("%s: got %d %v, want %d", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"", "KB", "-1", "0", "0.5", "9999999999MB", "NaN", "Inf", "fast"} {
+		if got, err := ParseSize(text); err == nil {
+			t.Errorf("%q: got %d, want an error", text, got)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -17,6 +18,27 @@ func Bytes(n int64) string {
 		return trim(fmt.Sprintf("%.1f", float64(n)/1e3)) + " KB"
 	}
 	return fmt.Sprintf("%d bytes", n)
+}
+
+// ParseSize reads bytes as people write them: "125KB", "1.5MB", "1MiB", "90000",
+// also with "/d" or "/day" behind it; 1 to 1e15.
+func ParseSize(s string) (int64, error) {
+	num := strings.TrimSuffix(strings.TrimSuffix(strings.TrimSpace(s), "/day"), "/d")
+	unit := 1.0
+	for _, u := range []struct {
+		suffix string
+		bytes  float64
+	}{{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"KB", 1e3}, {"kB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"B", 1}} {
+		if rest, ok := strings.CutSuffix(num, u.suffix); ok {
+			num, unit = strings.TrimSpace(rest), u.bytes
+			break
+		}
+	}
+	f, err := strconv.ParseFloat(num, 64)
+	if err != nil || !(f*unit >= 1 && f*unit <= 1e15) {
+		return 0, fmt.Errorf("%q is not a size; give one such as 125KB", s)
+	}
+	return int64(f * unit), nil
 }
 
 func trim(s string) string { return strings.TrimSuffix(s, ".0") }
