@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"payload-ipc/pkg/proof/badline"
 )
 
 // TestInjected makes the n-th of each system call of the shipped program fail
@@ -121,7 +123,7 @@ func TestSyncPace(t *testing.T) {
 	upstream := fmt.Sprint("127.0.0.1:", freePort(t))
 	sdr(t, dir+"/root", upstream, "--for", "5m")
 	b := newBox(t, dir)
-	toxic(t, b.port, upstream, `{"type":"bandwidth","stream":"downstream","attributes":{"rate":6000}}`)
+	bad(t, b.port, &badline.Line{To: upstream, Rate: 6_000_000})
 	args := append([]string{"-f", "-y", "-ttt", "-o", dir + "/trace", "-e", "trace=fsync,fdatasync", program(t, "sabertooth-fetch")},
 		b.args("--from", b.addr(), "--for", "1m", "--piece", "16KiB", "/f")...)
 	if out, err := exec.CommandContext(within(t, time.Minute), strace, args...).CombinedOutput(); err != nil {
@@ -240,7 +242,7 @@ func TestStalledSyncs(t *testing.T) {
 	} {
 		t.Run(inject, func(t *testing.T) {
 			b := newBox(t, t.TempDir())
-			toxic(t, b.port, upstream, `{"type":"bandwidth","stream":"downstream","attributes":{"rate":40000}}`)
+			bad(t, b.port, &badline.Line{To: upstream, Rate: 40_000_000})
 			args := append([]string{"-f", "-o", "/dev/null", "-e", "trace=fsync,fdatasync", "-e", "inject=" + inject, program(t, "sabertooth-fetch")},
 				b.args("--from", b.addr(), "--for", "25s", "/f")...)
 			out, err := exec.CommandContext(within(t, time.Minute), strace, args...).CombinedOutput()

@@ -2,9 +2,7 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"math/rand/v2"
-	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -15,75 +13,71 @@ import (
 	"time"
 
 	"payload-ipc/pkg/flight/window"
-
-	toxiproxy "github.com/Shopify/toxiproxy/v2"
-	"github.com/rs/zerolog"
+	"payload-ipc/pkg/proof/badline"
 )
 
-// toxic starts a proxy with what is wrong with its link.
-func toxic(t *testing.T, port int, upstream string, toxics ...string) *toxiproxy.Proxy {
+// bad opens a line at a port until the test ends.
+func bad(t *testing.T, port int, c *badline.Line) *badline.Line {
 	t.Helper()
-	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
-	p := toxiproxy.NewProxy(server, "link", fmt.Sprint("127.0.0.1:", port), upstream)
-	for _, x := range toxics {
-		if _, err := p.Toxics.AddToxicJson(strings.NewReader(x)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := p.Start(); err != nil {
+	if err := c.Open(fmt.Sprint("127.0.0.1:", port)); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(p.Stop)
-	return p
+	t.Cleanup(c.Shut)
+	return c
 }
 
-// TestToxics runs the two agents over links with every toxic.
-func TestToxics(t *testing.T) {
+// TestBadLines runs the two agents over lines with every fault.
+func TestBadLines(t *testing.T) {
 	data := lines(0, 3<<20)
 	dir := memory(t)
 	os.Mkdir(dir+"/root", 0o755)
 	os.WriteFile(dir+"/root/f", []byte(data), 0o644)
 	upstream := fmt.Sprint("127.0.0.1:", freePort(t))
 	sdr(t, dir+"/root", upstream, "--for", "5m")
-	down := func(kind, attributes string) string {
-		return `{"name":"` + kind + `","type":"` + kind + `","stream":"downstream","attributes":{` + attributes + `}}`
-	}
 	for _, c := range []struct {
 		name   string
-		toxics []string
+		line   *badline.Line
+		silent bool // at first
 		exit   int
-		during func(p *toxiproxy.Proxy)
+		during func(l *badline.Line)
 	}{
-		{"clean", nil, 0, nil},
-		{"latency", []string{down("latency", `"latency":100,"jitter":80`)}, 0, nil},
-		{"bandwidth", []string{down("bandwidth", `"rate":1000`)}, 0, nil},
-		{"slicer", []string{down("slicer", `"average_size":500,"size_variation":400,"delay":50`)}, 0, nil},
-		{"reset", []string{down("limit_data", `"bytes":900000`)}, 0, nil},
-		{"reset soon", []string{down("reset_peer", `"timeout":40`)}, 0, func(p *toxiproxy.Proxy) {
+		{"clean", &badline.Line{}, false, 0, nil},
+		{"latency", &badline.Line{Latency: 100 * time.Millisecond, Jitter: 80 * time.Millisecond}, false, 0, nil},
+		{"bandwidth", &badline.Line{Rate: 1_000_000}, false, 0, nil},
+		{"slices", &badline.Line{Slice: 500}, false, 0, nil},
+		{"reset", &badline.Line{Limit: 900_000}, false, 0, nil},
+		{"reset soon", &badline.Line{Life: 40 * time.Millisecond}, true, 0, func(l *badline.Line) {
 			time.Sleep(2 * time.Second)
-			p.Toxics.RemoveToxic(t.Context(), "reset_peer")
+			l.Shut()
+			l.Life = 0
+			l.Silence(false)
+			l.Open(l.Addr())
 		}},
-		{"silence at first", []string{down("timeout", `"timeout":0`)}, 0, func(p *toxiproxy.Proxy) {
+		{"silence at first", &badline.Line{}, true, 0, func(l *badline.Line) {
 			time.Sleep(1500 * time.Millisecond)
-			p.Toxics.RemoveToxic(t.Context(), "timeout")
+			l.Silence(false)
 		}},
-		{"silence for ever", []string{down("timeout", `"timeout":0`)}, 4, nil},
-		{"trickle", []string{down("bandwidth", `"rate":20`)}, 3, nil},
-		{"down and up", []string{down("bandwidth", `"rate":3000`)}, 0, func(p *toxiproxy.Proxy) {
+		{"silence for ever", &badline.Line{}, true, 4, nil},
+		{"trickle", &badline.Line{Rate: 20_000}, false, 3, nil},
+		{"down and up", &badline.Line{Rate: 3_000_000}, false, 0, func(l *badline.Line) {
 			for range 4 {
 				time.Sleep(200 * time.Millisecond)
-				p.Stop()
+				l.Shut()
 				time.Sleep(300 * time.Millisecond)
-				p.Start()
+				l.Open(l.Addr())
 			}
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			b := newBox(t, memory(t))
-			p := toxic(t, b.port, upstream, c.toxics...)
+			c.line.To = upstream
+			bad(t, b.port, c.line)
+			c.line.Silence(c.silent)
+			var during sync.WaitGroup
+			defer during.Wait()
 			if c.during != nil {
-				go c.during(p)
+				during.Go(func() { c.during(c.line) })
 			}
 			r := b.fetch("--for", "12s", "/f")
 			if r.exit != c.exit || c.exit == 0 && r.files["f"] != data || r.took > 12*time.Second {
@@ -114,9 +108,7 @@ func TestLiveLogOverASlowLink(t *testing.T) {
 				write(t, root+"/syslog", rotate)
 				port := freePort(t)
 				p.start(t, root, port)
-				toxic(t, b.port, fmt.Sprint("127.0.0.1:", port),
-					`{"type":"bandwidth","stream":"downstream","attributes":{"rate":400}}`,
-					`{"type":"limit_data","stream":"downstream","attributes":{"bytes":150000}}`)
+				bad(t, b.port, &badline.Line{To: fmt.Sprint("127.0.0.1:", port), Rate: 200_000, Limit: 150_000})
 				for range 3 {
 					r := b.fetch("--for", "4s", "--reserve", "500ms", "/syslog=log0")
 					for name, data := range r.files {
@@ -131,43 +123,6 @@ func TestLiveLogOverASlowLink(t *testing.T) {
 	}
 }
 
-// cutter is a link that is reset after random amounts of bytes.
-type cutter struct {
-	upstream string
-	cuts     atomic.Int64 // left
-	mean     int64
-}
-
-func (c *cutter) serve(l net.Listener) {
-	for {
-		client, err := l.Accept()
-		if err != nil {
-			return
-		}
-		go func() {
-			defer client.Close()
-			server, err := net.Dial("tcp", c.upstream)
-			if err != nil {
-				return
-			}
-			defer server.Close()
-			go io.Copy(server, client)
-			limit := int64(1) << 60
-			if c.cuts.Load() > 0 {
-				limit = 1 + rand.Int64N(2*c.mean)
-			}
-			n, _ := io.CopyN(client, server, limit)
-
-			if n == limit {
-				c.cuts.Add(-1)
-				// The client reads what has come; then the reset does.
-				time.Sleep(time.Millisecond)
-				client.(*net.TCPConn).SetLinger(0)
-			}
-		}()
-	}
-}
-
 // TestResets: 20 resets at random places cost at most 2 % more bytes.
 func TestResets(t *testing.T) {
 	data := lines(0, 24<<20)
@@ -177,23 +132,21 @@ func TestResets(t *testing.T) {
 	upstream := fmt.Sprint("127.0.0.1:", freePort(t))
 	sdr(t, dir+"/root", upstream, "--for", "5m")
 	b := newBox(t, dir)
-	l, err := net.Listen("tcp", b.addr())
-	if err != nil {
-		t.Fatal(err)
+	l := &badline.Line{To: upstream}
+	for range 20 {
+		l.Resets = append(l.Resets, rand.Int64N(int64(len(data))))
 	}
-	defer l.Close()
-	c := &cutter{upstream: upstream, mean: int64(len(data)) / 21}
-	c.cuts.Store(20)
-	go c.serve(l)
+	bad(t, b.port, l)
 	r := b.fetch("--for", "60s", "/f")
 	if r.exit != 0 || r.files["f"] != data || r.receipts["f"].Verified != "digest" {
 		t.Errorf("exit %d, %+v\n%s", r.exit, r.receipts, r.log)
 	}
 	x := r.receipts["f"]
 	ratio := float64(x.Received) / float64(len(data))
-	t.Logf("%d resets seen, bytes received / size %.4f, %v", 20-c.cuts.Load(), ratio, r.took)
-	if ratio > 1.02 || c.cuts.Load() > 5 {
-		t.Errorf("received %.4f of the size, %d cuts left", ratio, c.cuts.Load())
+	n := l.Count().Reset
+	t.Logf("%d resets, bytes received / size %.4f, %v", n, ratio, r.took)
+	if ratio > 1.02 || n != 20 {
+		t.Errorf("received %.4f of the size, and %d resets", ratio, n)
 	}
 }
 
@@ -211,10 +164,10 @@ func TestDeadlines(t *testing.T) {
 	upstream := fmt.Sprint("127.0.0.1:", freePort(t))
 	sdr(t, dir+"/root", upstream, "--for", "30m")
 	slow, dying := freePort(t), freePort(t)
-	toxic(t, slow, upstream, `{"type":"bandwidth","stream":"downstream","attributes":{"rate":300}}`)
-	toxic(t, dying, upstream, `{"type":"limit_data","stream":"downstream","attributes":{"bytes":200000}}`)
+	bad(t, slow, &badline.Line{To: upstream, Rate: 600_000})
+	bad(t, dying, &badline.Line{To: upstream, Limit: 200_000})
 	dark, silent := freePort(t), freePort(t)
-	toxic(t, silent, upstream, `{"type":"timeout","stream":"downstream","attributes":{"timeout":0}}`)
+	bad(t, silent, &badline.Line{To: upstream}).Silence(true)
 	var late, count atomic.Int64
 	var wg sync.WaitGroup
 	todo := make(chan int)

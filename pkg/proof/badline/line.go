@@ -1,12 +1,10 @@
-// Package badline is a TCP relay with the faults of a bad line, for the bench and
-// the campaign: slow, cut at given bytes, refusing some, not there at times. It
-// counts what goes over it, which is what a fetcher's thrift is judged by.
+// Package badline is a TCP relay with the faults of a bad line, for the bench, the
+// campaign and tests: slow, late, cut at given bytes, refusing some, silent, not
+// there at times. It counts what goes over it, which is what a fetcher's thrift
+// is judged by.
 package badline
 
 import (
-	"context"
-	"errors"
-	"io"
 	"math/rand/v2"
 	"net"
 	"slices"
@@ -29,9 +27,17 @@ type Line struct {
 	Refuse float64
 	Rand   *rand.Rand
 
+	Latency time.Duration // of every byte towards clients
+	Jitter  time.Duration // by how much Latency differs, up or down
+	Slice   int           // about as many bytes reach a client at a time; 0: as they come
+	Limit   int64         // bytes after which each connection is reset; 0: none is
+	Life    time.Duration // after which each connection is reset; 0: none is
+
 	mu    sync.Mutex
 	ln    net.Listener
 	up    bool
+	hush  bool       // Silence
+	voice *sync.Cond // hush or up may have changed
 	live  map[*net.TCPConn]bool
 	free  time.Time // when the line can take the next byte
 	wg    sync.WaitGroup
@@ -58,6 +64,7 @@ func (c *Line) Open(addr string) error {
 	defer c.mu.Unlock()
 	c.ln, c.up = ln, true
 	if c.live == nil {
+		c.voice = sync.NewCond(&c.mu)
 		c.live = map[*net.TCPConn]bool{}
 		c.cut = slices.Sorted(slices.Values(c.Resets))
 	}
@@ -79,6 +86,7 @@ func (c *Line) Shut() {
 	c.up = false
 	if c.ln != nil {
 		c.ln.Close()
+		c.voice.Broadcast()
 	}
 	for conn := range c.live {
 		conn.SetLinger(0)
@@ -86,6 +94,25 @@ func (c *Line) Shut() {
 	}
 	c.mu.Unlock()
 	c.wg.Wait()
+}
+
+// Silence has nothing come towards clients until it is called with false, as a
+// pulled cable does: connections stay open, and what was sent comes afterwards.
+// It is called after Open.
+func (c *Line) Silence(on bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.hush = on
+	c.voice.Broadcast()
+}
+
+// listen waits while the line is silent.
+func (c *Line) listen() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for c.hush && c.up {
+		c.voice.Wait()
+	}
 }
 
 // Count tells what went over so far.
@@ -116,133 +143,4 @@ func (c *Line) accept(ln net.Listener) {
 		}
 		c.wg.Go(func() { c.relay(client) })
 	}
-}
-
-func (c *Line) relay(client *net.TCPConn) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	var d net.Dialer
-	conn, err := d.DialContext(ctx, "tcp", c.To)
-	if err != nil {
-		client.SetLinger(0)
-		client.Close()
-		return
-	}
-	server := conn.(*net.TCPConn)
-	if !c.keep(client, server) { // shut meanwhile
-		client.SetLinger(0)
-		client.Close()
-		server.Close()
-		return
-	}
-	defer c.drop(client, server)
-	up := make(chan struct{})
-	go func() {
-		defer close(up)
-		_, err := io.Copy(server, client)
-		if err != nil {
-			server.SetLinger(0) // a client that was reset is not one that has finished
-			server.Close()
-			return
-		}
-		server.CloseWrite()
-	}()
-	err = c.down(client, server)
-	if err != nil {
-		client.SetLinger(0)
-		client.Close()
-	} else {
-		client.CloseWrite()
-	}
-	<-up
-}
-
-func (c *Line) keep(conns ...*net.TCPConn) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, conn := range conns {
-		if c.up {
-			c.live[conn] = true
-		}
-	}
-	return c.up
-}
-
-func (c *Line) drop(conns ...*net.TCPConn) {
-	for _, conn := range conns {
-		conn.Close()
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, conn := range conns {
-		delete(c.live, conn)
-	}
-}
-
-var errCut = errors.New("the line was cut")
-
-// down relays what the server says. nil: the server has finished.
-func (c *Line) down(client, server *net.TCPConn) error {
-	size := 128 << 10
-	if c.Rate > 0 {
-		// Small steps. Small socket buffers would be wrong: below the size of a
-		// segment they make sender and receiver wait for each other's timers.
-		size = int(max(min(c.Rate/100, int64(size)), 512))
-	}
-	buf := make([]byte, size)
-	for {
-		n, err := server.Read(buf)
-		if n > 0 {
-			pass, cut := c.take(n)
-			if _, err := client.Write(buf[:pass]); err != nil {
-				return err
-			}
-			if cut {
-				// What the client's kernel holds unread dies with the reset. That
-				// is its scheduler's luck, and not what a fetcher is judged by.
-				time.Sleep(20 * time.Millisecond)
-				return errCut
-			}
-		}
-		switch {
-		case errors.Is(err, io.EOF):
-			return nil
-		case err != nil:
-			return err
-		}
-	}
-}
-
-// take accounts for n bytes, waits until the line has carried them, and says
-// how many get through before it is cut.
-func (c *Line) take(n int) (pass int, cut bool) {
-	c.mu.Lock()
-	pass = n
-	if len(c.cut) > 0 && c.count.Down+int64(n) > c.cut[0] {
-		pass, cut = int(max(c.cut[0]-c.count.Down, 0)), true
-		c.cut = c.cut[1:]
-		c.count.Reset++
-	}
-	c.count.Down += int64(pass)
-	var wait time.Duration
-	if c.Rate > 0 {
-		// A line that was idle has no credit, but one whose relay was woken late
-		// has: or a busy machine would make it slower than it claims.
-		now := time.Now()
-		c.free = later(c.free, now.Add(-credit))
-		c.free = c.free.Add(time.Duration(int64(pass) * int64(time.Second) / c.Rate))
-		wait = c.free.Sub(now)
-	}
-	c.mu.Unlock()
-	time.Sleep(wait)
-	return pass, cut
-}
-
-const credit = 50 * time.Millisecond
-
-func later(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"os"
 	"syscall"
 	"testing"
 	"time"
@@ -107,4 +108,80 @@ func TestRefuseAndShut(t *testing.T) {
 		t.Errorf("opened again: %v", err)
 	}
 	c.Shut()
+}
+
+// open opens c until the test ends.
+func open(t *testing.T, c *Line) *Line {
+	t.Helper()
+	if err := c.Open("127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Shut)
+	return c
+}
+
+func TestLimit(t *testing.T) {
+	body := bytes.Repeat([]byte("0123456789"), 50_000)
+	c := open(t, &Line{To: source(t, body), Limit: 300_000})
+	for range 2 {
+		if got, err := drain(t, c.Addr()); !errors.Is(err, syscall.ECONNRESET) || len(got) > 300_000 || !bytes.HasPrefix(body, got) {
+			t.Errorf("got %d bytes, %v, want at most 300,000 and a reset", len(got), err)
+		}
+	}
+	if n := c.Count(); n.Down != 600_000 || n.Reset != 2 {
+		t.Errorf("got %+v, want 600,000 bytes and 2 resets", n)
+	}
+}
+
+// What comes late or in slices is all there, and in its order.
+func TestLatencyAndSlices(t *testing.T) {
+	body := make([]byte, 100_000)
+	rand.NewChaCha8([32]byte{}).Read(body)
+	const latency = 60 * time.Millisecond
+	c := open(t, &Line{To: source(t, body), Latency: latency, Jitter: latency / 2, Slice: 500})
+	begin := time.Now()
+	got, err := drain(t, c.Addr())
+	if err != nil || !bytes.Equal(got, body) {
+		t.Errorf("got %d bytes, %v, want all", len(got), err)
+	}
+	if took := time.Since(begin); took < latency/2 {
+		t.Errorf("came after %v, want %v at least", took, latency/2)
+	}
+}
+
+func TestLife(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0") // says nothing
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	c := open(t, &Line{To: ln.Addr().String(), Life: 20 * time.Millisecond})
+	if got, err := drain(t, c.Addr()); !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("got %q, %v, want a reset", got, err)
+	}
+}
+
+// A silent line says nothing and closes nothing; what was held comes afterwards.
+func TestSilence(t *testing.T) {
+	c := open(t, &Line{To: source(t, []byte("late"))})
+	c.Silence(true)
+	conn, err := net.Dial("tcp", c.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	b := make([]byte, 10)
+	conn.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
+	if n, err := conn.Read(b); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("got %q, %v, want nothing", b[:n], err)
+	}
+	c.Silence(false)
+	conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+	if got, err := io.ReadAll(conn); err != nil || string(got) != "late" {
+		t.Errorf("got %q, %v", got, err)
+	}
+	c.Silence(true)
+	if _, err := net.Dial("tcp", c.Addr()); err != nil { // Shut ends it all the same
+		t.Error(err)
+	}
 }
