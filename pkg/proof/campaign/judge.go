@@ -63,8 +63,8 @@ func (p *pass) judge() Verdict {
 		}
 		for _, f := range p.results {
 			f.judgeEnd("the server", f.serverGone, f.serverLate, f.serverSyncs, &v)
-			if !f.killed && f.stuck() && p.speechless(f) && v.Outcome != Lost {
-				v.Outcome, v.Why = Held, append(v.Why, f.run+": no receipt or a late one, the disk did not answer at the end")
+			if !f.killed && f.stuck() && !f.signed() && v.Outcome != Lost {
+				v.Outcome, v.Why = Held, append(v.Why, f.run+": no receipt, the disk did not answer at the end")
 			}
 			f.judgeEnd("the fetcher", f.deadline.Add(-window.Margin), f.fetchLate, f.ended.Syncs, &v)
 		}
@@ -160,7 +160,6 @@ func (p *pass) judgeHonest(f *overlapResult, lie func(string, ...any), better fu
 	case !signed && f.exit == 1 && (f.Outbox > 0 || f.Disk.Error != nil): // it did not fit, or could not be written
 	case !signed:
 		lie("%s: ended by itself (exit %d) without a receipt", f.run, f.exit)
-	case r.Exit != f.exit && f.exit == 1 && f.stuck(): // judged by its end
 	case r.Exit != f.exit:
 		lie("%s: the receipt says exit %d, the process exit %d", f.run, r.Exit, f.exit)
 	case r.Status == "complete" && f.exit == 1 && f.Disk.Error != nil: // the file is whole, its name may not last

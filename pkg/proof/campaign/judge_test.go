@@ -139,10 +139,10 @@ func TestJudge(t *testing.T) {
 			f.exit = 1
 			f.ended.Syncs = []flash.Wait{{At: f.deadline.Add(-time.Second), For: time.Second, Held: true}}
 		}, Held, "did not answer"},
-		{"a receipt that came when the fetcher had given up", func(p *pass, f *overlapResult) {
+		{"a receipt that disagrees, on a disk that did not answer", func(p *pass, f *overlapResult) {
 			f.exit = 1
 			f.ended.Syncs = []flash.Wait{{At: f.deadline.Add(-time.Second), For: 300 * time.Millisecond}}
-		}, Held, "a late one"},
+		}, Lie, "the process exit 1"},
 		{"no receipt, and the disk had answered", func(p *pass, f *overlapResult) {
 			clear(f.files)
 			f.exit = 1
