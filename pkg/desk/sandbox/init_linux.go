@@ -37,7 +37,7 @@ func initMain() int {
 	}
 }
 
-// News is what init tells the bus: first that it is on, or what is wrong, then
+// news is what init tells the bus: first that it is on, or what is wrong, then
 // how the program ended.
 type news struct {
 	Wrong   string
@@ -53,6 +53,8 @@ type program struct {
 	clock *payloadClock
 }
 
+// powerOn makes the payload's computer out of this process's namespaces, and a
+// process that becomes its program when it is told to.
 func powerOn(b Payload) (*program, error) {
 	devnull, err := os.Open(os.DevNull)
 	if err != nil {
@@ -72,17 +74,37 @@ func powerOn(b Payload) (*program, error) {
 	if err := unix.Sethostname([]byte(strings.ToLower(b.Name))); err != nil {
 		return nil, err
 	}
-	if err := setLink("lo", true); err != nil {
+	if err := setLinks(b.Addrs); err != nil {
 		return nil, err
 	}
-	for _, a := range b.Addrs {
+	prog, err := startProgram(b, devnull, stdout, stderr)
+	if err != nil {
+		return nil, err
+	}
+	if err := readOnlyTree("/proc"); err != nil {
+		return nil, fmt.Errorf("/proc: %w", err)
+	}
+	prog.clock = newPayloadClock(b.Clock, b.Steps)
+	return prog, nil
+}
+
+// setLinks brings up loopback and the ethernet, which has these addresses.
+func setLinks(addrs []string) error {
+	if err := setLink("lo", true); err != nil {
+		return err
+	}
+	for _, a := range addrs {
 		if err := addAddr("eth0", a); err != nil {
-			return nil, fmt.Errorf("address %s: %w", a, err)
+			return fmt.Errorf("address %s: %w", a, err)
 		}
 	}
-	if err := setLink("eth0", true); err != nil {
-		return nil, err
-	}
+	return setLink("eth0", true)
+}
+
+// startProgram starts the process that will be the program. It is a user like
+// any other, whose powers end with this payload; to the host all its files are
+// those of whoever runs the sandbox.
+func startProgram(b Payload, stdin, stdout, stderr *os.File) (*program, error) {
 	startR, startW, err := os.Pipe()
 	if err != nil {
 		return nil, err
@@ -91,10 +113,8 @@ func powerOn(b Payload) (*program, error) {
 	if err != nil {
 		return nil, err
 	}
-	// A user like any other, whose powers end with this payload; to the host
-	// all its files are those of whoever runs the sandbox.
 	p, err := os.StartProcess("/proc/self/exe", append([]string{execName, b.Program}, b.Args...), &os.ProcAttr{
-		Dir: "/", Env: []string{}, Files: []*os.File{devnull, stdout, stderr, startR, wrongW},
+		Dir: "/", Env: []string{}, Files: []*os.File{stdin, stdout, stderr, startR, wrongW},
 		Sys: &syscall.SysProcAttr{
 			Cloneflags:  syscall.CLONE_NEWUSER,
 			UidMappings: []syscall.SysProcIDMap{{ContainerID: 1000, HostID: 0, Size: 1}},
@@ -107,12 +127,7 @@ func powerOn(b Payload) (*program, error) {
 	}
 	startR.Close()
 	wrongW.Close()
-	if err := readOnlyTree("/proc"); err != nil {
-		return nil, fmt.Errorf("/proc: %w", err)
-	}
-	prog := &program{pid: p.Pid, start: startW, wrong: wrongR}
-	prog.clock = newPayloadClock(b.Clock, b.Steps)
-	return prog, nil
+	return &program{pid: p.Pid, start: startW, wrong: wrongR}, nil
 }
 
 // run lets the program begin and keeps its clock and its orphans until nothing

@@ -55,25 +55,46 @@ func (c *client) get(path string, fields ...string) (a answer, err error) {
 			c.close()
 		}
 	}()
+	if err := c.dial(); err != nil {
+		return a, err
+	}
+	request := "GET " + path + " HTTP/1.1\r\nHost: bench\r\n"
+	for _, f := range fields {
+		request += f + "\r\n"
+	}
+	begin := time.Now()
+	if _, err := io.WriteString(c.conn, request+"\r\n"); err != nil {
+		return a, err
+	}
+	if err := c.readHead(&a, begin); err != nil {
+		return a, err
+	}
+	if err := c.readBody(&a); err != nil {
+		return a, err
+	}
+	if strings.HasPrefix(a.head, "HTTP/1.0") || strings.EqualFold(a.field("Connection"), "close") {
+		c.close()
+	}
+	return a, nil
+}
+
+// dial connects where there is no connection, and bounds what is done with it.
+func (c *client) dial() (err error) {
 	if c.conn == nil {
 		d := net.Dialer{Timeout: 5 * time.Second, Deadline: c.stop}
 		if c.conn, err = d.Dial("tcp", c.addr); err != nil {
-			return a, err
+			return err
 		}
 	}
 	stop := c.stop
 	if stop.IsZero() {
 		stop = time.Now().Add(time.Minute)
 	}
-	c.conn.SetDeadline(stop)
-	request := "GET " + path + " HTTP/1.1\r\nHost: bench\r\n"
-	for _, f := range fields {
-		request += f + "\r\n"
-	}
-	begin := time.Now()
-	if _, err = io.WriteString(c.conn, request+"\r\n"); err != nil {
-		return a, err
-	}
+	return c.conn.SetDeadline(stop)
+}
+
+// readHead reads the head of an answer that was asked for at begin.
+func (c *client) readHead(a *answer, begin time.Time) error {
 	head := c.have
 	for {
 		if i := bytes.Index(head, []byte("\r\n\r\n")); i >= 0 {
@@ -81,11 +102,11 @@ func (c *client) get(path string, fields ...string) (a answer, err error) {
 			break
 		}
 		if len(head) > 64<<10 {
-			return a, errors.New("no end of the head")
+			return errors.New("no end of the head")
 		}
 		n, err := c.conn.Read(c.buf)
 		if n == 0 {
-			return a, err
+			return err
 		}
 		if a.first == 0 {
 			a.first = time.Since(begin)
@@ -94,25 +115,27 @@ func (c *client) get(path string, fields ...string) (a answer, err error) {
 	}
 	word := strings.SplitN(a.head, " ", 3)
 	if len(word) < 2 {
-		return a, fmt.Errorf("no status line: %.40q", a.head)
+		return fmt.Errorf("no status line: %.40q", a.head)
 	}
 	a.status, _ = strconv.Atoi(word[1])
+	return nil
+}
+
+// readBody reads a body of the length told, and counts it.
+func (c *client) readBody(a *answer) error {
 	length, err := strconv.ParseInt(a.field("Content-Length"), 10, 64)
 	if err != nil {
-		return a, errors.New("no length told")
+		return errors.New("no length told")
 	}
 	for a.bytes = int64(len(c.have)); a.bytes < length; {
 		n, err := c.conn.Read(c.buf)
 		a.bytes += int64(n)
 		if err != nil {
-			return a, fmt.Errorf("%d of %d bytes: %w", a.bytes, length, err)
+			return fmt.Errorf("%d of %d bytes: %w", a.bytes, length, err)
 		}
 	}
 	c.have = nil
-	if strings.HasPrefix(a.head, "HTTP/1.0") || strings.EqualFold(a.field("Connection"), "close") {
-		c.close()
-	}
-	return a, nil
+	return nil
 }
 
 // A load is what one run of requests came to.
