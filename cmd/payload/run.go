@@ -14,7 +14,7 @@ func run(ctx context.Context, args []string, std agent.Stdio) int {
 	if len(args) > 0 {
 		switch args[0] {
 		case "sdr-serve":
-			return sdrserve.Run(ctx, args[1:], std)
+			return sdrserve.RunBoth(ctx, args[1:], std)
 		case "sabertooth-fetch":
 			return sabertooth.Run(ctx, args[1:], std)
 		}

@@ -3,6 +3,7 @@ package agent
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"os"
@@ -94,6 +95,12 @@ func TestCrashIsLeftInTheLog(t *testing.T) {
 }
 
 func TestParse(t *testing.T) {
+	const secret = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+	keyFile, fifo := filepath.Join(t.TempDir(), "key"), filepath.Join(t.TempDir(), "fifo")
+	if err := errors.Join(os.WriteFile(keyFile, []byte(" "+secret+"\r\n"), 0o600), os.WriteFile(keyFile+".bad", []byte(secret+"\n"+secret+"\n"), 0o600),
+		syscall.Mkfifo(fifo, 0o600)); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		args string
 		code int
@@ -114,6 +121,22 @@ func TestParse(t *testing.T) {
 		{"--size 0", 2, true, "--size"},
 		{"--size 9999999999GB", 2, true, "--size"},
 		{"--check", 2, true, "--check: no"},
+		{"--key " + secret, 0, false, ""},
+		{"--key " + strings.ToUpper(secret), 0, false, ""},
+		{"--key-file " + keyFile, 0, false, ""},
+		{"--key", 2, true, "--key"},
+		{"--key=", 2, true, "--key: want 64 hexadecimal digits"},
+		{"--key= " + secret, 2, true, "--key: want 64 hexadecimal digits"},
+		{"--key " + secret[1:], 2, true, "--key: want 64 hexadecimal digits"},
+		{"--key " + secret + "0", 2, true, "--key: want 64 hexadecimal digits"},
+		{"--key 0x" + secret[2:], 2, true, "--key: want 64 hexadecimal digits"},
+		{"--key " + secret[1:] + "g", 2, true, "--key: want 64 hexadecimal digits"},
+		{"--key " + secret + " --key-file " + keyFile, 2, true, "--key, --key-file: want one"},
+		{"--key-file " + keyFile + ".bad", 2, true, "--key-file: want 64 hexadecimal digits"},
+		{"--key-file /no/such/file", 2, true, "--key-file: open /no/such/file"},
+		{"--key-file /", 2, true, "--key-file: read /"},
+		{"--key-file /dev/zero", 2, true, "--key-file: want 64 hexadecimal digits"},
+		{"--key-file " + fifo, 2, true, "--key-file: want 64 hexadecimal digits"},
 	} {
 		var out, errs bytes.Buffer
 		log := filepath.Join(t.TempDir(), "log")
@@ -128,6 +151,12 @@ func TestParse(t *testing.T) {
 			}
 			return nil
 		})
+		if key := strings.Contains(c.args, "--key"); (cmd.Key != nil) != (key && c.code == 0) || key && cmd.Key != nil && hex.EncodeToString(cmd.Key[:]) != secret {
+			t.Errorf("%s: got the key %x", c.args, cmd.Key)
+		}
+		if all, _ := os.ReadFile(log); strings.Contains(strings.ToLower(out.String()+errs.String()+string(all)), secret[5:20]) {
+			t.Errorf("%s: some of the key is told: %s%s", c.args, errs.String(), all)
+		}
 		if code != c.code || done != c.done {
 			t.Errorf("%s: got %d %v, want %d %v", c.args, code, done, c.code, c.done)
 		}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"time"
 
+	"payload-ipc/pkg/flight/sign"
 	"payload-ipc/pkg/flight/window"
 
 	"github.com/spf13/pflag"
@@ -17,7 +18,10 @@ type Command struct {
 	Name  string
 	Usage string // what follows the name in the synopsis
 	Flags *pflag.FlagSet
+	Key   *sign.Key // of --key or --key-file once Parse has returned, nil for none
 
+	key      string
+	keyFile  string
 	until    Time
 	duration time.Duration
 	logPath  string
@@ -35,6 +39,8 @@ func NewCommand(name, usage string) *Command {
 	f.Usage = func() {}
 	f.Var(&c.until, "until", "when power may go: Unix seconds or RFC 3339")
 	f.DurationVar(&c.duration, "for", 0, "the same, from the start of the process")
+	f.StringVar(&c.key, "key", "", "64 hexadecimal digits: sign with this key, and take nothing that is not")
+	f.StringVar(&c.keyFile, "key-file", "", "the same, from a file")
 	f.StringVar(&c.logPath, "log", defaultLog(name), "append the log to this file, - for none")
 	f.StringVar(&c.logLevel, "log-level", "info", "debug, info, warn or error")
 	f.BoolVar(&c.version, "version", false, "print the version and exit")
@@ -58,6 +64,9 @@ func (c *Command) Parse(args []string, std Stdio, check func() error) (code int,
 	}
 	if err == nil {
 		_, err = parseLevel(c.logLevel)
+	}
+	if err == nil {
+		c.Key, err = c.readKey()
 	}
 	if err == nil && check != nil {
 		err = check()

@@ -6,7 +6,8 @@ import "io"
 type Request struct {
 	Method string // any token; case matters
 	Target Target
-	Minor  int // of the HTTP version; the major is 1
+	Raw    string // the request target as received, not empty
+	Minor  int    // of the HTTP version; the major is 1
 	Header Header
 
 	// Close says that the connection ends with the answer (RFC 9112
@@ -107,7 +108,7 @@ func parseRequestLine(line string) (*Request, error) {
 	if major != 1 {
 		return q, &Error{505, "HTTP version is not 1.x"}
 	}
-	q.Minor = minor
+	q.Minor, q.Raw = minor, target
 	var err error
 	q.Target, err = ParseTarget(method, target)
 	return q, err

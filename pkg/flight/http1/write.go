@@ -65,6 +65,8 @@ func StatusText(code int) string {
 		return "Not Modified"
 	case 400:
 		return "Bad Request"
+	case 401:
+		return "Unauthorized"
 	case 403:
 		return "Forbidden"
 	case 404:

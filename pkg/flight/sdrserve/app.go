@@ -19,8 +19,19 @@ const name = "sdr-serve"
 
 // Run is the program (docs/contract.md, "sdr-serve").
 func Run(ctx context.Context, args []string, std agent.Stdio) int {
+	return share(ctx, args, std, "")
+}
+
+// RunBoth is Run where the program is the fetcher's too: a hand-over takes it
+// from here before it can sign anything, and checks it by its hash.
+func RunBoth(ctx context.Context, args []string, std agent.Stdio) int {
+	return share(ctx, args, std, "/proc/self/exe")
+}
+
+func share(ctx context.Context, args []string, std agent.Stdio, open string) int {
 	s := serve.Server{
 		Name:     name + "/" + agent.Version,
+		Open:     open,
 		Root:     "/",
 		MaxConns: 64,
 		Drain:    2 * time.Second,
@@ -50,7 +61,7 @@ func Run(ctx context.Context, args []string, std agent.Stdio) int {
 
 	w, log := c.Start(ctx, std, closing)
 	defer w.Close()
-	s.Window = w
+	s.Window, s.Key = w, c.Key
 	s.Drain = max(s.Drain-window.Margin-closing, 0) // --drain, too, counts from where power may go
 	exit := make(chan int, 1)
 	go func() {

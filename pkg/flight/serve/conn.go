@@ -58,11 +58,17 @@ func newConn(r *run, nc net.Conn) *conn {
 	if s, ok := nc.(syscall.Conn); ok {
 		c.raw, _ = s.SyscallConn()
 	}
-	if a, ok := nc.RemoteAddr().(interface{ AddrPort() netip.AddrPort }); ok {
-		p := a.AddrPort()
-		c.peer = netip.AddrPortFrom(p.Addr().Unmap(), p.Port())
-	}
+	c.peer = addrPort(nc.RemoteAddr())
 	return c
+}
+
+// addrPort is the zero AddrPort for what has none.
+func addrPort(a net.Addr) netip.AddrPort {
+	if a, ok := a.(interface{ AddrPort() netip.AddrPort }); ok {
+		p := a.AddrPort()
+		return netip.AddrPortFrom(p.Addr().Unmap(), p.Port())
+	}
+	return netip.AddrPort{}
 }
 
 func (c *conn) run() {
@@ -108,13 +114,18 @@ func describe(p any) string {
 	return "?"
 }
 
-// refuse turns the connection away without reading its request.
+// refuse turns the connection away without reading its request, but for its
+// signature.
 func (c *conn) refuse() {
-	h := c.head(c.refused, true)
+	x := &exchange{conn: c, q: &http1.Request{Minor: 1}, close: true}
+	if c.refused == 503 && c.r.Key != nil {
+		x.identify()
+	}
+	h := x.head(c.refused)
 	if c.refused == 503 {
 		h = h.Int("Retry-After", 1)
 	}
-	c.out = h.Int("Content-Length", 0).End()
+	c.out = x.end(h.Int("Content-Length", 0))
 	if c.flush() == nil {
 		c.linger()
 	}
@@ -157,9 +168,12 @@ func (c *conn) exchange() (open bool, err error) {
 	}
 	x := &exchange{conn: c, q: q, close: q.Close || fault != nil}
 	c.begin(q)
-	if fault != nil {
+	switch {
+	case !x.authorized() && (fault == nil || fault.Status != 408):
+		err = x.unauthorized()
+	case fault != nil:
 		err = x.fault(fault)
-	} else {
+	default:
 		err = x.answer()
 	}
 	if err != nil && err != errEnded && err != errGone && !c.begun {

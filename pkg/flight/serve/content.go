@@ -74,7 +74,7 @@ func (x *exchange) sendContent(c *content) error {
 	value, _ := h.Get("Range")
 	switch code {
 	case 304:
-		x.out = x.validators(x.head(304), c).End()
+		x.out = x.end(x.validators(x.head(304), c))
 		return nil
 	case 412:
 		return x.refuse(412, "not in the state that was asked for")
@@ -82,6 +82,9 @@ func (x *exchange) sendContent(c *content) error {
 		err := x.unsatisfiable(c)
 		x.note(code, value)
 		return err
+	}
+	if x.signature != "" && x.q.Method != "HEAD" && (len(ranges) > 1 || ranges[0].Len() > maxDigest) {
+		return x.undigested()
 	}
 	head := x.head(code)
 	if code == 206 {
@@ -109,13 +112,13 @@ func (x *exchange) sendContent(c *content) error {
 		head = append(http1.AppendContentRange(append(head, "Content-Range: "...), ranges[0], c.size), "\r\n"...)
 	}
 	head = head.Int("Content-Length", ranges[0].Len())
-	if ranges[0].Len() <= maxDigest && http1.WantsSHA256(h, "Want-Content-Digest") && !x.gone() {
-		if err := x.sendDigested(head, c, ranges[0]); err != errGone {
+	if x.signature != "" || ranges[0].Len() <= maxDigest && http1.WantsSHA256(h, "Want-Content-Digest") && !x.gone() {
+		if err := x.sendDigested(head, c, ranges[0]); err != errGone || x.signature != "" {
 			return err
 		}
 		// It was a wish (RFC 9530 section 4), and may have been half a close.
 	}
-	x.out = head.End()
+	x.out = x.end(head)
 	return x.sendRange(c, ranges[0])
 }
 
@@ -144,7 +147,7 @@ func (x *exchange) validators(h http1.Head, c *content) http1.Head {
 func (x *exchange) unsatisfiable(c *content) error {
 	h := x.head(416)
 	h = append(http1.AppendContentRange(append(h, "Content-Range: "...), http1.Range{}, c.size), "\r\n"...)
-	x.out = h.Int("Content-Length", 0).End()
+	x.out = x.end(h.Int("Content-Length", 0))
 	return nil
 }
 
@@ -174,7 +177,7 @@ func (x *exchange) sendHead(h http1.Head, c *content) error {
 		c.promised = true
 		h = append(http1.AppendDigest(append(h, "Repr-Digest: "...), sum), "\r\n"...)
 	}
-	x.out = h.End()
+	x.out = x.end(h)
 	return nil
 }
 
@@ -240,7 +243,7 @@ func (x *exchange) sendDigested(h http1.Head, c *content, r http1.Range) error {
 			return err
 		}
 		x.at.Store(r.Start)
-		x.out = digestField(h, sha256.Sum256(p)).End()
+		x.out = x.end(digestField(h, sha256.Sum256(p)))
 		return x.body(p)
 	}
 	promised, err := x.sum(c, r)
@@ -250,7 +253,7 @@ func (x *exchange) sendDigested(h http1.Head, c *content, r http1.Range) error {
 	if err != nil {
 		return err
 	}
-	x.out = digestField(h, promised).End()
+	x.out = x.end(digestField(h, promised))
 	if c.file == nil {
 		return x.sendRange(c, r)
 	}
@@ -286,7 +289,7 @@ func (x *exchange) sendParts(h http1.Head, c *content, ranges []http1.Range) err
 	parts[len(ranges)] = last
 	total += int64(len(last))
 	h = h.Field("Content-Type", "multipart/byteranges; boundary="+boundary)
-	x.out = h.Int("Content-Length", total).End()
+	x.out = x.end(h.Int("Content-Length", total))
 	for i, p := range parts {
 		if err := x.body(p); err != nil {
 			return err

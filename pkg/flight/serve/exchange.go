@@ -12,34 +12,32 @@ type exchange struct {
 
 	snapshot bool // one is asked for
 	vary     bool // the answer depends on Accept
+
+	signature string // of the request, by which its answer is signed; empty where there is no key
+	status    int    // of the answer
 }
 
-// head begins the head of an answer in the output buffer.
-func (c *conn) head(status int, closing bool) http1.Head {
-	if c.out == nil {
-		c.out = make([]byte, 0, bufferSize)
-	}
-	h := http1.Head(c.out).Status(status)
-	// RFC 9110 section 6.6.1: no Date without a clock.
-	if c.r.Window.Set() {
-		h = append(h, "Date: "...)
-		h = append(http1.AppendDate(h, c.r.Window.Now()), "\r\n"...)
-	}
-	if c.r.Name != "" {
-		h = h.Field("Server", c.r.Name)
-	}
-	if closing {
-		h = h.Field("Connection", "close")
-	}
-	return h
-}
-
-// head begins the head of the answer to x.
+// head begins the head of the answer to x in the output buffer.
 func (x *exchange) head(status int) http1.Head {
 	x.close = x.close || x.r.draining.Load()
 	x.note(status, "")
-	h := x.conn.head(status, x.close)
-	if !x.close && x.q.Minor == 0 {
+	x.status = status
+	if x.out == nil {
+		x.out = make([]byte, 0, bufferSize)
+	}
+	h := http1.Head(x.out).Status(status)
+	// RFC 9110 section 6.6.1: no Date without a clock.
+	if x.r.Window.Set() {
+		h = append(h, "Date: "...)
+		h = append(http1.AppendDate(h, x.r.Window.Now()), "\r\n"...)
+	}
+	if x.r.Name != "" {
+		h = h.Field("Server", x.r.Name)
+	}
+	switch {
+	case x.close:
+		h = h.Field("Connection", "close")
+	case x.q.Minor == 0:
 		h = h.Field("Connection", "keep-alive")
 	}
 	return h
@@ -56,7 +54,7 @@ func (x *exchange) answer() error {
 	case "GET", "HEAD":
 		return x.get()
 	case "OPTIONS":
-		x.out = x.head(204).Field("Allow", allow).Field("Accept-Ranges", "bytes").End()
+		x.out = x.end(x.head(204).Field("Allow", allow).Field("Accept-Ranges", "bytes"))
 		return nil
 	}
 	return x.method()
@@ -84,6 +82,8 @@ func (x *exchange) fault(e *http1.Error) error {
 func (x *exchange) refuse(status int, why string) error {
 	h := x.head(status)
 	switch status {
+	case 401:
+		h = h.Field("WWW-Authenticate", "Signature")
 	case 405:
 		h = h.Field("Allow", allow)
 	case 503:
@@ -91,7 +91,7 @@ func (x *exchange) refuse(status int, why string) error {
 	}
 	h = h.Field("Content-Type", "text/plain; charset=utf-8").Field("Cache-Control", "no-store")
 	text := http1.StatusText(status) + ": " + why + "\n"
-	x.out = h.Int("Content-Length", int64(len(text))).End()
+	x.out = x.end(x.digested(h.Int("Content-Length", int64(len(text))), []byte(text)))
 	if x.q.Method == "HEAD" {
 		return nil
 	}
@@ -168,7 +168,7 @@ func (x *exchange) redirect(t http1.Target) error {
 	if t.Query != "" {
 		to = appendQuery(append(to, '?'), t.Query)
 	}
-	x.out = x.head(301).Field("Location", string(to)).Int("Content-Length", 0).End()
+	x.out = x.end(x.head(301).Field("Location", string(to)).Int("Content-Length", 0))
 	return nil
 }
 

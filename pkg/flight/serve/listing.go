@@ -49,12 +49,15 @@ func (x *exchange) list(d *file, lines bool) error {
 	}
 	switch precondition(x.q.Header, &content{}, x.r.Window.Now()) {
 	case 304:
-		x.out = x.head(304).Field("Vary", "Accept").End()
+		x.out = x.end(x.head(304).Field("Vary", "Accept"))
 		return nil
 	case 412:
 		return x.refuse(412, "not in the state that was asked for")
 	}
 	b := &unsized{x: x, ctype: ctype, vary: true, limit: bufferSize}
+	if x.signature != "" {
+		b.limit = maxHeld
+	}
 	if !lines {
 		b.add(appendHeading(nil, x.q.Target.Path))
 	}

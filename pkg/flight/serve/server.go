@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	"payload-ipc/pkg/flight/sign"
 	"payload-ipc/pkg/flight/window"
 )
 
@@ -18,6 +19,12 @@ type Server struct {
 	Allow    []netip.Prefix // who may connect; everybody if empty
 	MaxConns int            // connections served at a time; 64 if 0
 	Name     string         // value of the Server field; none sent if empty
+
+	// Key is what requests must be signed with (package sign), and answers then
+	// are; nil for none. Open is the one request target that is served
+	// without a signature all the same; "" for none.
+	Key  *sign.Key
+	Open string
 
 	// Window ends the work; nil never does. Drain before its end no new
 	// connections are taken and every answer closes its connection.

@@ -48,6 +48,12 @@ func (u *unsized) add(p []byte) {
 
 // begin sends the head of a body that has outgrown the limit.
 func (u *unsized) begin() {
+	if u.x.signature != "" {
+		if u.err = u.x.undigested(); u.err == nil {
+			u.err = errEnough{}
+		}
+		return
+	}
 	out := bodyWriter{u.x.conn}
 	if u.x.q.Minor == 0 {
 		u.x.close = true
@@ -103,7 +109,7 @@ func (u *unsized) end() error {
 		}
 		return u.w.Close()
 	}
-	u.x.out = u.head().Int("Content-Length", int64(len(u.buf))).End()
+	u.x.out = u.x.end(u.x.digested(u.head().Int("Content-Length", int64(len(u.buf))), u.buf))
 	if u.x.q.Method == "HEAD" {
 		return nil
 	}

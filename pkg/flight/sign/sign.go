@@ -49,7 +49,7 @@ func ParseKey(s string) (*Key, error) {
 // A Request is what the signature of a request covers beside the nonce.
 type Request struct {
 	Method    string
-	Authority string // the Host field: address and port of the server
+	Authority string // the Host field: address and port of the server, in lower case
 	Target    string // path and query as they are on the wire
 	Range     string // the Range field; "" where there is none
 }
@@ -69,7 +69,7 @@ func (r Request) params() string {
 // base is the signature base of r (RFC 9421 section 2.5).
 func (r Request) base(params string) string {
 	path, query, _ := strings.Cut(r.Target, "?")
-	b := `"@method": ` + r.Method + "\n" + `"@authority": ` + strings.ToLower(r.Authority) + "\n" +
+	b := `"@method": ` + r.Method + "\n" + `"@authority": ` + r.Authority + "\n" +
 		`"@path": ` + path + "\n" + `"@query": ?` + query + "\n" // a "?" alone where there is none: section 2.2.7
 	if r.Range != "" {
 		b += `"range": ` + r.Range + "\n"
@@ -91,13 +91,12 @@ func (k *Key) SignRequest(h http1.Head, r Request, nonce string) (signed http1.H
 func (k *Key) CheckRequest(h http1.Header, r Request) (signature string, ok bool) {
 	input, inputs := h.Get("Signature-Input")
 	signature, signatures := h.Get("Signature")
-	params, named := strings.CutPrefix(input, label)
-	nonce, covered := strings.CutPrefix(params, r.params())
-	nonce, ended := strings.CutSuffix(nonce, `"`)
-	if inputs != 1 || signatures != 1 || !named || !covered || !ended || !ValidNonce(nonce) {
+	before, end := len(label+r.params()), len(input)-1
+	if inputs != 1 || signatures != 1 || end < before || !ValidNonce(input[before:end]) {
 		return "", false
 	}
-	return signature, equal(signature, k.signature(r.base(params)))
+	params := r.params() + input[before:end] + `"`
+	return signature, input == label+params && equal(signature, k.signature(r.base(params)))
 }
 
 // ValidNonce reports whether s can be a nonce: 8 to 64 letters, digits, "-",
@@ -121,13 +120,13 @@ func ValidNonce(s string) bool {
 var answerFields = [...]string{"content-length", "content-range", "content-location", "content-digest", "repr-digest", "location"}
 
 // answer is the @signature-params and the signature base of an answer to the
-// request that was signed with request. get tells a field's value and in how
-// many lines it came.
-func answer(status int, request string, get func(name string) (value string, lines int)) (params, base string, ok bool) {
+// request that was signed with request. ok is false where one of the fields
+// stands in h twice.
+func answer(h http1.Header, status int, request string) (params, base string, ok bool) {
 	params = `("@status"`
 	base = `"@status": ` + string(http1.AppendInt(nil, int64(status))) + "\n"
 	for _, name := range answerFields {
-		switch value, lines := get(name); lines {
+		switch value, lines := h.Get(name); lines {
 		case 0:
 		case 1:
 			params += ` "` + name + `"`
@@ -143,7 +142,7 @@ func answer(status int, request string, get func(name string) (value string, lin
 // SignAnswer adds the two signature fields to h, the head of an answer to the
 // request that was signed with request. All other fields are there already.
 func (k *Key) SignAnswer(h http1.Head, status int, request string) http1.Head {
-	params, base, ok := answer(status, request, func(name string) (string, int) { return field(h, name) })
+	params, base, ok := answer(fields(string(h)), status, request)
 	if !ok {
 		panic("sign: a field stands twice in an answer")
 	}
@@ -154,23 +153,23 @@ func (k *Key) SignAnswer(h http1.Head, status int, request string) http1.Head {
 // which was signed under this key for the request signed with request. It
 // vouches for the body only as far as a Content-Digest does.
 func (k *Key) CheckAnswer(h http1.Header, status int, request string) bool {
-	params, base, ok := answer(status, request, h.Get)
+	params, base, ok := answer(h, status, request)
 	input, inputs := h.Get("Signature-Input")
 	signature, signatures := h.Get("Signature")
 	return ok && inputs == 1 && signatures == 1 && input == label+params && equal(signature, k.signature(base))
 }
 
-// field finds the lines of a head that is still being built.
-func field(h http1.Head, name string) (value string, lines int) {
-	for line := range strings.Lines(string(h)) {
-		n, v, ok := strings.Cut(strings.TrimRight(line, "\r\n"), ":")
-		if ok && http1.EqualFold(n, name) {
-			if lines++; lines == 1 {
-				value = strings.Trim(v, " ")
-			}
+// fields are those of a head that is still being built, as a reader of it will
+// see them.
+func fields(head string) (h http1.Header) {
+	for head != "" {
+		var line string
+		line, head, _ = strings.Cut(head, "\r\n")
+		if name, value, ok := strings.Cut(line, ": "); ok {
+			h = append(h, http1.Field{Name: name, Value: value})
 		}
 	}
-	return value, lines
+	return h
 }
 
 // signature is the Signature field over base.
