@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"payload-ipc/pkg/flight/outbox"
+	"payload-ipc/pkg/flight/sign"
 	"payload-ipc/pkg/flight/window"
 )
 
@@ -84,6 +85,10 @@ type Fetcher struct {
 
 	// NoSalvage keeps an incomplete file on the stage without publishing it.
 	NoSalvage bool
+
+	// Key signs requests; no byte is taken from an answer that is not signed
+	// with it. nil for none.
+	Key *sign.Key
 
 	// Dial opens a connection; it must heed ctx.
 	Dial func(ctx context.Context, addr netip.AddrPort) (net.Conn, error)

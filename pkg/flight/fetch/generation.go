@@ -27,6 +27,7 @@ type generation struct {
 
 	mine    bool // this run has had an answer about it, which settled its length
 	via     string
+	keyed   bool  // nothing is kept of it but what matched a digest that was signed
 	weak    bool  // some of it came without a digest
 	whole   bool  // head and tail were read again after the last byte, and equal
 	twice   bool  // all of it was
@@ -159,7 +160,7 @@ func (g *generation) drop() {
 // forgotten, unless they are all there is and none is known to be bad.
 func (g *generation) unpiece() {
 	g.broken()
-	if len(g.pieces) > 0 && (g.proven() > g.id.Base || g.spoilt()) {
+	if len(g.pieces) > 0 && (g.keyed || g.proven() > g.id.Base || g.spoilt()) {
 		g.drop()
 	}
 	if len(g.pieces) > 0 {

@@ -82,7 +82,7 @@ func (r *run) open(j *job) {
 	r.missing(j)
 	for _, p := range j.out.Parts() {
 		id := p.Identity()
-		g := &generation{part: p, id: id, told: id.Total, seen: id.Total, asked: true, answers: 1, weak: id.Verified != outbox.VerifiedDigest, next: id.Base + p.Held(), limit: unlimited}
+		g := &generation{part: p, id: id, told: id.Total, seen: id.Total, asked: true, answers: 1, weak: id.Verified != outbox.VerifiedDigest, keyed: r.f.Key != nil, next: id.Base + p.Held(), limit: unlimited}
 		if j.cur != nil {
 			j.olds = append(j.olds, j.cur)
 			j.cur = nil
@@ -145,7 +145,7 @@ func (r *run) generation(j *job, id outbox.Identity) (*generation, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &generation{part: p, id: id, seen: -1, next: id.Base, limit: id.Base + r.room(j)}
+	g := &generation{part: p, id: id, seen: -1, next: id.Base, limit: id.Base + r.room(j), keyed: r.f.Key != nil}
 	j.cur = g
 	return g, nil
 }

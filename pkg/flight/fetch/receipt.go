@@ -118,6 +118,9 @@ func (r *run) reason(j *job, rec *outbox.Receipt, cut bool) string {
 			say("nothing came")
 		}
 	}
+	if r.f.Key != nil && rec.Status != "failed" {
+		say(", signed with this run's key")
+	}
 	if rec.NULs.Runs > 0 {
 		say("; ", itoa(rec.NULs.Bytes), " NUL bytes in it, as truncation under a writer leaves them")
 	}
@@ -137,6 +140,9 @@ func (r *run) reason(j *job, rec *outbox.Receipt, cut bool) string {
 		say("; the window was over before anything could be asked")
 	case !r.peer.Heard():
 		say("; no server answered at ", r.asked())
+		if r.f.Key != nil {
+			say(" with this run's key")
+		}
 	case cut && r.waited > w/4:
 		say("; the disk was too slow for this window: reading waited ", itoa(int64(r.waited/time.Second)), " s for it")
 	case cut:

@@ -129,7 +129,7 @@ func (r *run) seal(j *job, g *generation) error {
 // what came is better than nothing, and the receipt says that nothing proves
 // it; but not what may be a splice.
 func (g *generation) settle() {
-	if g.proven() == g.id.Base && g.held() > g.id.Base && !g.suspect && !g.spoilt() {
+	if !g.keyed && g.proven() == g.id.Base && g.held() > g.id.Base && !g.suspect && !g.spoilt() {
 		g.pieces, g.weak, g.loose = nil, true, true
 		g.part.ProveTo(g.held() - g.id.Base)
 		return

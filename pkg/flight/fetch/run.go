@@ -33,7 +33,7 @@ type run struct {
 
 func newRun(f *Fetcher, gate *outbox.Gate) *run {
 	r := &run{f: f, gate: gate, size: min(firstPiece, f.Piece), scratch: make([]byte, 16<<10), started: f.Window.Now()}
-	r.peer = peer.New(peer.Config{From: f.From, Window: f.Window, Left: r.left, Dial: f.Dial, Observe: r.observe})
+	r.peer = peer.New(peer.Config{From: f.From, Window: f.Window, Left: r.left, Key: f.Key, Dial: f.Dial, Observe: r.observe})
 	for _, p := range f.Paths {
 		r.jobs = append(r.jobs, newJob(p))
 	}

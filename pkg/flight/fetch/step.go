@@ -176,7 +176,8 @@ func (r *run) takeFirst(ctx context.Context, j *job, g *generation, a *peer.Answ
 		a.Drop()
 		return err
 	}
-	if g.id.Snapshot != "" && m.end < unlimited {
+	whole := m.has && x.start >= g.id.Base && m.end == m.to
+	if g.id.Snapshot != "" && m.end < unlimited && (whole || !g.keyed) {
 		p := &piece{start: max(x.start, g.id.Base), end: m.end, sum: newSHA256(), want: m.want}
 		p.has = m.has && p.start == x.start && m.end == m.to
 		g.pieces, g.next = append(g.pieces, p), p.end

@@ -57,8 +57,12 @@ func (r *run) take(ctx context.Context, j *job, g *generation, a *peer.Answer, m
 			g.answers++
 		}
 		if m.p == nil && !m.quiet && !m.ok && g.held() > m.compare {
-			g.weak = true
-			g.suspect = err == nil && m.off >= m.to
+			if g.keyed {
+				g.drop()
+			} else {
+				g.weak = true
+				g.suspect = err == nil && m.off >= m.to
+			}
 		}
 		g.broken()
 		g.describe()
@@ -107,11 +111,15 @@ func (r *run) take(ctx context.Context, j *job, g *generation, a *peer.Answer, m
 			between = true
 		default:
 			at, n, err := r.place(g, m, b.Bytes)
+			more := m.off >= m.end && m.end < m.to
+			if more && g.keyed {
+				n, more = int64(len(b.Bytes)), false // the digest is that of all of it
+			}
 			fl.Add(m.sum, at, n)
 			if err != nil {
 				return err
 			}
-			if m.off >= m.end && m.end < m.to {
+			if more {
 				// More than was wanted: the length is what the first answer said.
 				fl.Settle()
 				return r.ended(j, g, a, m, false)
@@ -205,7 +213,7 @@ func (r *run) ended(j *job, g *generation, a *peer.Answer, m *message, all bool)
 			g.id.Total, g.marked = g.held(), true
 		}
 	}
-	if m.has && (m.off >= m.to || m.to == unlimited && all) {
+	if m.has && (m.off >= m.to || (m.to == unlimited || g.keyed) && all) {
 		if [32]byte(m.sum.Sum(nil)) != m.want {
 			r.f.Events(Event{Kind: BadPiece, Path: j.Path.Path, Done: m.from})
 			g.drop()

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"time"
 
+	"payload-ipc/pkg/flight/sign"
 	"payload-ipc/pkg/flight/window"
 
 	"github.com/cenkalti/backoff/v4"
@@ -37,13 +38,14 @@ type Client struct {
 	heard    bool       // something has answered, well or badly
 	idle     *conn
 	backoff  *backoff.ExponentialBackOff
-	lasted   bool // the last attempt was granted
+	lasted   bool         // the last attempt was granted
+	nonces   *sign.Nonces // nil without a key
 	ring     ring
 	attempts int64
 	received int64
 }
 
-// Config is what a Client works with; all of it must be set.
+// Config is what a Client works with; all of it but Key must be set.
 type Config struct {
 	From   []netip.AddrPort     // candidates, the same machine by several addresses
 	Window *window.Window       // for its clock
@@ -51,6 +53,11 @@ type Config struct {
 
 	// Dial opens a connection; it must heed ctx.
 	Dial func(ctx context.Context, addr netip.AddrPort) (net.Conn, error)
+
+	// Key signs requests, and answers must be signed with it; nil for none. An
+	// answer that is not is a Fault of the class "unsigned": as if that
+	// candidate had not answered.
+	Key *sign.Key
 
 	// Observe is told what happens, from the goroutine that asks.
 	Observe func(Event)
@@ -115,6 +122,9 @@ func (c monoClock) Now() time.Time { return c.now() }
 // New returns a Client that has no connection yet.
 func New(c Config) *Client {
 	s := &Client{Config: c, ring: newRing()}
+	if c.Key != nil {
+		s.nonces = s.newNonces()
+	}
 	for _, a := range c.From {
 		s.cands = append(s.cands, &candidate{addr: a, host: a.String()})
 	}

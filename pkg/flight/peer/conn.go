@@ -16,6 +16,8 @@ type conn struct {
 	in   *http1.Reader
 	by   time.Time // when the head must be there; zero: the silence clock counts
 	used bool      // it has brought an answer before
+
+	pending chan pending // requests without an answer yet; under a key alone
 }
 
 // Read reads under this end's own clocks: a peer whose power went says nothing,
@@ -31,7 +33,7 @@ func (c *conn) Read(p []byte) (int, error) {
 
 func (c *conn) send(q Request) error {
 	c.SetWriteDeadline(c.s.Window.Mono().Add(silenceClock))
-	_, err := c.Write(q.head(c.from.host))
+	_, err := c.Write(c.signed(q.head(c.from.host), q))
 	return err
 }
 
@@ -50,7 +52,11 @@ func (c *conn) receive(method string) (*Answer, error) {
 			}
 			return nil, &f
 		}
-		return &Answer{c: c, Status: resp.Status, Header: resp.Header, Body: body, Close: resp.Close}, nil
+		a := &Answer{c: c, Status: resp.Status, Header: resp.Header, Body: body, Close: resp.Close}
+		if err := c.believe(a, method); err != nil {
+			return nil, err
+		}
+		return a, nil
 	}
 	return nil, network(err, true)
 }
@@ -68,7 +74,7 @@ func (s *Client) dial(ctx context.Context, to *candidate, limit time.Duration) (
 		}
 		return nil, err
 	}
-	c := &conn{Conn: raw, s: s, from: to}
+	c := &conn{Conn: raw, s: s, from: to, pending: make(chan pending, maxPending)}
 	c.in = http1.NewReader(c)
 	return c, nil
 }

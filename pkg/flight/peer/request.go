@@ -31,15 +31,13 @@ func (q Request) WithoutRange() Request {
 // Ranged reports whether there will be a Range.
 func (q Request) Ranged() bool { return q.Last >= q.First || q.Suffix > 0 }
 
-// head is the request. Accept-Encoding: a stretch of a coded file would be a
+// head is the request but for its end. Accept-Encoding: a stretch of a coded file would be a
 // stretch of something else (RFC 9110 section 14.1).
-func (q Request) head(host string) []byte {
+func (q Request) head(host string) http1.Head {
 	h := make(http1.Head, 0, 256).Request(q.method(), q.Target).Field("Host", host).
 		Field("User-Agent", "sabertooth-fetch").Field("Accept-Encoding", "identity")
-	if q.Suffix > 0 {
-		h = h.Field("Range", "bytes=-"+itoa(q.Suffix))
-	} else if q.Last >= q.First {
-		h = h.Field("Range", "bytes="+itoa(q.First)+"-"+itoa(q.Last))
+	if r := q.ranges(); r != "" {
+		h = h.Field("Range", r)
 	}
 	if q.Digest {
 		h = h.Field("Want-Content-Digest", "sha-256=1")
@@ -50,7 +48,18 @@ func (q Request) head(host string) []byte {
 	if q.Listing {
 		h = h.Field("Accept", ListingType)
 	}
-	return h.End()
+	return h
+}
+
+// ranges is the value of Range, "" for none.
+func (q Request) ranges() string {
+	switch {
+	case q.Suffix > 0:
+		return "bytes=-" + itoa(q.Suffix)
+	case q.Last >= q.First:
+		return "bytes=" + itoa(q.First) + "-" + itoa(q.Last)
+	}
+	return ""
 }
 
 func (q Request) method() string {
@@ -71,6 +80,7 @@ type Answer struct {
 	Body    *http1.Body
 	Close   bool // the connection ends with it
 	c       *conn
+	proof   *proof // of its body, where it needs one here
 }
 
 // Validator is what tells contents of one path apart: a strong ETag, else

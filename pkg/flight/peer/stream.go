@@ -76,7 +76,7 @@ type portion struct {
 
 // Read begins with a, whose body has not been read. The caller must call Done.
 func (s *Client) Read(ctx context.Context, t *Tally, a *Answer) *Stream {
-	fl := &Stream{s: s, t: t, c: a.c, ctx: ctx, blocks: make(chan Block, ringBlocks), more: make(chan struct{}, 16), last: a}
+	fl := &Stream{s: s, t: t, c: a.c, ctx: ctx, blocks: make(chan Block, ringBlocks), more: make(chan struct{}, maxPending-1), last: a}
 	fl.stop = context.AfterFunc(ctx, func() { a.c.Close() })
 	fl.sums, fl.hashed = make(chan portion, ringBlocks), make(chan struct{})
 	go fl.read(a)
@@ -103,6 +103,9 @@ func (fl *Stream) Settle() {
 	<-done
 }
 
+// maxPending is how many requests may wait for their answers on one connection.
+const maxPending = 17
+
 // Send asks for more on the same connection; at most 16 at a time.
 func (fl *Stream) Send(q Request) error {
 	if err := fl.c.send(q); err != nil {
@@ -119,6 +122,7 @@ func (fl *Stream) read(a *Answer) {
 			b := fl.s.ring.get()
 			n, err := a.Body.Read(b)
 			if n > 0 {
+				a.proof.add(b[:n])
 				fl.blocks <- Block{Bytes: b[:n]}
 			} else {
 				fl.s.ring.free <- b
@@ -130,6 +134,10 @@ func (fl *Stream) read(a *Answer) {
 				fl.blocks <- Block{Err: AsFault(err)}
 				return
 			}
+		}
+		if a.proof.fails() {
+			fl.blocks <- Block{Err: errProof}
+			return
 		}
 		fl.blocks <- Block{End: true}
 		if _, ok := <-fl.more; !ok {

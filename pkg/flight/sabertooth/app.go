@@ -54,7 +54,13 @@ func Run(ctx context.Context, args []string, std agent.Stdio) int {
 		if f.Paths, err = ParsePaths(c.Flags.Args()); err != nil {
 			return err
 		}
-		return check(&f)
+		if err = check(&f); err != nil {
+			return err
+		}
+		if f.Key = c.Key; f.Key != nil {
+			f.Stage += signedStage
+		}
+		return nil
 	})
 	if done {
 		return code
@@ -100,6 +106,10 @@ func Run(ctx context.Context, args []string, std agent.Stdio) int {
 	}
 	return r.Exit
 }
+
+// signedStage is where in the stage a run with a key has what is not complete:
+// what came without one may be anybody's.
+const signedStage = "/signed"
 
 // closing is what the end of the process takes.
 const closing = 10 * time.Millisecond
