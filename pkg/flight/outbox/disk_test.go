@@ -31,6 +31,7 @@ type disk struct {
 	log    []dirOp
 	noTmp  bool // no O_TMPFILE
 	noLink bool // no hard links
+	loose  bool // a power cut leaves later names without earlier ones
 
 	calls int
 	fault func(n int, op string) error // asked before each call
@@ -193,7 +194,9 @@ func (d *disk) Link(from, to string) error {
 	var mount string
 	if h, ok := strings.CutPrefix(from, "/proc/"); ok {
 		n, _ := strconv.Atoi(h)
+		handlesMu.Lock()
 		i, mount = handles[n].i, handles[n].mount
+		handlesMu.Unlock()
 	} else {
 		if d.noLink {
 			return syscall.EPERM
@@ -284,6 +287,11 @@ func (d *disk) commit(mount string, n int) {
 func (d *disk) cut() *disk {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.loose {
+		d.log = slices.DeleteFunc(d.log, func(dirOp) bool { return d.rnd.IntN(2) == 0 })
+		d.commit("root", len(d.log))
+		d.commit("down", len(d.log))
+	}
 	d.commit("root", d.rnd.IntN(len(d.log)+1))
 	d.commit("down", d.rnd.IntN(len(d.log)+1))
 	n := newDisk(d.rnd.Uint64(), true)

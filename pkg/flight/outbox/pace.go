@@ -16,6 +16,7 @@ type pace struct {
 	ahead  int64         // bytes that may be written and not synced
 	dirty  int64         // bytes that are
 	synced chan struct{} // closed when a sync has returned
+	files  int           // in the next batch, 0 not yet
 }
 
 const (
@@ -134,4 +135,24 @@ func (s *Stage) urgent() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.dirty*2 >= p.most()
+}
+
+// batch is how many files the next batch has at most.
+func (p *pace) batch() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return max(p.files, leastBatch)
+}
+
+// committed is told what a batch took: the more files share the syncs that are
+// not their own the better, but what a cut costs is bounded by time.
+func (p *pace) committed(files int, took time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case took < swiftCommit && files >= p.files:
+		p.files = min(2*max(p.files, leastBatch), mostBatch)
+	case took > slowCommit:
+		p.files /= 2
+	}
 }

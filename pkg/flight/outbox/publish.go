@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"os"
 	"syscall"
 )
@@ -160,21 +161,24 @@ func (p *Part) link(to string) bool {
 }
 
 // withdraw removes the NAME.part of an earlier run if all its bytes are in
-// what was just published; whatever else it is stays.
+// what was just published.
 func (p *Part) withdraw() {
-	name := partName(p.t.name, 1)
-	if p.t.published[name] {
-		return
+	if !p.t.published[partName(p.t.name, 1)] {
+		p.t.s.withdraw(p.t.name, p.data, p.proven)
 	}
-	s := p.t.s
-	path := s.c.Outbox + "/" + name
+}
+
+// withdraw removes NAME.part if it is no more than a prefix of src; whatever
+// else it is stays.
+func (s *Stage) withdraw(name string, src io.ReaderAt, most int64) {
+	path := s.c.Outbox + "/" + partName(name, 1)
 	f, err := s.fs.Open(path, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW)
 	if err != nil {
 		return
 	}
 	defer f.Close()
 	size, _, err := f.Stat()
-	if err != nil || size > p.proven {
+	if err != nil || size > most {
 		return
 	}
 	a, b := make([]byte, min(blockSize, size)), make([]byte, min(blockSize, size))
@@ -183,7 +187,7 @@ func (p *Part) withdraw() {
 		if k, _ := f.ReadAt(a[:n], off); int64(k) < n {
 			return
 		}
-		if k, _ := p.data.ReadAt(b[:n], off); int64(k) < n || !bytes.Equal(a[:n], b[:n]) {
+		if k, _ := src.ReadAt(b[:n], off); int64(k) < n || !bytes.Equal(a[:n], b[:n]) {
 			return
 		}
 		off += n
@@ -231,14 +235,18 @@ func (t *Target) PublishMissing(r *Receipt) error {
 	q := *r
 	q.Name, q.Run = t.name, t.unreceipted.Run
 	t.s.c.Gate.naming(Given{Receipt: true, Exit: -1})
-	run := q.Run
-	if run == "" {
-		run = "earlier"
-	}
-	if err := t.s.putReceipt(&q, EscapeName(t.name+"."+run)); err != nil {
+	if err := t.s.putReceipt(&q, lateName(t.name, q.Run)); err != nil {
 		return err
 	}
 	return diskError("remove", t.unreceipted.path, t.s.fs.Remove(t.unreceipted.path))
+}
+
+// lateName is NAME.RUN, for the receipt that a later run writes.
+func lateName(name, run string) string {
+	if run == "" {
+		run = "earlier"
+	}
+	return EscapeName(name + "." + run)
 }
 
 // PublishReceipt leaves a receipt where no Stage could be opened. It uses

@@ -72,20 +72,32 @@ func (s *Stage) putRename(stop func() error, to, tmp string, src io.ReaderAt, si
 
 // putLink writes a file without a name and gives it one.
 func (s *Stage) putLink(stop func() error, name string, src io.ReaderAt, size int64) error {
-	to, next := s.c.Outbox+"/"+name, s.c.Outbox+"/"+newName(name)
-	f, err := s.fs.Open(s.c.Outbox, os.O_RDWR|TmpFile)
+	to := s.c.Outbox + "/" + name
+	f, err := s.openUnnamed()
 	if err != nil {
-		// Before 3.11 O_TMPFILE opens the directory itself: EISDIR.
-		if errors.Is(err, syscall.EISDIR) || errors.Is(err, syscall.EINVAL) {
-			err = syscall.EOPNOTSUPP
-		}
-		return diskError("open", s.c.Outbox, err)
+		return err
 	}
 	defer f.Close()
 	if err := s.fill(stop, f, to, src, size); err != nil {
 		return err
 	}
-	err = s.fs.Link(f.Path(), to)
+	return diskError("publish", to, s.linkAs(f, name))
+}
+
+// openUnnamed makes a file in the outbox that has no name yet.
+func (s *Stage) openUnnamed() (File, error) {
+	f, err := s.fs.Open(s.c.Outbox, os.O_RDWR|TmpFile)
+	// Before 3.11 O_TMPFILE opens the directory itself: EISDIR.
+	if errors.Is(err, syscall.EISDIR) || errors.Is(err, syscall.EINVAL) {
+		err = syscall.EOPNOTSUPP
+	}
+	return f, diskError("open", s.c.Outbox, err)
+}
+
+// linkAs gives a file that has no name one in the outbox, replacing another.
+func (s *Stage) linkAs(f File, name string) error {
+	to, next := s.c.Outbox+"/"+name, s.c.Outbox+"/"+newName(name)
+	err := s.fs.Link(f.Path(), to)
 	if errors.Is(err, syscall.EEXIST) {
 		s.fs.Remove(next)
 		if err = s.fs.Link(f.Path(), next); err == nil {
@@ -97,7 +109,7 @@ func (s *Stage) putLink(stop func() error, name string, src io.ReaderAt, size in
 	if errors.Is(err, syscall.ENOENT) { // no /proc to link from
 		err = syscall.EOPNOTSUPP
 	}
-	return diskError("publish", to, err)
+	return err
 }
 
 // fill copies and syncs.

@@ -16,6 +16,11 @@ type Stage struct {
 	lock File
 	same bool // a rename leads from the stage into the outbox
 	pace pace
+
+	// Of batches, from the first look at what earlier runs left.
+	left  map[string]bool // by NAME: something is on the stage
+	found []*Batch
+	next  uint32
 }
 
 func (c Config) withDefaults() Config {
@@ -142,7 +147,10 @@ func canRename(fs FS, from, to string) bool {
 
 const probe = ".none"
 
-// Close lets the lock go. Every Part must be closed before.
+// Close lets the lock go. Every Part and Batch must be closed before.
 func (s *Stage) Close() error {
+	for _, b := range s.found {
+		b.Close()
+	}
 	return diskError("close", s.c.Stage, s.lock.Close())
 }
