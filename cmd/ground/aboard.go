@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -63,7 +62,7 @@ func (w *aboardFlags) run(ctx context.Context, args []string, io *stdio) error {
 		return nil
 	}
 	if len(list) == 0 {
-		fmt.Fprintln(io.out, "none of our programs is aboard, or on its way")
+		line(io.out, "none of our programs is aboard, or on its way")
 	}
 	for _, x := range list {
 		what := "no release that is known here"
@@ -74,7 +73,7 @@ func (w *aboardFlags) run(ctx context.Context, args []string, io *stdio) error {
 		if len(x.Windows) > 0 {
 			use = "needed by window " + plan.List(x.Windows)
 		}
-		fmt.Fprintln(io.out, folded(io.out, strings.Join([]string{x.Satellite + " " + x.Payload, x.Destination, x.Status, what, use}, ", ")))
+		line(io.out, "%s", strings.Join([]string{x.Satellite + " " + x.Payload, x.Destination, x.Status, what, use}, ", "))
 	}
 	return nil
 }

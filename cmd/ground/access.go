@@ -139,7 +139,7 @@ func readToken(file string, io *stdio) (string, error) {
 		return "", wrong("--token-file: %s is empty; put the token into it", file)
 	}
 	if info, err := os.Stat(file); err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o004 != 0 {
-		fmt.Fprintf(io.err, "warning: every user of this computer can read the token in %s; chmod go-r %s\n", file, quote(file))
+		line(io.err, "warning: every user of this computer can read the token in %s; chmod go-r %s", file, quote(file))
 	}
 	return token, nil
 }
@@ -165,7 +165,7 @@ func (a *access) withoutToken(args []string) []string {
 func ids(args []string, io *stdio) (out []string) {
 	for _, s := range args {
 		if slices.Contains(out, s) {
-			fmt.Fprintf(io.err, "note: %s is named more than once; it is taken once\n", s)
+			line(io.err, "note: %s is named more than once; it is taken once", s)
 			continue
 		}
 		out = append(out, s)
@@ -209,14 +209,14 @@ func (a *access) open(token string, io *stdio) (*deploy.Ground, error) {
 		io.out, io.err = &redactingWriter{w: io.out, token: token}, &redactingWriter{w: io.err, token: token}
 	}
 	if ip, err := netip.ParseAddr(u.Hostname()); token != "" && u.Scheme == "http" && u.Hostname() != "localhost" && (err != nil || !ip.IsLoopback()) {
-		fmt.Fprintf(io.err, "warning: the token travels unencrypted to %s; use https\n", u.Host)
+		line(io.err, "warning: the token travels unencrypted to %s; use https", u.Host)
 	}
 	say := io.err
 	client := &tasking.Client{
 		API: strings.TrimSuffix(strings.TrimRight(a.api, "/"), "/tasking"), Token: token, Patience: a.patience, Lag: a.lag,
-		Notice: func(text string) { fmt.Fprintln(say, "warning:", text) },
+		Notice: func(text string) { line(say, "warning: %s", text) },
 		OnRetry: func(err *tasking.Error, wait time.Duration) {
-			fmt.Fprintf(say, "%s; trying again in %.1f s\n", err.Brief(), wait.Seconds())
+			line(say, "%s; trying again in %.1f s", err.Brief(), wait.Seconds())
 		},
 	}
 	if io.tune != nil {

@@ -96,11 +96,12 @@ func (a *access) showChosen(io *stdio, chosen []deploy.Cancelled, show bool) (n 
 		}
 		for _, w := range c.Windows {
 			if show {
-				fmt.Fprintln(io.out, folded(io.out, fmt.Sprintf("%s: window %s, %s at %s, %s", c.Satellite, w.ID, w.Type, plan.Stamp(w.Start), w.State)))
+				line(io.out, "%s: window %s, %s at %s, %s", c.Satellite, w.ID, w.Type, plan.Stamp(w.Start), w.State)
 			}
 		}
 		for _, p := range c.Partners {
-			fmt.Fprintf(io.err, "warning: %s: window %s belongs to the same run and stays scheduled alone\n", c.Satellite, p)
+			line(io.err, "warning: %s: window %s belongs to the same run and stays scheduled alone; cancel it too: %s", c.Satellite, p,
+				a.again(io, "cancel", "--window "+quote(p)+" "+c.Satellite))
 		}
 	}
 	return n
@@ -126,7 +127,7 @@ func (a *access) reportCancelled(io *stdio, chosen []deploy.Cancelled, n int) in
 	case a.json:
 		printJSON(io, out)
 	case n == 0 && code == deploy.Done:
-		fmt.Fprintln(io.out, "nothing of ours is scheduled there; nothing to cancel")
+		line(io.out, "nothing of ours is scheduled there; nothing to cancel")
 	}
 	return code
 }

@@ -172,13 +172,13 @@ func (c config) print(io *stdio) {
 		if f.Read {
 			state = "read"
 		}
-		fmt.Fprintln(io.out, folded(io.out, f.File+": "+state))
+		line(io.out, "%s: %s", f.File, state)
 	}
 	switch {
 	case c.Profile != "":
 		fmt.Fprintln(io.out, "profile: "+c.Profile)
 	case len(c.Profiles) > 0:
-		fmt.Fprintln(io.out, folded(io.out, "profiles, for --profile: "+strings.Join(c.Profiles, ", ")))
+		line(io.out, "profiles, for --profile: %s", strings.Join(c.Profiles, ", "))
 	}
 	fmt.Fprintln(io.out)
 	t := table{heading: []string{"SETTING", "VALUE", "FROM"}}
@@ -192,5 +192,5 @@ func (c config) print(io *stdio) {
 		}
 		t.add(key, orDash(x.Value), from)
 	}
-	t.write(io.out, columns(io.out))
+	t.write(io.out)
 }

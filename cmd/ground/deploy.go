@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"payload-ipc/pkg/ground/deploy"
-	"payload-ipc/pkg/ground/plan"
 )
 
 func planCommand(io *stdio) *cobra.Command {
@@ -40,13 +40,14 @@ func deployCommand(io *stdio) *cobra.Command {
 func deployLike(io *stdio, c *cobra.Command) *cobra.Command {
 	w := &deployFlags{}
 	c.GroupID = "pass"
-	c.RunE = func(c *cobra.Command, args []string) error { return w.refused(w.run(c.Context(), c.Name(), args, io)) }
+	c.RunE = func(c *cobra.Command, args []string) error { return w.refused(w.run(c, args, io)) }
 	w.flags(c, io)
 	w.satelliteSetting(c)
 	return c
 }
 
-func (w *deployFlags) run(ctx context.Context, name string, args []string, io *stdio) error {
+func (w *deployFlags) run(c *cobra.Command, args []string, io *stdio) error {
+	ctx, name := c.Context(), c.Name()
 	w.noToken = w.dryRun
 	token, sats, err := w.token(args, io)
 	if err == nil && len(sats) == 0 {
@@ -55,7 +56,11 @@ func (w *deployFlags) run(ctx context.Context, name string, args []string, io *s
 	if err == nil && w.svg != "" && len(sats) > 1 {
 		err = wrong("--svg draws one satellite; give one")
 	}
+	if err == nil && typed(io, c, "every") && w.spec.Repeat == 1 {
+		err = wrong("--every is the time between passes, of which there is one; give --repeat N too")
+	}
 	if err == nil {
+		w.artifacts = findArtifacts(w.artifacts)
 		err = w.read(time.Now())
 	}
 	if err != nil {
@@ -71,7 +76,7 @@ func (w *deployFlags) run(ctx context.Context, name string, args []string, io *s
 	}
 	w.spec.Artifacts = arts
 	for _, s := range warnings {
-		fmt.Fprintln(io.err, "warning:", s)
+		line(io.err, "warning: %s", s)
 	}
 	if name == "deploy" && !w.dryRun {
 		unlock, err := lock(ctx, io, g, sats)
@@ -81,7 +86,7 @@ func (w *deployFlags) run(ctx context.Context, name string, args []string, io *s
 		defer unlock()
 	}
 
-	g.Tell = func(e deploy.Event) { fmt.Fprintf(io.err, "%s: %s\n", e.Satellite, e.Text) }
+	g.Tell = func(e deploy.Event) { line(io.err, "%s: %s", e.Satellite, e.Text) }
 	results, err := w.draft(ctx, g, sats)
 	if err != nil {
 		return err
@@ -101,13 +106,36 @@ func (w *deployFlags) run(ctx context.Context, name string, args []string, io *s
 	return exit(deploy.Exit(results))
 }
 
+// typed reports whether a flag is on the command line.
+func typed(io *stdio, c *cobra.Command, flag string) bool {
+	_, fromFile := io.from[flag]
+	return c.Flags().Changed(flag) && !fromFile
+}
+
+const defaultArtifacts = "bin/uplink"
+
+// findArtifacts is dir; where nobody has given one and it is not in the current
+// directory, the one beside this program, as make builds both.
+func findArtifacts(dir string) string {
+	if _, err := os.Stat(dir); dir != defaultArtifacts || err == nil {
+		return dir
+	}
+	if self, err := os.Executable(); err == nil {
+		beside := filepath.Join(filepath.Dir(self), filepath.Base(defaultArtifacts))
+		if _, err := os.Stat(beside); err == nil {
+			return beside
+		}
+	}
+	return dir
+}
+
 // lock keeps a second deployment on this computer waiting, and says so.
 func lock(ctx context.Context, io *stdio, g *deploy.Ground, sats []string) (unlock func(), err error) {
 	unlock, err = g.Lock(ctx, sats, func(sat string) {
-		fmt.Fprintf(io.err, "another ground command on this computer is at work on %s; waiting for its end\n", sat)
+		line(io.err, "another ground command on this computer is at work on %s; waiting for its end", sat)
 	})
 	if err != nil && !errors.Is(err, deploy.ErrInterrupted) {
-		fmt.Fprintf(io.err, "warning: %v; start no second one beside this\n", err)
+		line(io.err, "warning: %v; start no second one beside this", err)
 		return func() {}, nil
 	}
 	return unlock, err
@@ -158,112 +186,4 @@ func (w *deployFlags) draw(results []deploy.Result) error {
 		return fmt.Errorf("cannot write the picture: %w; give --svg another file", err)
 	}
 	return nil
-}
-
-// showPlans draws the plans of a few satellites, or a line for each of many.
-func showPlans(io *stdio, name string, results []deploy.Result) {
-	for _, r := range results {
-		switch {
-		case r.Err != nil:
-			say(io, name, fmt.Errorf("%s: %w", r.Satellite, r.Err))
-		case len(results) <= 3:
-			r.Plan.Draw(io.out, columns(io.out))
-			fmt.Fprintln(io.out)
-		default:
-			fmt.Fprintf(io.out, "%-10s %s  overlap %d s  %d to be sent\n", r.Satellite,
-				plan.Stamp(r.Plan.First().Windows[0].Start), r.Plan.First().Overlap, len(r.Plan.Missing()))
-			for _, s := range r.Plan.Warnings {
-				fmt.Fprintf(io.out, "%-10s warning: %s\n", "", s)
-			}
-		}
-	}
-}
-
-type jsonResult struct {
-	Satellite string      `json:"satellite"`
-	Exit      int         `json:"exit"`
-	Result    deploy.Did  `json:"result"`
-	Error     string      `json:"error,omitempty"`
-	LeftOver  []string    `json:"left_behind"`
-	Passes    []plan.Pass `json:"passes"`
-	Warnings  []string    `json:"warnings"`
-	Plan      *plan.Plan  `json:"plan,omitempty"`
-}
-
-// report ends the run: a table for a fleet, a sentence for one.
-func (w *deployFlags) report(io *stdio, name string, results []deploy.Result) {
-	switch {
-	case w.json:
-		w.reportJSON(io, results)
-		return
-	case w.dryRun:
-		fmt.Fprintln(io.out, "Dry run: nothing was sent.")
-		return
-	case name == "plan":
-		return
-	}
-	if len(results) > 1 {
-		fmt.Fprintf(io.out, "%-10s %-17s %-29s %s\n", "SATELLITE", "RESULT", "START", "WINDOWS")
-	}
-	for _, r := range results {
-		if r.Err != nil {
-			if r.Plan != nil { // a failed draft was told already
-				say(io, name, fmt.Errorf("%s: %w", r.Satellite, r.Err))
-			}
-			if len(results) > 1 {
-				fmt.Fprintf(io.out, "%-10s %-17s\n", r.Satellite, fmt.Sprintf("failed, exit %d", deploy.ExitOf(r.Err)))
-			}
-			continue
-		}
-		w.reportOne(io, r, len(results) > 1)
-	}
-	for _, r := range results {
-		for _, late := range r.Warnings {
-			fmt.Fprintf(io.err, "warning: %s: %s\n", r.Satellite, late)
-		}
-	}
-}
-
-func (w *deployFlags) reportOne(io *stdio, r deploy.Result, row bool) {
-	verb := "are scheduled"
-	if r.Did == deploy.AlreadyScheduled {
-		verb = "were scheduled already, nothing to do"
-		if len(r.Sent) > 0 {
-			verb = "were scheduled already; what they lacked was sent"
-		}
-	}
-	for _, p := range r.Passes {
-		if row {
-			fmt.Fprintf(io.out, "%-10s %-17s %-29s %s %s\n", r.Satellite, r.Did, plan.Stamp(p.Windows[0].Start), p.Windows[0].ID, p.Windows[1].ID)
-			continue
-		}
-		fmt.Fprintln(io.out, folded(io.out, fmt.Sprintf("Both windows on %s %s: %s and %s, run %s.", r.Satellite, verb, p.Windows[0].ID, p.Windows[1].ID, p.Run)))
-	}
-	if !row {
-		fmt.Fprintf(io.out, "Follow them with: %s\n", w.again(io, "status --watch", r.Satellite))
-	}
-}
-
-func (w *deployFlags) reportJSON(io *stdio, results []deploy.Result) {
-	out := struct {
-		Exit       int          `json:"exit"`
-		Satellites []jsonResult `json:"satellites"`
-	}{deploy.Exit(results), []jsonResult{}}
-	for _, r := range results {
-		j := jsonResult{Satellite: r.Satellite, Exit: deploy.ExitOf(r.Err), Result: r.Did, Plan: r.Plan,
-			LeftOver: some(r.LeftBehind()), Passes: some(r.Passes), Warnings: some(r.Warnings)}
-		if r.Err != nil {
-			j.Error = r.Err.Error()
-		}
-		out.Satellites = append(out.Satellites, j)
-	}
-	printJSON(io, out)
-}
-
-// some is l, or an empty list where there is none: JSON has no null for it.
-func some[T any](l []T) []T {
-	if l == nil {
-		return []T{}
-	}
-	return l
 }

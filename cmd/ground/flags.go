@@ -62,7 +62,7 @@ func (w *deployFlags) flags(c *cobra.Command, io *stdio) {
 		fs.BoolVar(&s.Whole, "whole", false, "send whole programs even where an update made the same ones aboard (one that failed, as its log says)")
 		fs.BoolVar(&s.SkipUpload, "skip-upload", false, "send no programs (a MockFM takes none)")
 		fs.BoolVar(&s.ITAR, "itar", false, "upload through ground stations in the US only")
-		fs.StringVar(&w.artifacts, "artifacts", "bin/uplink", "`DIR` of the packed programs")
+		fs.StringVar(&w.artifacts, "artifacts", defaultArtifacts, "`DIR` of the packed programs")
 	})
 	w.access.flags(c, io)
 	section(c, "This command", func(fs *pflag.FlagSet) {
@@ -93,6 +93,9 @@ func (w *deployFlags) read(now time.Time) error {
 		return wrong("--uplink-rate: %v", err)
 	}
 	w.spec.UplinkRate = rate
+	if w.spec.Repeat < 1 {
+		return wrong("--repeat: %d is not 1 or more", w.spec.Repeat)
+	}
 	if err := w.readAddresses(); err != nil {
 		return err
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -86,7 +85,7 @@ func (a *bucketAccess) get(ctx context.Context, args []string, std *stdio) error
 	}
 	showGot(std, rep, results)
 	if code != deploy.Done {
-		fmt.Fprintln(std.out, "Why not everything is there: ground review "+quote(place))
+		line(std.out, "Why not everything is there: %s review %s", quote(std.self), quote(place))
 	}
 	return exit(code)
 }
@@ -99,16 +98,16 @@ func showGot(std *stdio, rep *review.Report, results []got) {
 			what = "a part of the file only"
 		}
 		if g.Error != "" {
-			fmt.Fprintf(plain{std.err}, "ground get: %s: %s\n", g.Name, g.Error)
+			line(plain{std.err}, "ground get: %s: %s", g.Name, g.Error)
 			continue
 		}
-		fmt.Fprintf(out, "%s: %s, %s bytes, sha256 as in the receipt, %s\n", g.Result, g.File, plan.Grouped(g.Bytes), what)
+		line(out, "%s: %s, %s bytes, sha256 as in the receipt, %s", g.Result, g.File, plan.Grouped(g.Bytes), what)
 	}
 	switch {
 	case rep.Cut != "":
-		fmt.Fprintf(plain{std.err}, "ground get: the listing is not whole: %s; look again\n", rep.Cut)
+		line(plain{std.err}, "ground get: the listing is not whole: %s; look again", rep.Cut)
 	case len(results) == 0:
-		fmt.Fprintln(out, "nothing came down (yet) that a receipt vouches for")
+		line(out, "nothing came down (yet) that a receipt vouches for")
 	}
 }
 

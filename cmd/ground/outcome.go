@@ -58,21 +58,29 @@ func (w *watch) outcome(all []deploy.Status) outcome {
 	return out
 }
 
+// place is where the files come down, as far as it is known.
+func (w *watch) place() string {
+	if w.bucket != "" {
+		return quote(w.bucket)
+	}
+	return "s3://BUCKET/PREFIX"
+}
+
 // finish tells the outcome and what comes next, and hands it to --then.
 func (w *watch) finish(ctx context.Context, all []deploy.Status) int {
 	o := w.outcome(all)
 	for _, f := range o.Failed {
-		fmt.Fprintf(w.io.err, "ground status: %s\n", f)
+		line(w.io.err, "ground status: %s", f)
 	}
 	if len(o.Cancelled) > 0 {
-		fmt.Fprintf(w.io.err, "ground status: cancelled: window %s\n", plan.List(o.Cancelled))
+		line(w.io.err, "ground status: cancelled: window %s", plan.List(o.Cancelled))
 	}
 	if len(o.Runs) > 0 && o.Outcome != "cancelled" && !w.json {
 		which := ""
 		if len(o.Runs) == 1 {
 			which = " --run " + o.Runs[0]
 		}
-		fmt.Fprintf(w.io.out, "What came down, after a contact up to 5 h later: %s review%s s3://BUCKET/PREFIX\n", quote(w.io.self), which)
+		line(w.io.out, "What came down, after a contact up to 5 h later: %s review%s %s", quote(w.io.self), which, w.place())
 	}
 	if w.json {
 		printJSON(w.io, o)
@@ -87,7 +95,7 @@ func (w *watch) finish(ctx context.Context, all []deploy.Status) int {
 		err = cmd.Run()
 	}
 	if err != nil {
-		fmt.Fprintf(w.io.err, "ground status: --then: %v\n", err)
+		line(w.io.err, "ground status: --then: %v", err)
 		return deploy.Worse(o.Exit, deploy.Failed)
 	}
 	return o.Exit

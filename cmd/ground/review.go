@@ -106,28 +106,28 @@ func (p plain) Write(b []byte) (int, error) {
 func showReport(std *stdio, rep *review.Report, choice review.Choice) {
 	out := plain{std.out}
 	if len(rep.Runs) > 1 {
-		showTable(out, rep.Runs, columns(std.out))
+		showTable(out, rep.Runs)
 	}
 	for _, r := range rep.Runs {
 		showRun(out, r)
 	}
 	if len(rep.Unread) > 0 {
-		fmt.Fprintf(out, "\ncannot be read:\n")
+		line(out, "\ncannot be read:")
 		for _, u := range rep.Unread {
-			fmt.Fprintf(out, "  %s: %s\n", u.Key, u.Why)
+			line(out, "  %s: %s", u.Key, u.Why)
 		}
 	}
 	fmt.Fprintln(out)
 	switch {
 	case rep.Cut != "":
-		fmt.Fprintf(plain{std.err}, "ground review: the listing is not whole: %s; what is missing cannot be told, look again\n", rep.Cut)
+		line(plain{std.err}, "ground review: the listing is not whole: %s; what is missing cannot be told, look again", rep.Cut)
 		fmt.Fprintln(out, rep.Verdict)
 	case len(rep.Runs) == 0 && rep.Verdict == review.Unknown:
-		fmt.Fprintln(out, "unknown: receipts came down that cannot be read; what they speak of cannot be told")
+		line(out, "unknown: receipts came down that cannot be read; what they speak of cannot be told")
 	case len(rep.Runs) == 0 && choice.Run != "":
-		fmt.Fprintf(out, "missing: nothing of run %s came down (yet)%s\n", choice.Run, whenRun(choice.Run))
+		line(out, "missing: nothing of run %s came down (yet)%s", choice.Run, whenRun(choice.Run))
 	case len(rep.Runs) == 0:
-		fmt.Fprintln(out, "missing: no receipt came down (yet); the window may be to come, or its files wait for the next contact")
+		line(out, "missing: no receipt came down (yet); the window may be to come, or its files wait for the next contact")
 	default:
 		fmt.Fprintln(out, rep.Verdict)
 	}
@@ -135,39 +135,18 @@ func showReport(std *stdio, rep *review.Report, choice review.Choice) {
 
 // showTable has a line for each run. What comes last is cut where the terminal
 // ends: it stands below, whole.
-func showTable(out io.Writer, runs []*review.Run, cols int) {
-	rows := [][]string{{"RUN", "SATELLITE", "START", "VERDICT", "FILES", "BYTES", "WHY"}}
+func showTable(out io.Writer, runs []*review.Run) {
+	t := table{heading: []string{"RUN", "SATELLITE", "START", "VERDICT", "FILES", "BYTES", "WHY"}, right: map[int]bool{4: true, 5: true}, cut: true}
 	for _, r := range runs {
 		x := r.Row()
 		start := "-"
 		if !x.Start.IsZero() {
 			start = x.Start.UTC().Format("2006-01-02 15:04Z")
 		}
-		row := []string{x.Name, orDash(r.Satellite), start, r.Verdict.String(), fmt.Sprintf("%d of %d", x.Delivered, x.Files), plan.Grouped(x.Bytes), x.Why}
-		rows = append(rows, row)
+		t.add(x.Name, orDash(r.Satellite), start, r.Verdict.String(), fmt.Sprintf("%d of %d", x.Delivered, x.Files), plan.Grouped(x.Bytes), x.Why)
 	}
 	fmt.Fprintln(out)
-	wide := make([]int, len(rows[0]))
-	for _, row := range rows {
-		for i, cell := range row {
-			wide[i] = max(wide[i], len([]rune(cell)))
-		}
-	}
-	for _, row := range rows {
-		line := ""
-		for i, cell := range row {
-			if i == 4 || i == 5 {
-				line += fmt.Sprintf("%*s  ", wide[i], cell)
-			} else {
-				line += fmt.Sprintf("%-*s  ", wide[i], cell)
-			}
-		}
-		line = strings.TrimRight(line, " ")
-		if r := []rune(line); cols > 0 && len(r) > cols {
-			line = string(r[:cols-3]) + "..."
-		}
-		fmt.Fprintln(out, line)
-	}
+	t.write(out)
 }
 
 // whenRun says when a run was, as its name tells, and what to do.
@@ -200,15 +179,20 @@ func showRun(out io.Writer, r *review.Run) {
 	if r.CompletedBy != "" {
 		completed = ", and completed by run " + r.CompletedBy
 	}
-	fmt.Fprintf(out, "\n%s%s: %s%s\n", name, on, strings.ToUpper(r.Verdict.String()), completed)
+	cols := columns(out)
+	say := func(format string, a ...any) {
+		fmt.Fprintln(out, fold(fmt.Sprintf(format, a...), cols, 12))
+	}
+	fmt.Fprintln(out)
+	say("%s%s: %s%s", name, on, strings.ToUpper(r.Verdict.String()), completed)
 	for _, it := range r.Items {
-		fmt.Fprintf(out, "  %-9s %s: %s\n", it.Verdict, it.Label(), it.Why)
+		say("  %-9s %s: %s", it.Verdict, it.Label(), it.Why)
 		if rc := it.Receipt; rc != nil {
-			fmt.Fprintf(out, "  %-9s from %s, %.1f s, attempts %s, %s bytes received%s\n", "", rc.Source,
+			say("  %-9s from %s, %.1f s, attempts %s, %s bytes received%s", "", rc.Source,
 				rc.Finished.Sub(rc.Started).Seconds(), plan.Grouped(rc.Attempts), plan.Grouped(rc.BytesReceived), counts(rc.Errors))
 		}
 		for _, n := range it.Notes {
-			fmt.Fprintf(out, "  %-9s note: %s\n", "", n)
+			say("  %-9s note: %s", "", n)
 		}
 	}
 }

@@ -111,7 +111,7 @@ type failure struct {
 
 // say prints err as one sentence.
 func say(io *stdio, name string, err error) {
-	fmt.Fprintf(io.err, "%s: %v\n", strings.TrimSpace("ground "+name), err)
+	line(io.err, "%s: %v", strings.TrimSpace("ground "+name), err)
 }
 
 func printJSON(io *stdio, v any) {

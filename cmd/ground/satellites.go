@@ -54,7 +54,7 @@ func (a *access) listSatellites(ctx context.Context, args []string, io *stdio) e
 		fmt.Fprintln(io.out, "this token may use no satellite; ask the operator")
 		return nil
 	}
-	fmt.Fprintf(io.out, "%-12s %-8s %-6s %s\n", "SATELLITE", "NORAD", "PAIR", "WINDOWS")
+	t := table{heading: []string{"SATELLITE", "NORAD", "PAIR", "WINDOWS"}}
 	for _, id := range fleet.Order {
 		s := fleet.Satellites[id]
 		pair := "yes"
@@ -63,7 +63,8 @@ func (a *access) listSatellites(ctx context.Context, args []string, io *stdio) e
 				pair = "no"
 			}
 		}
-		fmt.Fprintf(io.out, "%-12s %-8s %-6s %s\n", s.ID, s.NORAD, pair, strings.Join(s.Windows, " "))
+		t.add(s.ID, s.NORAD, pair, strings.Join(s.Windows, " "))
 	}
+	t.write(io.out)
 	return nil
 }

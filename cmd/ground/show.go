@@ -18,7 +18,7 @@ func progressPrinter(io *stdio, quiet bool) (tell func(deploy.Event), end func()
 		out = io.err
 	}
 	var mu sync.Mutex
-	if !drawable(out) {
+	if !io.drawable(out) {
 		return func(e deploy.Event) {
 			if e.Total == 0 {
 				mu.Lock()

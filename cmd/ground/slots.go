@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -57,7 +55,7 @@ func (w *slotsFlags) run(ctx context.Context, args []string, io *stdio) error {
 	case w.span < time.Hour || w.span > 31*24*time.Hour:
 		err = wrong("--span: %v is not between 1h and 744h", w.span)
 	default:
-		w.rate, w.spec.Port = "125KB", plan.DefaultPort // they do not matter
+		w.rate, w.spec.Port, w.spec.Repeat = "125KB", plan.DefaultPort, 1 // they do not matter
 		err = w.read(time.Now())
 	}
 	if err != nil {
@@ -88,12 +86,13 @@ func (w *slotsFlags) run(ctx context.Context, args []string, io *stdio) error {
 	case w.json:
 		printJSON(io, out)
 	case len(out) == 0:
-		fmt.Fprintf(io.out, "no time in the next %s is free for both windows and their buffers\n", plan.Span(w.span))
+		line(io.out, "no time in the next %s is free for both windows and their buffers", plan.Span(w.span))
 	default:
-		fmt.Fprintf(io.out, "%-28s %-28s %-9s as --start\n", "EARLIEST START", "LATEST START", "FOR")
+		t := table{heading: []string{"EARLIEST START", "LATEST START", "FOR", "as --start"}}
 		for _, s := range out {
-			fmt.Fprintln(io.out, strings.TrimRight(fmt.Sprintf("%-28s %-28s %-9s %s", plan.Stamp(s.From), plan.Stamp(s.To), plan.Span(s.To.Sub(s.From)), s.From.Format(time.RFC3339)), " "))
+			t.add(plan.Stamp(s.From), plan.Stamp(s.To), plan.Span(s.To.Sub(s.From)), s.From.Format(time.RFC3339))
 		}
+		t.write(io.out)
 	}
 	if len(out) == 0 {
 		return told(deploy.NoSlot)

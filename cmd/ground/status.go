@@ -22,6 +22,7 @@ type statusFlags struct {
 	then      string
 	rate      string
 	artifacts string
+	bucket    string
 }
 
 func statusCommand(io *stdio) *cobra.Command {
@@ -34,7 +35,7 @@ func statusCommand(io *stdio) *cobra.Command {
   ground status --watch - FM1   # bars on a terminal, else a line per change
   ground status --watch --then 'mail -s "pass over" me' - FM1
   ground status --json - FM1`,
-		RunE: func(c *cobra.Command, args []string) error { return w.refused(w.run(c.Context(), args, io)) },
+		RunE: func(c *cobra.Command, args []string) error { return w.refused(w.run(c, args, io)) },
 	}
 	section(c, "To follow", func(fs *pflag.FlagSet) {
 		fs.BoolVar(&w.watch, "watch", false, "follow until all is up and over")
@@ -43,14 +44,18 @@ func statusCommand(io *stdio) *cobra.Command {
 	})
 	section(c, "The expected day", func(fs *pflag.FlagSet) {
 		fs.StringVar(&w.rate, "uplink-rate", "125KB", "`SIZE` that goes up in a day")
-		fs.StringVar(&w.artifacts, "artifacts", "bin/uplink", "`DIR` of the packed programs, for their sizes")
+		fs.StringVar(&w.artifacts, "artifacts", defaultArtifacts, "`DIR` of the packed programs, for their sizes")
 	})
 	w.access.flags(c, io)
 	w.satelliteSetting(c)
+	hiddenSetting(c, func(fs *pflag.FlagSet) {
+		fs.StringVar(&w.bucket, "bucket", "", "`s3://BUCKET/PREFIX` for what comes next")
+	})
 	return c
 }
 
-func (w *statusFlags) run(ctx context.Context, args []string, io *stdio) error {
+func (w *statusFlags) run(c *cobra.Command, args []string, io *stdio) error {
+	ctx := c.Context()
 	token, sats, err := w.token(args, io)
 	if err != nil {
 		return err
@@ -61,6 +66,8 @@ func (w *statusFlags) run(ctx context.Context, args []string, io *stdio) error {
 		return wrong("--uplink-rate: %v", err)
 	case w.then != "" && !w.watch:
 		return wrong("--then comes at the end of --watch; give both")
+	case typed(io, c, "every") && !w.watch:
+		return wrong("--every is how often --watch asks; give both")
 	case w.every < 100*time.Millisecond:
 		return wrong("--every: %v is too often; give 1s or more", w.every)
 	}
@@ -72,7 +79,7 @@ func (w *statusFlags) run(ctx context.Context, args []string, io *stdio) error {
 		return err
 	}
 	ask := func(ctx context.Context) ([]deploy.Status, error) {
-		return g.Status(ctx, sats, sizesOf(w.artifacts), perDay)
+		return g.Status(ctx, sats, sizesOf(findArtifacts(w.artifacts)), perDay)
 	}
 	if w.watch {
 		return exit(w.follow(ctx, io, g.API, ask))
@@ -120,11 +127,11 @@ func reported(all []deploy.Status) []report {
 
 // follow watches, in the way that suits where it is looked at.
 func (w *statusFlags) follow(ctx context.Context, io *stdio, api *tasking.Client, ask func(context.Context) ([]deploy.Status, error)) int {
-	f := &watch{io: io, ask: ask, every: w.every, then: w.then, json: w.json}
+	f := &watch{io: io, ask: ask, every: w.every, then: w.then, json: w.json, bucket: w.bucket}
 	switch {
 	case w.json:
 		f.show = documents{io}
-	case drawable(io.out):
+	case io.drawable(io.out):
 		f.show = newBars(io)
 	default:
 		f.show = &lines{io, map[string]string{}}
@@ -153,11 +160,7 @@ func sizesOf(dir string) map[string]int64 {
 func showStatus(io *stdio, s deploy.Status) {
 	wide := columns(io.out)
 	say := func(format string, a ...any) {
-		text := strings.TrimRight(fmt.Sprintf(format, a...), " ")
-		if wide > 0 {
-			text = strings.Join(plan.Fold(text, wide, 10), "\n")
-		}
-		fmt.Fprintln(io.out, text)
+		fmt.Fprintln(io.out, fold(strings.TrimRight(fmt.Sprintf(format, a...), " "), wide, 10))
 	}
 	say("%s at %s", s.Satellite, plan.Stamp(s.Now))
 	if len(s.Uploads)+len(s.Windows) == 0 {

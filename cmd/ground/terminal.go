@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"strings"
 	"sync"
 
@@ -32,13 +33,18 @@ func (d *redactingWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// file is the one behind w, also behind a redactingWriter; nil if there is none.
+// file is the one behind w, also behind what makes text safe; nil if there is
+// none.
 func file(w any) *os.File {
-	if d, ok := w.(*redactingWriter); ok {
-		w = d.w
+	switch x := w.(type) {
+	case *redactingWriter:
+		return file(x.w)
+	case plain:
+		return file(x.w)
+	case *os.File:
+		return x
 	}
-	f, _ := w.(*os.File)
-	return f
+	return nil
 }
 
 // terminal reports whether w is one.
@@ -67,18 +73,34 @@ func columns(w any) int {
 }
 
 // drawable reports whether something can be drawn on w in place.
-func drawable(w any) bool {
+func (io *stdio) drawable(w any) bool {
 	cols, rows := termSize(w)
-	return cols > 0 && rows > 1
+	return cols > 0 && rows > 1 && io.getenv("TERM") != "dumb"
 }
 
 // folded is text as it fits on w: whole lines where it is no terminal.
-func folded(w any, text string) string {
-	cols := columns(w)
-	if cols <= 0 {
+func folded(w any, text string) string { return fold(text, columns(w), 2) }
+
+// commandAtEnd finds a command for the user to give next at the end of a text.
+var commandAtEnd = regexp.MustCompile(`: ((?:SPIRE_AUTH_TOKEN=\.\.\. )?(?:\S*ground|'[^']*ground') (?:deploy|status|cancel|review|get) .*)$`)
+
+// fold breaks text into lines of at most cols columns, all but the first
+// indented; for none, cols is 0. A command in it stays in one piece, on a line
+// of its own: what is broken here would be two commands where it is pasted.
+func fold(text string, cols, indent int) string {
+	if cols <= 0 || len([]rune(text)) <= cols {
 		return text
 	}
-	return strings.Join(plan.Fold(text, cols, 2), "\n")
+	command := ""
+	if at := commandAtEnd.FindStringSubmatchIndex(text); at != nil {
+		text, command = text[:at[2]-1], "\n"+text[at[2]:]
+	}
+	return strings.Join(plan.Fold(text, cols, indent), "\n") + command
+}
+
+// line prints one sentence on a line, or on as many as it takes there.
+func line(w io.Writer, format string, a ...any) {
+	fmt.Fprintln(w, folded(w, fmt.Sprintf(format, a...)))
 }
 
 // confirm asks on a terminal; in a pipe nobody is there to be asked.
@@ -129,7 +151,8 @@ func (s *screen) write(above string, lines []string) {
 	cols, rows := termSize(s.w)
 	var b strings.Builder
 	if up := s.height(cols); up > 0 {
-		fmt.Fprintf(&b, "\x1b[%dA\x1b[J", up)
+		// From the first column: a ^C that the terminal echoes moves the cursor.
+		fmt.Fprintf(&b, "\r\x1b[%dA\x1b[J", up)
 	}
 	if above != "" {
 		b.WriteString(above + "\n")

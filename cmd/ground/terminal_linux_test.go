@@ -24,6 +24,7 @@ import (
 type display struct {
 	mu  sync.Mutex
 	raw []byte
+	tty *os.File // what the user types goes here
 }
 
 func (s *display) Write(b []byte) (int, error) {
@@ -41,7 +42,7 @@ func (s *display) lines(t *testing.T) []string {
 	t.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	rows, row := []string{""}, 0
+	rows, row, col := []string{""}, 0, 0
 	for b := s.raw; len(b) > 0; {
 		if m := control.FindSubmatch(b); m != nil {
 			n, _ := strconv.Atoi(string(m[1]))
@@ -51,7 +52,7 @@ func (s *display) lines(t *testing.T) []string {
 					t.Fatalf("the cursor leaves the screen at %q", b[:min(len(b), 80)])
 				}
 			case "J": // from here to the end
-				rows = append(rows[:row], "")
+				rows = append(rows[:row], rows[row][:min(col, len(rows[row]))])
 			default:
 				t.Fatalf("unknown control sequence %q", m[0])
 			}
@@ -60,6 +61,7 @@ func (s *display) lines(t *testing.T) []string {
 		}
 		switch b[0] {
 		case '\r': // comes before each \n
+			col = 0
 		case '\n':
 			if row++; row == len(rows) {
 				rows = append(rows, "")
@@ -67,7 +69,9 @@ func (s *display) lines(t *testing.T) []string {
 		case '\x1b', '\b', '\t', 0:
 			t.Fatalf("byte %q before %q", b[0], b[:min(len(b), 80)])
 		default:
-			rows[row] += string(b[:1])
+			rows[row] += strings.Repeat(" ", max(0, col-len(rows[row])))
+			rows[row] = rows[row][:col] + string(b[:1]) + rows[row][min(col+1, len(rows[row])):]
+			col++
 		}
 		b = b[1:]
 	}
@@ -114,7 +118,7 @@ func onTerminalOf(t *testing.T, cols, rows uint16, env []string, typed string, a
 	if _, err := master.WriteString(typed); err != nil {
 		t.Fatal(err)
 	}
-	s = &display{}
+	s = &display{tty: master}
 	drawn := make(chan struct{})
 	go func() {
 		defer close(drawn)
@@ -239,6 +243,21 @@ func TestTerminal(t *testing.T) {
 	}
 }
 
+// A terminal that can do nothing but print gets lines.
+func TestDumbTerminal(t *testing.T) {
+	t.Parallel()
+	_, env := desk(t)
+	programs := artifacts(t)
+	s, wait := onTerminal(t, append(env, "TERM=dumb"), "", "deploy", "--yes", "--artifacts", programs, "-", "FM1")
+	if code := wait(); code != 0 {
+		t.Errorf("exit %d", code)
+	}
+	s.once(t, "FM1: sent sdr-serve, upload")
+	if bytes.ContainsRune(s.raw, '\x1b') {
+		t.Errorf("a control sequence was written: %q", s.raw)
+	}
+}
+
 // In a pipe the same commands print lines, and nothing moves a cursor.
 func TestPipe(t *testing.T) {
 	t.Parallel()
@@ -308,9 +327,19 @@ func TestSmallTerminal(t *testing.T) {
 	if code := wait(); code != 0 {
 		t.Errorf("deploy: exit %d", code)
 	}
-	s, wait = onTerminalOf(t, cols, 50, env, "", "status", "--artifacts", programs, "-", "FM1")
-	if code := wait(); code != 0 {
-		t.Errorf("status: exit %d", code)
+	for _, args := range [][]string{
+		{"status", "--artifacts", programs, "-", "FM1"}, {"satellites", "-"}, {"slots", "--span", "2h", "-", "FM1"}, {"aboard", "-"},
+		{"cancel", "--dry-run", "-", "FM1"}, {"config"}, {"config", "deploy"}, {"plan", "--artifacts", programs, "-", "FM1"},
+	} {
+		s, wait = onTerminalOf(t, cols, 200, env, "", args...)
+		if code := wait(); code != 0 {
+			t.Errorf("%q: exit %d", args, code)
+		}
+		narrow(s)
+	}
+	s, wait = onTerminalOf(t, cols, 50, env, "", "deploy", "--artifacts", programs, "--fetch-delay", "61s", "-", "FM1")
+	if code := wait(); code != 2 {
+		t.Errorf("deploy: exit %d", code)
 	}
 	narrow(s)
 
@@ -338,4 +367,30 @@ func TestSmallTerminal(t *testing.T) {
 		}
 	}
 
+}
+
+// A ^C, which the terminal echoes in front of what is drawn in place, leaves
+// every bar whole.
+func TestInterruptedOnTerminal(t *testing.T) {
+	t.Parallel()
+	_, env := desk(t)
+	programs := artifacts(t)
+	_, wait := onTerminal(t, env, "", "deploy", "--yes", "--artifacts", programs, "-", "FM1")
+	if code := wait(); code != 0 {
+		t.Fatalf("deploy: exit %d", code)
+	}
+	s, wait := onTerminal(t, env, "", "status", "--watch", "--every", "1h", "--artifacts", programs, "-", "FM1")
+	s.until(t, "FM1 PAYLOAD_SABERTOOTH", "PENDING_SYNC in ")
+	if _, err := s.tty.WriteString("\x03"); err != nil {
+		t.Fatal(err)
+	}
+	if code := wait(); code != 1 {
+		t.Errorf("exit %d, want 1", code)
+	}
+	for _, l := range s.lines(t) {
+		if l != "" && !strings.HasPrefix(l, "FM1 ") && !strings.HasPrefix(l, "ground status: interrupted") {
+			t.Errorf("on the screen is %q:\n%s", l, strings.Join(s.lines(t), "\n"))
+		}
+	}
+	s.once(t, "FM1 PAYLOAD_SDR", "PENDING_SYNC in ")
 }

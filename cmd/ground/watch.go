@@ -16,12 +16,13 @@ import (
 // A watch follows satellites until everything is up and over. It is meant for
 // days: an API that is away is told of, and asked again.
 type watch struct {
-	io    *stdio
-	ask   func(context.Context) ([]deploy.Status, error)
-	every time.Duration
-	show  view
-	then  string // a command that gets the outcome; "" for none
-	json  bool   // nothing but documents on stdout
+	io     *stdio
+	ask    func(context.Context) ([]deploy.Status, error)
+	every  time.Duration
+	show   view
+	then   string // a command that gets the outcome; "" for none
+	json   bool   // nothing but documents on stdout
+	bucket string // where the files come down; "" where that is not known
 
 	seen    map[string]*watched
 	order   []string

@@ -178,7 +178,12 @@ func TestManners(t *testing.T) {
 		{[]string{"deploy", "--artifacts", dir, "--dry-run", "--path", "/a", "--path", "/b=x", "FM1"}, 0, "Brings /a as sdr_a, /b as x from"},
 		{[]string{"deploy", "--artifacts", dir, "--dry-run", "--path", "/a", "--path", "/b", "--name", "x", "FM1"}, 2, "--name names one file, and --path is there 2 times"},
 		{[]string{"deploy", "--artifacts", dir, "--dry-run", "--name", "x", "--name", "y", "FM1"}, 2, "--name is there 2 times"},
-		{[]string{"deploy", "--artifacts", dir, "--dry-run", "--path", "/a=x", "--path", "/b=x", "FM1"}, 2, "the name is also that of"},
+		{[]string{"deploy", "--artifacts", dir, "--dry-run", "--path", "/a=x", "--path", "/b=x", "FM1"}, 2, "--path: /a and /b would both be named x; give each another name, as PATH=NAME"},
+		{[]string{"deploy", "--artifacts", dir, "--dry-run", "--path", "/a", "--path", "/a", "FM1"}, 2, "--path: /a is there twice; give it once"},
+		{[]string{"deploy", "--artifacts", dir, "--dry-run", "--repeat", "0", "FM1"}, 2, "--repeat: 0 is not 1 or more"},
+		{[]string{"deploy", "--artifacts", dir, "--dry-run", "--every", "1h", "FM1"}, 2, "--every is the time between passes, of which there is one; give --repeat N too"},
+		{[]string{"deploy", "--artifacts", dir, "--dry-run", "FM1", "FM1"}, 0, "FM1 is named more than once; it is taken once"},
+		{[]string{"status", "--every", "1s", "-", "FM1"}, 2, "--every is how often --watch asks; give both"},
 		{[]string{"deploy", "--artifacts", dir, "--dry-run", "--path", "relative", "FM1"}, 2, "want an absolute path"},
 		{[]string{"slots", "--span", "2h", "-", "FM1"}, 0, "as --start"},
 		{[]string{"slots", "--span", "1s", "-", "FM1"}, 2, "--span"},
@@ -221,5 +226,28 @@ func TestWatchSurvives(t *testing.T) {
 	o := s.ground(t, ctx, "status", "--watch", "--every", "100ms", "--artifacts", dir, "-", "FM1")
 	if !strings.Contains(o.out, "the API does not answer: GET /tasking/uploads: the API answered 503") || !strings.Contains(o.out, "the API answers again") || o.code != 1 || !strings.Contains(o.err, "never reached the satellite") {
 		t.Errorf("exit %d\n%s", o.code, o.all())
+	}
+}
+
+// What is folded is folded between words; a command to be given next is one
+// line.
+func TestFold(t *testing.T) {
+	t.Parallel()
+	const command = "SPIRE_AUTH_TOKEN=... bin/ground cancel --yes --window 3020553 - FM1"
+	for _, tt := range []struct {
+		text string
+		cols int
+		want string
+	}{
+		{"one two three", 0, "one two three"},
+		{"one two three", 13, "one two three"},
+		{"one two three four", 13, "one two three\n  four"},
+		{"LEFT BEHIND on FM1: window 3020553; remove it by hand: " + command, 40, "LEFT BEHIND on FM1: window 3020553;\n  remove it by hand:\n" + command},
+		{"Follow them with: '/a b/ground' status --watch - FM1", 30, "Follow them with:\n'/a b/ground' status --watch - FM1"},
+		{"Follow them with: " + command, 400, "Follow them with: " + command},
+	} {
+		if got := fold(tt.text, tt.cols, 2); got != tt.want {
+			t.Errorf("%d columns: got %q, want %q", tt.cols, got, tt.want)
+		}
 	}
 }

@@ -65,7 +65,7 @@ func read(a *plan.Artifact, want elf.Machine) (warning string, err error) {
 	fi, err := os.Stat(a.File)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return "", fmt.Errorf("%s is not there; build it with make uplink (an update with make update FROM=VERSION), or say where it is with --artifacts", a.File)
+		return "", fmt.Errorf("%s is not there; build it with make uplink where the project is (an update with make update FROM=VERSION), or say where it is with --artifacts DIR", a.File)
 	case err != nil:
 		return "", fmt.Errorf("cannot read a program to be sent: %w", err)
 	case !fi.Mode().IsRegular():

@@ -105,8 +105,22 @@ func (s Spec) checkFiles() *SpecError {
 		}
 		names = append(names, f.Name)
 	}
+	for i, f := range s.Files {
+		for _, g := range s.Files[:i] {
+			switch {
+			case f == g:
+				return bad("path", "%s is there twice; give it once", f.Path)
+			case f.Name != "" && f.Name == g.Name:
+				return bad("path", "%s and %s would both be named %s; give each another name, as PATH=NAME", g.Path, f.Path, f.Name)
+			}
+		}
+	}
 	if err := outbox.CheckNames(names, Fetcher+".log", Server+".log"); err != nil {
-		return bad("name", "%v; give each path another name, as PATH=NAME", err)
+		flag := "name"
+		if len(s.Files) > 1 { // then --name gives none
+			flag = "path"
+		}
+		return bad(flag, "%v; give each path another name, as PATH=NAME", err)
 	}
 	return s.checkAboard()
 }
