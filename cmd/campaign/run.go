@@ -87,6 +87,8 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 		err = errors.New("--passes, --parallel: want numbers above 0")
 	case o.soak < 0 || o.one < 0:
 		err = errors.New("--soak, --pass: want numbers above 0, or nothing")
+	default:
+		err = o.Check()
 	}
 	o.Progress = evidence.Progress(stderr)
 	return o, err

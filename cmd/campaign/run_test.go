@@ -19,7 +19,7 @@ func TestUsage(t *testing.T) {
 		{[]string{"--pass", "-1"}, 2, "--pass"},
 		{[]string{"--soak", "-1s"}, 2, "--soak"},
 		{[]string{"--help"}, 0, "--seed"},
-		{[]string{"--with", "rain"}, 1, "late, restart"},
+		{[]string{"--with", "rain"}, 2, "late, restart"},
 		{[]string{"--bin", t.TempDir(), "--dir", t.TempDir()}, 1, "build it with make"},
 		{[]string{"--bin", t.TempDir(), "--dir", t.TempDir(), "--soak", "1s"}, 1, "no such file"},
 		{[]string{"supervisor", "nonsense"}, 1, "invalid character"},

@@ -41,10 +41,18 @@ type Row struct {
 	Again    *Row  // the same pass played alone, where the first may have lacked time
 }
 
+// Check says what of c asks for what is not there.
+func (c Campaign) Check() error {
+	if c.With != "" && !slices.Contains(faults, c.With) {
+		return fmt.Errorf("--with %q: no such fault; there are %s", c.With, strings.Join(faults, ", "))
+	}
+	return nil
+}
+
 // Run plays all passes, and returns what there is when ctx or the budget ends.
 func (c Campaign) Run(ctx context.Context) ([]Row, error) {
-	if c.With != "" && !slices.Contains(faults, c.With) {
-		return nil, fmt.Errorf("no fault is named %q, only %s", c.With, strings.Join(faults, ", "))
+	if err := c.Check(); err != nil {
+		return nil, err
 	}
 	for _, program := range []string{"sdr-serve", "sabertooth-fetch"} {
 		if _, err := os.Stat(filepath.Join(c.Bin, program)); err != nil {
