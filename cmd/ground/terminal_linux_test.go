@@ -380,7 +380,7 @@ func TestInterruptedOnTerminal(t *testing.T) {
 		t.Fatalf("deploy: exit %d", code)
 	}
 	s, wait := onTerminal(t, env, "", "status", "--watch", "--every", "1h", "--artifacts", programs, "-", "FM1")
-	s.until(t, "FM1 PAYLOAD_SABERTOOTH", "PENDING_SYNC in ")
+	s.until(t, "PAYLOAD_SABERTOOTH", "PENDING_SYNC in ")
 	if _, err := s.tty.WriteString("\x03"); err != nil {
 		t.Fatal(err)
 	}
@@ -392,5 +392,5 @@ func TestInterruptedOnTerminal(t *testing.T) {
 			t.Errorf("on the screen is %q:\n%s", l, strings.Join(s.lines(t), "\n"))
 		}
 	}
-	s.once(t, "FM1 PAYLOAD_SDR", "PENDING_SYNC in ")
+	s.once(t, "PAYLOAD_SDR", "PENDING_SYNC in ")
 }
