@@ -70,15 +70,18 @@ func (w *deployFlags) run(c *cobra.Command, args []string, io *stdio) error {
 	if err != nil {
 		return err
 	}
-	arts, warnings, err := deploy.Artifacts(w.artifacts, w.spec)
-	if err != nil {
-		return err
+	if !w.spec.Survey {
+		arts, warnings, err := deploy.Artifacts(w.artifacts, w.spec)
+		if err != nil {
+			return err
+		}
+		w.spec.Artifacts = arts
+		for _, s := range warnings {
+			line(io.err, "warning: %s", s)
+		}
 	}
-	w.spec.Artifacts = arts
-	for _, s := range warnings {
-		line(io.err, "warning: %s", s)
-	}
-	if name == "deploy" && !w.dryRun {
+	acts := name != "plan" && !w.dryRun
+	if acts {
 		unlock, err := lock(ctx, io, g, sats)
 		if err != nil {
 			return err
@@ -97,7 +100,7 @@ func (w *deployFlags) run(c *cobra.Command, args []string, io *stdio) error {
 	if err := w.draw(results); err != nil {
 		return err
 	}
-	if name == "deploy" && !w.dryRun {
+	if acts {
 		if err := w.apply(ctx, io, g, results); err != nil {
 			return err
 		}

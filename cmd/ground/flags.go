@@ -65,6 +65,11 @@ func (w *deployFlags) flags(c *cobra.Command, io *stdio) {
 		fs.StringVar(&w.artifacts, "artifacts", defaultArtifacts, "`DIR` of the packed programs")
 	})
 	w.access.flags(c, io)
+	w.actFlags(c)
+}
+
+// actFlags are those that say how far it goes.
+func (w *deployFlags) actFlags(c *cobra.Command) {
 	section(c, "This command", func(fs *pflag.FlagSet) {
 		fs.BoolVar(&w.dryRun, "dry-run", false, "print the plan and stop: nothing is sent, the API is not asked, and no token is needed")
 		fs.BoolVar(&w.yes, "yes", false, "do not ask before scheduling")

@@ -72,6 +72,7 @@ func TestJSONSchema(t *testing.T) {
 	}{
 		{0, []string{"satellites", "-"}}, {3, []string{"satellites", "wrong-token"}}, {2, []string{"satellites", "-", "FM1"}}, {1, append([]string{"satellites", "-"}, away...)},
 		{0, []string{"slots", "-", "FM1"}}, {3, []string{"slots", "-", "FM9"}}, {2, []string{"slots", "-"}}, {2, []string{"slots", "--span", "soon", "-", "FM1"}},
+		{0, []string{"survey", "-", "FM1"}}, {0, []string{"survey", "-", "FM1"}}, {0, []string{"survey", "--dry-run", "FM1"}}, {2, []string{"survey"}}, {3, []string{"survey", "-", "FM9"}},
 		{0, []string{"aboard", "-"}}, {3, []string{"aboard", "-", "FM9"}},
 		{0, []string{"plan", "--artifacts", dir, "-", "FM1"}}, {2, []string{"plan", "--artifacts", dir, "--start", "2020-01-01T00:00:00Z", "-", "FM1"}},
 		{0, []string{"deploy", "--artifacts", dir, "--dry-run", "FM1"}}, {0, []string{"deploy", "--artifacts", dir, "-", "FM1"}}, {0, []string{"deploy", "--artifacts", dir, "-", "FM1"}},
@@ -88,7 +89,7 @@ func TestJSONSchema(t *testing.T) {
 		}
 		o := s.ground(t, ctx, append(slices.Clone(tt.args), "--json")...)
 		docs := documentsIn(t, schema(tt.args[0]), o.out)
-		if len(docs) != 1 || o.code != tt.code || strings.Contains(o.out, "null") {
+		if len(docs) != 1 || o.code != tt.code || strings.Contains(o.out, ": null") {
 			t.Errorf("%q: exit %d, want %d; %d documents, want 1\n%s", tt.args, o.code, tt.code, len(docs), o.all())
 			continue
 		}

@@ -111,6 +111,9 @@ func showReport(std *stdio, rep *review.Report, choice review.Choice) {
 	for _, r := range rep.Runs {
 		showRun(out, r)
 	}
+	for _, s := range rep.Surveys {
+		showSurvey(out, s)
+	}
 	if len(rep.Unread) > 0 {
 		line(out, "\ncannot be read:")
 		for _, u := range rep.Unread {
@@ -121,6 +124,8 @@ func showReport(std *stdio, rep *review.Report, choice review.Choice) {
 	switch {
 	case rep.Cut != "":
 		line(plain{std.err}, "ground review: the listing is not whole: %s; what is missing cannot be told, look again", rep.Cut)
+		fmt.Fprintln(out, rep.Verdict)
+	case len(rep.Surveys) > 0:
 		fmt.Fprintln(out, rep.Verdict)
 	case len(rep.Runs) == 0 && rep.Verdict == review.Unknown:
 		line(out, "unknown: receipts came down that cannot be read; what they speak of cannot be told")

@@ -124,7 +124,7 @@ func printJSON(io *stdio, v any) {
 func verbs(io *stdio) []*cobra.Command {
 	return []*cobra.Command{
 		planCommand(io), deployCommand(io), statusCommand(io), cancelCommand(io),
-		satellitesCommand(io), aboardCommand(io), slotsCommand(io),
+		satellitesCommand(io), aboardCommand(io), slotsCommand(io), surveyCommand(io),
 		reviewCommand(io), getCommand(io),
 		configCommand(io), completionCommand(io), manCommand(io),
 	}

@@ -3,6 +3,8 @@ package mockfm
 import (
 	"fmt"
 	"maps"
+	"net/netip"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,6 +38,11 @@ type Fault struct {
 	Nth   int
 	Errno syscall.Errno
 
+	Program string // of kinds Absent and Says
+	Text    string // of kind Says
+	Dir     string // of kind ReadOnly
+	Addr    string // of kind Address
+
 	seen int
 }
 
@@ -64,6 +71,10 @@ const (
 	DiskFull   FaultKind = "disk-full"
 	DiskSlow   FaultKind = "disk-slow"
 	DiskError  FaultKind = "disk-error"
+	ReadOnly   FaultKind = "read-only"
+	Absent     FaultKind = "absent"
+	Says       FaultKind = "says"
+	Address    FaultKind = "address"
 )
 
 // FaultHelp is the grammar of ParseFault.
@@ -93,13 +104,17 @@ const FaultHelp = `PLACE=KIND[,KEY=VALUE]...
     disk-error     nth=N the N-th call (default 1) of op=any|write|sync (default any)
                    fails with errno=eio|enospc|erofs (default eio); after erofs the
                    disk is read-only
+    read-only      dir=PATH (default /persist) takes no files
+    absent         there is no program=NAME (default wget)
+    says           program=NAME does nothing but print text=TEXT, without commas
+    address        its address is addr=ADDRESS (default 10.2.1.77)
     skip, times as above, counted in windows (default: every window)
   example: window=lost-after,skip=1  SDR=clock-step,at=10s,by=-1h`
 
 var (
 	callNames    = []string{"satellites", "availability", "upload", "uploads", "window", "windows", "delete", "any"}
 	callKinds    = []FaultKind{LostBefore, LostAfter, Half, HTML, Big, Types, UnknownState, Slow, Lag, Twice, Cached}
-	payloadKinds = []FaultKind{ClockUnset, ClockStep, LinkCut, PowerCut, DiskFull, DiskSlow, DiskError}
+	payloadKinds = []FaultKind{ClockUnset, ClockStep, LinkCut, PowerCut, DiskFull, DiskSlow, DiskError, ReadOnly, Absent, Says, Address}
 )
 
 // ParseFault reads what FaultHelp describes.
@@ -126,6 +141,14 @@ func ParseFault(s string) (Fault, error) {
 			f.Rate, f.Sync = 4_000_000, 200*time.Millisecond
 		case DiskError:
 			f.Nth, f.Errno = 1, syscall.EIO
+		case ReadOnly:
+			f.Dir = "/persist"
+		case Absent:
+			f.Program = "wget"
+		case Says:
+			f.Program = "xz"
+		case Address:
+			f.Addr = "10.2.1.77"
 		}
 	case !isCall && findPayload(place) == nil:
 		return f, fmt.Errorf("fault %q: no call or payload is named %q", s, place)
@@ -166,6 +189,19 @@ func ParseFault(s string) (Fault, error) {
 			f.Op, err = oneOf(value, diskOps)
 		case "errno":
 			f.Errno, err = oneOf(value, errnos)
+		case "program":
+			if f.Program = value; value == "" || strings.Contains(value, "/") {
+				err = fmt.Errorf("want a name, without its directory")
+			}
+		case "text":
+			f.Text = value
+		case "dir":
+			if f.Dir = value; !path.IsAbs(value) || path.Clean(value) != value {
+				err = fmt.Errorf("want an absolute path")
+			}
+		case "addr":
+			f.Addr = value
+			_, err = netip.ParseAddr(value)
 		default:
 			err = fmt.Errorf("no such key")
 		}

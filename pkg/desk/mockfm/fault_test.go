@@ -25,6 +25,10 @@ func TestParseFault(t *testing.T) {
 		{"SDR=clock-step,at=10s,by=-1h", Fault{Place: "SDR", Kind: "clock-step", At: 10 * time.Second, By: -time.Hour}},
 		{"SDR=disk-slow,rate=2MB,stall=3s", Fault{Place: "SDR", Kind: DiskSlow, Rate: 2e6, Sync: 200 * time.Millisecond, Stall: 3 * time.Second}},
 		{"SDR=disk-error,op=sync,nth=3,errno=enospc", Fault{Place: "SDR", Kind: DiskError, Op: flash.Sync, Nth: 3, Errno: syscall.ENOSPC}},
+		{"SDR=absent", Fault{Place: "SDR", Kind: Absent, Program: "wget"}},
+		{"SDR=says,program=xz,text=xz (XZ Utils) 5.0.8", Fault{Place: "SDR", Kind: Says, Program: "xz", Text: "xz (XZ Utils) 5.0.8"}},
+		{"SDR=read-only,dir=/outbox", Fault{Place: "SDR", Kind: ReadOnly, Dir: "/outbox"}},
+		{"SDR=address,addr=10.2.1.9", Fault{Place: "SDR", Kind: Address, Addr: "10.2.1.9"}},
 		{"IPI=disk-full,size=4KiB,times=1", Fault{Place: "IPI", Kind: "disk-full", Size: 4096, Times: 1}},
 	} {
 		if got, err := ParseFault(c.text); err != nil || got != c.want {
@@ -35,6 +39,7 @@ func TestParseFault(t *testing.T) {
 		"", "window", "window=", "window=200", "window=600", "window=clock-unset", "SDR=lost-after", "GPS=power-cut",
 		"any=slow,delay=-1s", "any=slow,delay=1", "window=503,times=x", "SDR=disk-full,size=0", "SDR=power-cut,when=3s",
 		"SDR=disk-error,nth=0", "SDR=disk-error,errno=eperm", "SDR=disk-error,op=read", "SDR=disk-slow,sync=-1s",
+		"SDR=absent,program=/bin/sh", "SDR=absent,program=", "SDR=read-only,dir=persist", "SDR=read-only,dir=/../x", "SDR=address,addr=x", "window=absent",
 	} {
 		if got, err := ParseFault(text); err == nil {
 			t.Errorf("%q: got %+v, want an error", text, got)
@@ -48,6 +53,7 @@ func TestFaultText(t *testing.T) {
 		"window=lost-after", "any=503,skip=2,times=0", "upload=429,retry-after=3s", "SDR=clock-step,at=10s,by=-1h", "IPI=disk-full,times=1,size=4096",
 		"SABERTOOTH=link-cut,at=1h30m,for=1m30s", "delete=slow,delay=1m", "DEXTER=power-cut,skip=1,at=1.5s", "windows=unknown-state",
 		"SDR=disk-slow,rate=2000000,sync=1s,stall=3s", "SDR=disk-error,nth=3,op=sync,errno=enospc",
+		"SDR=absent,program=python3", "SDR=says,program=id,text=uid=0(root)", "SDR=read-only,dir=/outbox", "SDR=address,addr=10.2.1.9",
 	} {
 		f, err := ParseFault(text)
 		if err != nil {

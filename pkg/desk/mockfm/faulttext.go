@@ -42,6 +42,11 @@ func (f *Fault) String() string {
 			fmt.Fprintf(&b, ",%s=%s", d.key, text)
 		}
 	}
+	for _, s := range []struct{ key, has, usual string }{{"program", f.Program, usual.Program}, {"text", f.Text, usual.Text}, {"dir", f.Dir, usual.Dir}, {"addr", f.Addr, usual.Addr}} {
+		if s.has != s.usual {
+			b.WriteString("," + s.key + "=" + s.has)
+		}
+	}
 	for word, op := range diskOps {
 		if op == f.Op && op != usual.Op {
 			b.WriteString(",op=" + word)

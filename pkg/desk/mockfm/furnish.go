@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"payload-ipc/pkg/desk/sandbox"
@@ -41,7 +42,7 @@ func (m *Mock) furnish(w *window) (sandbox.Payload, error) {
 	}
 	disk := m.disk
 	disk.Seed = m.diskSeed(w)
-	return sandbox.Payload{
+	b := sandbox.Payload{
 		Disk: &disk,
 		ID:   w.id, Bus: w.satellite, Name: w.payload.name,
 		Root: root, System: system, Addrs: w.payload.addrs,
@@ -49,7 +50,37 @@ func (m *Mock) furnish(w *window) (sandbox.Payload, error) {
 		Peers: allAddrs(), Plain: plainFlags(w.command.Executable, root),
 		Stdout: logs + "/stdout", Stderr: logs + "/stderr",
 		Clock: m.clock.now().Sub(time.Now().Round(0)),
-	}, nil
+	}
+	// To whoever asks it is the payload's machine; what is foreign to this one
+	// runs under an emulator.
+	return b, m.standIn(w, &b, "uname", uname(w.payload), 0o755)
+}
+
+// uname is a program that tells a payload's kernel and machine.
+func uname(p *payload) string {
+	return fmt.Sprintf(`#!/bin/sh
+case $* in
+-srm)echo Linux %[1]s %[2]s;;
+-r)echo %[1]s;;
+-m)echo %[2]s;;
+-a)echo Linux %[3]s %[1]s %[2]s GNU/Linux;;
+*)echo Linux;;
+esac
+`, p.kernel, p.machine, strings.ToLower(p.name))
+}
+
+// standIn has b find this script in the place of one of its programs.
+func (m *Mock) standIn(w *window, b *sandbox.Payload, program, script string, mode fs.FileMode) error {
+	file := filepath.Join(m.cfg.State, "windows", w.id, "program-"+program)
+	os.Remove(file)
+	if err := os.WriteFile(file, []byte(script), mode); err != nil {
+		return err
+	}
+	if b.Programs == nil {
+		b.Programs = map[string]string{}
+	}
+	b.Programs[program] = file
+	return os.Chmod(file, mode) // whatever the umask
 }
 
 // writeEtc makes an /etc that says no more than the payload's own would: no

@@ -12,13 +12,14 @@ type payload struct {
 	name                   string
 	before, after, minimum time.Duration
 	addrs                  []string // the first is the one the tutorial uses
+	kernel, machine        string   // as uname tells them
 }
 
 var payloads = []payload{
-	{"SDR", 120 * time.Second, 210 * time.Second, 30 * time.Second, []string{"10.2.1.8", "10.2.1.12"}},
-	{"SABERTOOTH", 180 * time.Second, 210 * time.Second, 30 * time.Second, []string{"10.2.1.10"}},
-	{"IPI", 120 * time.Second, 210 * time.Second, 30 * time.Second, []string{"10.2.1.16"}},
-	{"DEXTER", 220 * time.Second, 265 * time.Second, 0, []string{"10.2.1.14"}}, // address not documented
+	{"SDR", 120 * time.Second, 210 * time.Second, 30 * time.Second, []string{"10.2.1.8", "10.2.1.12"}, "4.14.0", "aarch64"},
+	{"SABERTOOTH", 180 * time.Second, 210 * time.Second, 30 * time.Second, []string{"10.2.1.10"}, "4.9.140", "aarch64"},
+	{"IPI", 120 * time.Second, 210 * time.Second, 30 * time.Second, []string{"10.2.1.16"}, "4.14.0", "aarch64"},
+	{"DEXTER", 220 * time.Second, 265 * time.Second, 0, []string{"10.2.1.14"}, "4.6.0", "armv7l"}, // address not documented
 }
 
 const windowPrefix = "PAYLOAD_"

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"payload-ipc/pkg/desk/flash"
@@ -52,7 +53,16 @@ func (m *Mock) playWindow(ctx context.Context, w *window) sandbox.Outcome {
 	var cuts []*Fault
 	for _, f := range m.takeFaults(w.payload.name) {
 		m.tell(w.event(Faulted, " window %s: fault %s", w.id, f))
+		var err error
 		switch f.Kind {
+		case Absent:
+			err = m.standIn(w, &b, f.Program, "", 0o644)
+		case Says:
+			err = m.standIn(w, &b, f.Program, "#!/bin/sh\nprintf '%s\\n' '"+strings.ReplaceAll(f.Text, "'", `'\''`)+"'\n", 0o755)
+		case ReadOnly:
+			b.ReadOnly = append(b.ReadOnly, f.Dir)
+		case Address:
+			b.Addrs = []string{f.Addr}
 		case ClockUnset:
 			b.Clock = -time.Since(time.Unix(0, 0))
 		case ClockStep:
@@ -65,6 +75,9 @@ func (m *Mock) playWindow(ctx context.Context, w *window) sandbox.Outcome {
 			b.Disk.Errors = append(b.Disk.Errors, flash.Error{Op: f.Op, Nth: f.Nth, Errno: f.Errno})
 		default:
 			cuts = append(cuts, f)
+		}
+		if err != nil {
+			return sandbox.Outcome{End: sandbox.Refused, Why: err.Error()}
 		}
 	}
 	m.tell(w.event(Opened, " window %s opens: %s %q", w.id, b.Program, b.Args))

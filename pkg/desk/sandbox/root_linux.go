@@ -39,6 +39,11 @@ func enterRoot(b Payload) error {
 	if err := dev(filepath.Join(b.Root, "dev")); err != nil {
 		return fmt.Errorf("/dev: %w", err)
 	}
+	for _, d := range b.ReadOnly {
+		if err := bind(filepath.Join(b.Root, d), filepath.Join(b.Root, d)); err != nil {
+			return fmt.Errorf("%s: %w", d, err)
+		}
+	}
 	// proc stays writable until the program is about to start: its user
 	// namespace is set up through it.
 	proc := filepath.Join(b.Root, "proc")
@@ -48,6 +53,10 @@ func enterRoot(b Payload) error {
 	sys := filepath.Join(b.Root, "sys")
 	if err := mountOn("sysfs", sys, "sysfs", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC|unix.MS_RDONLY); err != nil {
 		return fmt.Errorf("/sys: %w", err)
+	}
+	standIns, err := openStandIns(b.Programs)
+	if err != nil {
+		return err
 	}
 	if err := unix.Chdir(b.Root); err != nil {
 		return err
@@ -59,7 +68,15 @@ func enterRoot(b Payload) error {
 	if err := unix.Unmount(".", unix.MNT_DETACH); err != nil {
 		return fmt.Errorf("leave the host's root: %w", err)
 	}
-	return unix.Chdir("/")
+	if err := unix.Chdir("/"); err != nil {
+		return err
+	}
+	for _, s := range standIns {
+		if err := s.place(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // systemDir mounts one of the host's directories, or repeats its link.

@@ -75,6 +75,11 @@ type Payload struct {
 	// everything at a cut. So it is where Sandbox.Disk gives an error.
 	Disk   *flash.Spec
 	Outbox int64 // room in bytes of an /outbox that is a disk of its own, 0: it is none
+
+	// With a root of its own: directories of it that take no files, and files of
+	// this machine that stand in for its programs, by name.
+	ReadOnly []string
+	Programs map[string]string
 }
 
 // A Step moves a payload's clock by By, At after it was powered on.

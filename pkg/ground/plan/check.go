@@ -17,7 +17,11 @@ func (e *SpecError) Error() string { return "--" + e.Flag + ": " + e.Why }
 // Check finds what is wrong with s before anything is asked or sent. The error
 // is a *SpecError.
 func (s Spec) Check() error {
-	for _, check := range []func() *SpecError{s.checkPayloads, s.checkTimes, s.checkAddresses, s.checkFiles} {
+	checks := []func() *SpecError{s.checkPayloads, s.checkTimes, s.checkAddresses, s.checkFiles}
+	if s.Survey { // which fetches nothing
+		checks = checks[:2]
+	}
+	for _, check := range checks {
 		if err := check(); err != nil {
 			return err
 		}

@@ -5,6 +5,8 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	"payload-ipc/pkg/ground/survey"
 )
 
 const (
@@ -30,9 +32,14 @@ func (p *Plan) Draw(w io.Writer, width int) {
 	}
 	spec := p.Spec
 	s.line(0, "Plan for %s, run %s", p.Satellite, p.First().Run)
-	s.line(2, "Brings %s from the %s, through the %s, down to your bucket.", spec.brings(), spec.from().Name, spec.to().Name)
-	s.line(2, "Who may read from the %s: %s.", spec.from().Name, spec.readers())
-	p.drawUploads(s)
+	if spec.Survey {
+		s.line(2, "Asks the %s and the %s what is assumed of them. Nothing goes up: both windows run %s with a script of %s bytes.",
+			spec.from().Name, spec.to().Name, survey.Executable, Grouped(int64(len(survey.Script))))
+	} else {
+		s.line(2, "Brings %s from the %s, through the %s, down to your bucket.", spec.brings(), spec.from().Name, spec.to().Name)
+		s.line(2, "Who may read from the %s: %s.", spec.from().Name, spec.readers())
+		p.drawUploads(s)
+	}
 	p.drawWindows(s)
 	p.drawDays(s)
 	p.drawPass(s, p.First())
@@ -45,7 +52,9 @@ func (p *Plan) Draw(w io.Writer, width int) {
 		s.line(2, "Dry run: availability not checked, and what is aboard already is unknown.")
 	}
 	what := "The file and its receipt come"
-	if len(spec.Files) > 1 || strings.HasSuffix(spec.Files[0].Path, "/") {
+	if spec.Survey {
+		what = "What they find, for ground review, comes"
+	} else if len(spec.Files) > 1 || strings.HasSuffix(spec.Files[0].Path, "/") {
 		what = "The files and their receipts come"
 	}
 	s.line(2, "%s down at a contact after the windows, up to 5 h later.", what)
@@ -161,7 +170,11 @@ func (p *Plan) drawUploads(s *sheet) {
 
 func (p *Plan) drawWindows(s *sheet) {
 	s.blank()
-	s.line(2, "2. Windows")
+	if p.Spec.Survey {
+		s.line(2, "Windows")
+	} else {
+		s.line(2, "2. Windows")
+	}
 	for _, pass := range p.Passes {
 		if len(p.Passes) > 1 {
 			s.line(5, "run %s", pass.Run)
@@ -180,13 +193,17 @@ func (p *Plan) drawWindows(s *sheet) {
 	}
 }
 
-// Command is a window's command on one line, the hand-over's script left out.
+// Command is a window's command on one line, its script left out.
 func Command(x Window) string {
 	argv := append([]string{x.Executable}, x.Args...)
+	kind := "hand-over"
+	if surveys(x.Args) {
+		kind = "survey"
+	}
 	for i, a := range argv {
 		switch {
 		case strings.ContainsAny(a, "\n"):
-			argv[i] = fmt.Sprintf("'%s bytes of hand-over script'", Grouped(int64(len(a))))
+			argv[i] = fmt.Sprintf("'%s bytes of %s script'", Grouped(int64(len(a))), kind)
 		case strings.ContainsAny(a, " '\"\\$`"):
 			argv[i] = "'" + strings.ReplaceAll(a, "'", `'\''`) + "'"
 		}

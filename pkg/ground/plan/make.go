@@ -215,6 +215,9 @@ func ceil(t time.Time) time.Time {
 // judge says what the user should know before saying yes.
 func (d *draft) judge() {
 	s := d.Spec
+	if s.Survey {
+		return
+	}
 	if o := s.Overlap(); o < WorthwhileOverlap {
 		d.warn("the windows overlap for %s only; less than %s leaves no second for a late start", Span(o), Span(WorthwhileOverlap))
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"payload-ipc/pkg/ground/survey"
 	"payload-ipc/pkg/ground/tasking"
 )
 
@@ -15,6 +16,7 @@ const (
 	Foreign Role = iota // not ours
 	Serve               // runs sdr-serve
 	Fetch               // runs sabertooth-fetch
+	Survey              // runs a survey, as either half of a pair
 )
 
 // RoleOf tells the role of a window, of any version of our programs. Only what
@@ -35,13 +37,21 @@ func RoleOf(w tasking.Window) Role {
 			return Fetch
 		}
 		return Serve
+	case w.Executable == survey.Executable && surveys(w.Args):
+		return Survey
 	case w.Executable == "/bin/sh" && len(w.Args) > 2 && w.Args[0] == "-c" && w.Args[2] == Fetcher:
 		return Fetch
 	}
 	return Foreign
 }
 
-// ListedPair is a server's window and the fetcher's that goes with it.
+func surveys(args []string) bool {
+	_, ok := survey.RunOf(args)
+	return ok
+}
+
+// ListedPair is a server's window and the fetcher's that goes with it, or the two
+// of a survey.
 type ListedPair struct{ Serve, Fetch tasking.Window }
 
 // Run is the name of the pair.
@@ -65,7 +75,7 @@ func SortPairs(windows []tasking.Window) (pairs []ListedPair, halves []tasking.W
 		}
 	}
 	for _, f := range live {
-		if RoleOf(f) != Fetch {
+		if !second(f) {
 			continue
 		}
 		if s, ok := server(f, live); ok {
@@ -81,11 +91,31 @@ func SortPairs(windows []tasking.Window) (pairs []ListedPair, halves []tasking.W
 	return pairs, halves
 }
 
+// second reports whether f is the fetcher's window of a pair, or of a survey the
+// one in its place.
+func second(f tasking.Window) bool {
+	_, from, _ := parseRun(RunOf(f.Args))
+	role := RoleOf(f)
+	return role == Fetch || role == Survey && f.Type != from
+}
+
+// together reports whether s may be the first window of a pair of which f is the
+// second.
+func together(s, f tasking.Window) bool {
+	switch RoleOf(s) {
+	case Serve:
+		return RoleOf(f) == Fetch
+	case Survey:
+		return RoleOf(f) == Survey && RunOf(s.Args) == RunOf(f.Args)
+	}
+	return false
+}
+
 // server finds the window that f fetches from.
 func server(f tasking.Window, live []tasking.Window) (best tasking.Window, ok bool) {
 	start, from, named := parseRun(RunOf(f.Args))
 	for _, s := range live {
-		if RoleOf(s) != Serve || s.Type == f.Type {
+		if s.Type == f.Type || !together(s, f) {
 			continue
 		}
 		if named && s.Start.Equal(start) && (!ok || s.Type == from) || !named && overlap(s, f) && !ok {
@@ -128,8 +158,11 @@ func Needs(w tasking.Window) string {
 	return ""
 }
 
-// RunOf is the run that a fetcher's arguments name, or "".
+// RunOf is the run that the arguments of a fetcher or a survey name, or "".
 func RunOf(args []string) string {
+	if run, ok := survey.RunOf(args); ok {
+		return run
+	}
 	for i := 0; i+1 < len(args); i++ {
 		if args[i] == "--run" {
 			return args[i+1]
@@ -138,7 +171,10 @@ func RunOf(args []string) string {
 	return ""
 }
 
-const runTime = "20060102T150405Z"
+const (
+	runTime      = "20060102T150405Z"
+	surveySuffix = "-survey" // of a run's name
+)
 
 // runID names a pair: satellites take one window of a type at a time, so the
 // server's start, the satellite and the two types are unique, and the same spec
@@ -154,7 +190,7 @@ func runID(satellite string, start time.Time, serve, fetch string) string {
 // parseRun takes the server's start and window type out of a run's name; ok is
 // false for a name that is none of runID's.
 func parseRun(run string) (start time.Time, serve string, ok bool) {
-	stamp, rest, cut := strings.Cut(run, "-")
+	stamp, rest, cut := strings.Cut(strings.TrimSuffix(run, surveySuffix), "-")
 	start, err := time.Parse(runTime, stamp)
 	if !cut || err != nil {
 		return time.Time{}, "", false

@@ -16,6 +16,8 @@ func pairAt(s Spec, at time.Duration, a, b string) []tasking.Window {
 	return []tasking.Window{listedWindow(w[0], a), listedWindow(w[1], b)}
 }
 
+func surveying(s *Spec) { s.Survey, s.SkipUpload, s.Artifacts = true, true, nil }
+
 func untold(ws []tasking.Window, which ...int) []tasking.Window {
 	ws = slices.Clone(ws)
 	for _, i := range which {
@@ -35,6 +37,7 @@ func TestSortPairs(t *testing.T) {
 		s.FromPayload, s.ToPayload = IPI, Dexter
 		s.Artifacts[0].Payload, s.Artifacts[1].Payload = IPI, Dexter
 	})
+	survey, surveyIPI := tutorial(surveying), tutorial(surveying, func(s *Spec) { s.FromPayload, s.ToPayload = IPI, Dexter })
 	a := pairAt(s, time.Hour, "1", "2")
 	dead := slices.Clone(a)
 	dead[1].State = "CANCELLED"
@@ -49,6 +52,10 @@ func TestSortPairs(t *testing.T) {
 		{"one", a, "1+2", ""},
 		{"the other way round", []tasking.Window{a[1], a[0]}, "1+2", ""},
 		{"other wishes", slices.Concat(a, pairAt(kern, 2*time.Hour, "3", "4"), pairAt(early, 3*time.Hour, "5", "6"), pairAt(old, 4*time.Hour, "7", "8")), "1+2 3+4 5+6 7+8", ""},
+		{"a survey", pairAt(survey, time.Hour, "1", "2"), "1+2", ""},
+		{"a survey, the other way round, beside a pair", []tasking.Window{pairAt(survey, 2*time.Hour, "3", "4")[1], pairAt(survey, 2*time.Hour, "3", "4")[0], a[0], a[1]}, "3+4 1+2", ""},
+		{"half a survey of other payloads, beside one", append(pairAt(survey, time.Hour, "1", "2"), pairAt(surveyIPI, time.Hour, "3", "4")[0]), "1+2", "3"},
+		{"a survey of other payloads", pairAt(surveyIPI, time.Hour, "3", "4"), "3+4", ""},
 		{"hand-over", pairAt(tutorial(handover), time.Hour, "1", "2"), "1+2", ""},
 		{"other payloads at the same time", slices.Concat(a, pairAt(ipi, time.Hour, "3", "4")), "1+2 3+4", ""},
 		{"server alone", a[:1], "", "1"},

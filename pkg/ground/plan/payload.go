@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"strings"
 	"time"
+
+	"payload-ipc/pkg/ground/survey"
 )
 
 // Names of the payload computers.
@@ -72,3 +74,12 @@ func payloadOr(name, fallback string) Payload {
 
 // WindowTypes are those of a pair: the server's and the fetcher's.
 func (s Spec) WindowTypes() [2]string { return [2]string{s.from().Window(), s.to().Window()} }
+
+// Expected is what a survey of p should find.
+func (p Payload) Expected() survey.Expected {
+	e := survey.Expected{Machine: map[string]string{"arm64": "aarch64", "arm": "armv7l"}[p.Arch]}
+	for _, a := range p.Addrs {
+		e.Addrs = append(e.Addrs, a.String())
+	}
+	return e
+}

@@ -124,6 +124,8 @@ type Spec struct {
 	HandOver       bool // one program goes up, the SDR hands it over
 	Whole          bool // whole programs go up even where an update made the same one
 
+	Survey bool // nothing goes up, and both windows run a script that asks what is assumed of them
+
 	Artifacts []Artifact
 }
 

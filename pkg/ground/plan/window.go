@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"payload-ipc/pkg/ground/survey"
 )
 
 // Window is one of the two of a pass. ID is empty until it is scheduled.
@@ -68,9 +70,9 @@ func later(a, b time.Time) time.Time {
 func (s Spec) Pass(satellite string, start time.Time) Pass {
 	start = start.UTC()
 	return Pass{
-		Run: runID(satellite, start, s.from().Window(), s.to().Window()),
+		Run: s.run(satellite, start),
 		Windows: [2]Window{
-			window(s.from(), start, s.SDRDuration, s.serve(start.Add(s.SDRDuration))),
+			window(s.from(), start, s.SDRDuration, s.serve(satellite, start)),
 			window(s.to(), start.Add(s.FetchDelay), s.FetchDuration, s.fetch(satellite, start)),
 		},
 		Overlap: int64(s.Overlap() / time.Second),
@@ -91,7 +93,30 @@ func end(until time.Time, d time.Duration) []string {
 	return []string{"--until", strconv.FormatInt(until.Unix(), 10), "--for", strconv.FormatInt(int64(d/time.Second), 10) + "s"}
 }
 
-func (s Spec) serve(until time.Time) []string {
+// run names the pass that starts so.
+func (s Spec) run(satellite string, start time.Time) string {
+	run := runID(satellite, start, s.from().Window(), s.to().Window())
+	if s.Survey {
+		run += surveySuffix
+	}
+	return run
+}
+
+// survey is the command that asks p, in a window from start for d, and whether
+// it reaches peer.
+func (s Spec) survey(satellite string, start time.Time, p, peer Payload, offset, d time.Duration) []string {
+	var peers []string
+	for _, a := range peer.Addrs {
+		peers = append(peers, a.String())
+	}
+	return append([]string{survey.Executable}, survey.Args(s.run(satellite, start), p.Name, start.Add(offset), d, peers...)...)
+}
+
+func (s Spec) serve(satellite string, start time.Time) []string {
+	if s.Survey {
+		return s.survey(satellite, start, s.from(), s.to(), 0, s.SDRDuration)
+	}
+	until := start.Add(s.SDRDuration)
 	argv := []string{s.artifact(s.from().Name).Destination()}
 	if s.HandOver {
 		argv = append(argv, Server)
@@ -107,12 +132,15 @@ func (s Spec) serve(until time.Time) []string {
 }
 
 func (s Spec) fetch(satellite string, start time.Time) []string {
+	if s.Survey {
+		return s.survey(satellite, start, s.to(), s.from(), s.FetchDelay, s.FetchDuration)
+	}
 	argv := []string{s.artifact(s.to().Name).Destination()}
 	if s.HandOver {
 		argv = []string{"/bin/sh", "-c", s.bootstrap(), Fetcher}
 	}
 	argv = append(argv, end(start.Add(s.FetchDelay+s.FetchDuration), s.FetchDuration)...)
-	argv = append(argv, "--run", runID(satellite, start, s.from().Window(), s.to().Window()),
+	argv = append(argv, "--run", s.run(satellite, start),
 		"--from", strings.Join(s.candidates(), ","))
 	if s.Tail > 0 {
 		argv = append(argv, "--tail", strconv.FormatInt(s.Tail, 10))
@@ -141,6 +169,9 @@ func (s Spec) candidates() []string {
 // two windows with the same executable and the same rest differ only in when
 // they run.
 func ArgsWithoutTimes(args []string) []string {
+	if _, ok := survey.RunOf(args); ok {
+		return survey.WithoutTimes(args)
+	}
 	var out []string
 	for i := 0; i < len(args); i++ {
 		if args[i] == "--until" || args[i] == "--run" {

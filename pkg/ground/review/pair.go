@@ -20,6 +20,10 @@ type viewer struct {
 	cut   bool // the listing is not whole
 	files []file
 	logs  []file
+
+	surveys  []file
+	surveyed []Survey
+
 	read  []*Log
 	used  map[string]bool   // keys that a receipt vouches for
 	owner map[string]string // the run that brought a key, where a receipt vouches for its bytes

@@ -79,7 +79,8 @@ type Report struct {
 	Unread  []Unread `json:"unread"`                // objects that are listed and cannot be read
 	Runs    []*Run   `json:"runs"`
 	Objects []Object `json:"objects"`
-	Logs    []*Log   `json:"logs"` // that belong to no run
+	Logs    []*Log   `json:"logs"`    // that belong to no run
+	Surveys []Survey `json:"surveys"` // by time
 }
 
 // Choice narrows a review: to one run, or to the last of each satellite.
@@ -101,12 +102,15 @@ func (b *Bucket) Review(ctx context.Context, listing Listing, choice Choice) (*R
 			receipts = append(receipts, f)
 		case logOf(f.name) != "":
 			v.logs = append(v.logs, f)
+		case surveyOf(f.name) != "":
+			v.surveys = append(v.surveys, f)
 		default:
 			v.files = append(v.files, f)
 		}
 	}
 	v.pair(ctx, v.receipts(ctx, receipts))
 	v.readLogs(ctx)
+	v.readSurveys(ctx)
 	v.lost(choice.Run)
 	v.suspects()
 	if ctx.Err() != nil {
@@ -144,6 +148,7 @@ func (v *viewer) report(listing Listing, choice Choice) *Report {
 		}
 		rep.Runs = slices.DeleteFunc(rep.Runs, func(r *Run) bool { return last[r.Satellite] != r })
 	}
+	rep.Surveys = v.chosen(choice)
 	rep.Verdict = v.overall(rep, choice)
 	for _, l := range v.read {
 		if !slices.ContainsFunc(rep.Runs, func(r *Run) bool { return slices.Contains(r.Logs, l) }) {
@@ -153,7 +158,7 @@ func (v *viewer) report(listing Listing, choice Choice) *Report {
 	return rep
 }
 
-// overall is the worst verdict of the runs that count. Without any, nothing came
+// overall is the worst verdict of the runs that count, and of the surveys. Without any, nothing came
 // down, unless it may be among what was not listed or cannot be read.
 func (v *viewer) overall(rep *Report, choice Choice) Verdict {
 	if rep.Cut != "" {
@@ -165,6 +170,10 @@ func (v *viewer) overall(rep *Report, choice Choice) Verdict {
 			worst = max(worst, r.Verdict)
 			counted++
 		}
+	}
+	for _, s := range rep.Surveys {
+		worst = max(worst, s.Verdict)
+		counted++
 	}
 	switch {
 	case counted > 0:

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"payload-ipc/pkg/ground/survey"
 )
 
 // A scribe writes a program's log.
@@ -136,6 +138,11 @@ func weekOfPasses() map[string]string {
 		s.say(0.2, "info", "fetching", map[string]any{"run": runName(friday.Add(24 * time.Hour)), "paths": 1})
 		s.say(2, "warn", "attempt failed", map[string]any{"path": "/var/log/syslog", "class": "timeout", "error": "no answer for 1 s"})
 	}, nil, map[string]string{"sdr_syslog.part": "half"})
+
+	// Before all, both payloads were asked.
+	for payload, text := range map[string]string{"SDR": surveyed("SDR", "10.2.1.8", "wget /usr/bin/wget", "wget "), "SABERTOOTH": surveyed("SABERTOOTH", "10.2.1.10")} {
+		keys[dir+monday.Add(-24*time.Hour).Format("20060102T150405Z_")+survey.Name(payload)] = text
+	}
 	return keys
 }
 

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"payload-ipc/pkg/ground/tasking"
 )
 
 // A State is what a survey says of an assumption.
@@ -29,7 +31,7 @@ type Finding struct {
 // Expected is what docs/platform.md says of one type of payload.
 type Expected struct {
 	Machine string   // as uname -m: aarch64, armv7l
-	Addrs   []string // one of these is the payload's own
+	Addrs   []string // one of these is the payload's own; none: it is not documented
 }
 
 const (
@@ -104,7 +106,7 @@ func (f Facts) space() Finding {
 		return settle("/persist has room", got, false, false, "")
 	}
 	kib, err := strconv.ParseInt(fields[3], 10, 64)
-	return settle(fmt.Sprintf("/persist has %d MiB free", int64(minSpace>>20)), fields[3]+" KiB", err == nil, kib >= minSpace>>10,
+	return settle(fmt.Sprintf("/persist has %d MiB free", int64(minSpace>>20)), fmt.Sprintf("%d MiB", kib>>10), err == nil, kib >= minSpace>>10,
 		"remove what no window uses any more, or ask the operator")
 }
 
@@ -142,6 +144,9 @@ func (f Facts) address(addrs []string) Finding {
 			found = found || a == want
 		}
 	}
+	if len(addrs) == 0 {
+		return settle("its address (not documented)", strings.Join(own, " "), seen && len(own) > 0, true, "")
+	}
 	return settle("its address is "+strings.Join(addrs, " or "), strings.Join(own, " "), seen && len(own) > 0, found,
 		"name the address that is there: --sdr for the serving payload, --allow for the fetching one")
 }
@@ -158,19 +163,19 @@ func (f Facts) clock() Finding {
 		return settle("the clock is right", got, false, false, "")
 	}
 	slip := time.Unix(n, 0).Sub(f.Start)
-	return settle("the clock is right", fmt.Sprintf("%v off the window's start", slip), true, slip.Abs() <= clockSlip,
+	return settle("the clock is right", tasking.Span(slip.Abs())+" off the window's start", true, slip.Abs() <= clockSlip,
 		"nothing: the programs go by --for then; their times in receipts and logs mean nothing but their order")
 }
 
 func (f Facts) length() Finding {
-	return settle("the window lasts as long as scheduled", fmt.Sprintf("%v of %v", f.Lived.Round(time.Second), f.Duration), f.Lived > 0, f.Lived >= f.Duration-early,
-		fmt.Sprintf("give --until and --for that are %v shorter, or windows that are longer", (f.Duration-f.Lived).Round(time.Second)))
+	return settle("the window lasts as long as scheduled", tasking.Span(f.Lived)+" of "+tasking.Span(f.Duration), f.Lived > 0, f.Lived >= f.Duration-early,
+		"give --until and --for that are "+tasking.Span(f.Duration-f.Lived)+" shorter, or windows that are longer")
 }
 
 func (f Facts) end() Finding {
 	var came []string
 	for _, s := range f.signals {
-		came = append(came, fmt.Sprintf("SIG%s %v before the last word", s.Name, (f.Lived-s.At).Round(time.Second)))
+		came = append(came, fmt.Sprintf("SIG%s %s before the last word", s.Name, tasking.Span(f.Lived-s.At)))
 	}
 	got := strings.Join(came, ", ")
 	if got == "" {

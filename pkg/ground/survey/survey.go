@@ -7,6 +7,7 @@ package survey
 
 import (
 	_ "embed"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -31,16 +32,32 @@ const Executable = "/bin/sh"
 // not told in the key of a downlinked file, so the name tells it.
 func Name(payload string) string { return "survey-" + payload + ".txt" }
 
-// Args are the arguments of the window that surveys payload from start for
+// Args are the arguments of the window of run that surveys payload from start for
 // duration. peers are the addresses that it looks for.
-func Args(payload string, start time.Time, duration time.Duration, peers ...string) []string {
+func Args(run, payload string, start time.Time, duration time.Duration, peers ...string) []string {
 	return []string{"-c", Script, Name(payload), payload,
-		strconv.FormatInt(start.Unix(), 10), strconv.FormatInt(int64(duration/time.Second), 10), strings.Join(peers, " ")}
+		strconv.FormatInt(start.Unix(), 10), strconv.FormatInt(int64(duration/time.Second), 10), strings.Join(peers, " "), run}
+}
+
+// RunOf is the run that args, of a window, name; ok is false where they are not
+// Args, of whatever version.
+func RunOf(args []string) (run string, ok bool) {
+	if len(args) != 8 || args[0] != "-c" || args[2] != Name(args[3]) {
+		return "", false
+	}
+	return args[7], true
+}
+
+// WithoutTimes is args without what tells when they run, for two windows of the
+// same survey.
+func WithoutTimes(args []string) []string {
+	return append(slices.Clone(args[:4]), args[5:7]...)
 }
 
 // Facts are what one survey found.
 type Facts struct {
 	Payload  string        `json:"payload"`
+	Run      string        `json:"run"`
 	Start    time.Time     `json:"start"`    // of the window, as scheduled
 	Duration time.Duration `json:"duration"` // of the window, as scheduled
 	Whole    bool          `json:"whole"`    // the script came to the end of its questions
@@ -71,7 +88,10 @@ func Parse(text string) (f Facts, ok bool) {
 		switch key {
 		case "survey":
 			fields := strings.Fields(rest)
-			if len(fields) != 5 || fields[0] != "1" {
+			if len(fields) == 5 { // of no run
+				fields = append(fields, "")
+			}
+			if len(fields) != 6 || fields[0] != "1" {
 				return Facts{}, false
 			}
 			start, err1 := strconv.ParseInt(fields[2], 10, 64)
@@ -81,7 +101,7 @@ func Parse(text string) (f Facts, ok bool) {
 				return Facts{}, false
 			}
 			// A window that was run twice is told by its last run.
-			f = Facts{Payload: fields[1], Start: time.Unix(start, 0).UTC(), Duration: time.Duration(seconds) * time.Second, values: map[string]string{}}
+			f = Facts{Payload: fields[1], Run: fields[5], Start: time.Unix(start, 0).UTC(), Duration: time.Duration(seconds) * time.Second, values: map[string]string{}}
 			born, ok = uptime, true
 		case "facts":
 			f.Whole = true

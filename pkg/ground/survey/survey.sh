@@ -2,7 +2,7 @@ PATH=/bin:/usr/bin:/sbin:/usr/sbin o=/outbox/$0
 w(){ echo "$@">>$o;}
 f(){ k=$1;shift;w $k `"$@" 2>&1|head -n1`;}
 read u x</proc/uptime
-w survey 1 $1 $2 $3 $u
+w survey 1 $1 $2 $3 $u $5
 w env $HOME,$TMPDIR
 f kernel uname -srm
 f user id

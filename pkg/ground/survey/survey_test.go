@@ -14,7 +14,7 @@ import (
 var sdr = Expected{Machine: "aarch64", Addrs: []string{"10.2.1.8", "10.2.1.12"}}
 
 // good is what a payload as docs/platform.md has it would write.
-const good = `survey 1 SDR 1796030979 60 100.50
+const good = `survey 1 SDR 1796030979 60 100.50 r1
 env ,
 kernel Linux 4.14.0 aarch64
 user uid=1000(user) gid=1000(user) groups=1000(user)
@@ -64,7 +64,7 @@ func find(t *testing.T, all []Finding, part string) Finding {
 
 func TestAllHolds(t *testing.T) {
 	f, ok := Parse(good)
-	if !ok || !f.Whole || f.Payload != "SDR" || f.Duration != time.Minute || f.Start.Unix() != 1796030979 || f.Lived != 59700*time.Millisecond {
+	if !ok || !f.Whole || f.Payload != "SDR" || f.Run != "r1" || f.Duration != time.Minute || f.Start.Unix() != 1796030979 || f.Lived != 59700*time.Millisecond {
 		t.Errorf("got %+v, %v", f, ok)
 	}
 	for _, finding := range f.Findings(sdr) {
@@ -72,7 +72,7 @@ func TestAllHolds(t *testing.T) {
 			t.Errorf("%+v", finding)
 		}
 	}
-	if got := find(t, f.Findings(sdr), "how a window ends").Got; got != "SIGTERM 2s before the last word" {
+	if got := find(t, f.Findings(sdr), "how a window ends").Got; got != "SIGTERM 2 s before the last word" {
 		t.Errorf("got %q", got)
 	}
 }
@@ -123,7 +123,7 @@ func TestDiffers(t *testing.T) {
 // What is cut, torn or something else is no survey, or one without what is
 // not there.
 func TestParseAnything(t *testing.T) {
-	for _, text := range []string{"", "hello\n", "survey 2 SDR 1 1 1\n", "survey 1 SDR x 1 1\n", "survey 1 SDR 1 1\n", "survey 1 SDR 1 1 1", "<html>\n"} {
+	for _, text := range []string{"", "hello\n", "survey 2 SDR 1 1 1\n", "survey 1 SDR x 1 1\n", "survey 1 SDR 1 1\n", "survey 1 SDR 1 1 1 a b\n", "survey 1 SDR 1 1 1", "<html>\n"} {
 		if f, ok := Parse(text); ok {
 			t.Errorf("%q: got %+v", text, f)
 		}
@@ -157,7 +157,7 @@ func TestScript(t *testing.T) {
 		t.Run(shell[0], func(t *testing.T) {
 			dir := t.TempDir()
 			start := time.Now()
-			args := Args("SDR", start, time.Minute, "127.0.0.1")
+			args := Args("r1", "SDR", start, time.Minute, "127.0.0.1")
 			// Only where it writes is another place here, and where it reads a name in it.
 			args[1] = strings.ReplaceAll(args[1], "/outbox", dir)
 			args[1] = strings.ReplaceAll(args[1], "localhost:2005", "127.0.0.1:1")
@@ -177,7 +177,7 @@ func TestScript(t *testing.T) {
 			}
 			stop()
 			cmd.Wait()
-			if !f.Whole || f.Payload != "SDR" || f.Start.Unix() != start.Unix() {
+			if !f.Whole || f.Payload != "SDR" || f.Run != "r1" || f.Start.Unix() != start.Unix() {
 				t.Fatalf("got %+v\n%s", f, text)
 			}
 			for key, want := range map[string]string{"kernel": "Linux ", "clock": strconv.FormatInt(start.Unix(), 10)[:8], "has sh": "/", "write " + dir: "runs", "net": "127.0.0.1"} {
