@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"payload-ipc/pkg/ground/deploy"
 )
@@ -43,26 +44,18 @@ func deployLike(io *stdio, c *cobra.Command) *cobra.Command {
 	c.RunE = func(c *cobra.Command, args []string) error { return w.refused(w.run(c, args, io)) }
 	w.flags(c, io)
 	w.satelliteSetting(c)
+	hiddenSetting(c, func(fs *pflag.FlagSet) {
+		fs.BoolVar(&w.needs, "needs", false, "print what has to be built, and stop (./deploy asks)")
+	})
 	return c
 }
 
 func (w *deployFlags) run(c *cobra.Command, args []string, io *stdio) error {
+	if w.needs {
+		return w.tellNeeds(c, args, io)
+	}
 	ctx, name := c.Context(), c.Name()
-	w.noToken = w.dryRun
-	token, sats, err := w.token(args, io)
-	if err == nil && len(sats) == 0 {
-		err = wrong("the satellite is missing; the order is AUTH_TOKEN SAT_ID...")
-	}
-	if err == nil && w.svg != "" && len(sats) > 1 {
-		err = wrong("--svg draws one satellite; give one")
-	}
-	if err == nil && typed(io, c, "every") && w.spec.Repeat == 1 {
-		err = wrong("--every is the time between passes, of which there is one; give --repeat N too")
-	}
-	if err == nil {
-		w.artifacts = findArtifacts(w.artifacts)
-		err = w.read(time.Now())
-	}
+	token, sats, err := w.arguments(c, args, io)
 	if err != nil {
 		return err
 	}
@@ -107,6 +100,44 @@ func (w *deployFlags) run(c *cobra.Command, args []string, io *stdio) error {
 	}
 	w.report(io, name, results)
 	return exit(deploy.Exit(results))
+}
+
+// arguments reads the command line, all before anything is sent.
+func (w *deployFlags) arguments(c *cobra.Command, args []string, io *stdio) (token string, sats []string, err error) {
+	w.noToken = w.dryRun
+	token, sats, err = w.token(args, io)
+	if err == nil && len(sats) == 0 {
+		err = wrong("the satellite is missing; the order is AUTH_TOKEN SAT_ID...")
+	}
+	if err == nil && w.svg != "" && len(sats) > 1 {
+		err = wrong("--svg draws one satellite; give one")
+	}
+	if err == nil && typed(io, c, "every") && w.spec.Repeat == 1 {
+		err = wrong("--every is the time between passes, of which there is one; give --repeat N too")
+	}
+	if err == nil {
+		w.artifacts = findArtifacts(w.artifacts)
+		err = w.read(time.Now())
+	}
+	return token, sats, err
+}
+
+// tellNeeds prints what ./deploy has to build for this command line: nothing
+// where the programs are somebody else's.
+func (w *deployFlags) tellNeeds(c *cobra.Command, args []string, io *stdio) error {
+	quiet := *io // what there is to warn of is said when it is done
+	quiet.err = nowhere
+	if _, _, err := w.arguments(c, args, &quiet); err != nil || c.Flags().Changed("artifacts") {
+		return err
+	}
+	line(io.out, "uplink")
+	if from, to := w.spec.Payloads(); from.Arch == "arm" || to.Arch == "arm" {
+		line(io.out, "arm")
+	}
+	if w.update != "" {
+		line(io.out, "from=%s", w.update)
+	}
+	return nil
 }
 
 // typed reports whether a flag is on the command line.

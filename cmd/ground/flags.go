@@ -29,6 +29,7 @@ type deployFlags struct {
 	update    string
 	svg       string
 	dryRun    bool
+	needs     bool
 	yes       bool
 }
 

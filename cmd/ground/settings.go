@@ -112,7 +112,7 @@ func check(root *cobra.Command, s profile.Setting) error {
 }
 
 // notSettings are flags that no file can set.
-var notSettings = []string{"help", "version", "profile"}
+var notSettings = []string{"help", "version", "profile", "needs"}
 
 // words are the value of s as its flag takes them, one after the other.
 func words(s profile.Setting, f *pflag.Flag) ([]string, error) {
