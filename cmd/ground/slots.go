@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -32,7 +34,7 @@ func slotsCommand(io *stdio) *cobra.Command {
 		Short:   "when both windows fit in the next days",
 		Example: `  ground slots - FM1               # the next 3 days
   ground slots --span 240h --sdr-duration 5m --fetch-duration 5m - FM1
-  ground slots --from-payload IPI - FM1`,
+  ground slots --from-payload IPI --svg free.svg - FM1`,
 		RunE: func(c *cobra.Command, args []string) error { return w.refused(w.run(c.Context(), args, io)) },
 	}
 	section(c, "When", func(fs *pflag.FlagSet) {
@@ -41,6 +43,9 @@ func slotsCommand(io *stdio) *cobra.Command {
 	})
 	section(c, "Which payloads", w.payloadFlags)
 	w.access.flags(c, io)
+	section(c, "This command", func(fs *pflag.FlagSet) {
+		fs.StringVar(&w.svg, "svg", "", "also draw what is free into this `FILE`")
+	})
 	w.satelliteSetting(c)
 	return c
 }
@@ -78,14 +83,20 @@ func (w *slotsFlags) run(ctx context.Context, args []string, io *stdio) error {
 	if err != nil {
 		return err
 	}
+	if w.svg != "" {
+		if err := os.WriteFile(w.svg, found.SVG(sats[0]), 0o644); err != nil {
+			return fmt.Errorf("cannot write the picture: %w; give --svg another file", err)
+		}
+	}
 	out := []slot{}
-	for _, f := range found {
+	for _, f := range found.Starts {
 		out = append(out, slot{f.Start, f.End})
 	}
 	switch {
 	case w.json:
 		printJSON(io, out)
 	case len(out) == 0:
+		found.Draw(io.out, columns(io.out))
 		line(io.out, "no time in the next %s is free for both windows and their buffers", plan.Span(w.span))
 	default:
 		t := table{heading: []string{"EARLIEST START", "LATEST START", "FOR", "as --start"}}
@@ -93,6 +104,8 @@ func (w *slotsFlags) run(ctx context.Context, args []string, io *stdio) error {
 			t.add(plan.Stamp(s.From), plan.Stamp(s.To), plan.Span(s.To.Sub(s.From)), s.From.Format(time.RFC3339))
 		}
 		t.write(io.out)
+		fmt.Fprintln(io.out)
+		found.Draw(io.out, columns(io.out))
 	}
 	if len(out) == 0 {
 		return told(deploy.NoSlot)

@@ -23,13 +23,18 @@ type sheet struct {
 	fold  bool
 }
 
-// Draw writes the plan for a person who has never seen one. Lines are folded to
-// width columns; 0 is a pipe, whose lines are left whole.
-func (p *Plan) Draw(w io.Writer, width int) {
+func newSheet(w io.Writer, width int) *sheet {
 	s := &sheet{w: w, width: width, fold: width > 0}
 	if width <= 0 {
 		s.width = pipeWidth
 	}
+	return s
+}
+
+// Draw writes the plan for a person who has never seen one. Lines are folded to
+// width columns; 0 is a pipe, whose lines are left whole.
+func (p *Plan) Draw(w io.Writer, width int) {
+	s := newSheet(w, width)
 	spec := p.Spec
 	s.line(0, "Plan for %s, run %s", p.Satellite, p.First().Run)
 	if spec.Survey {
@@ -238,12 +243,7 @@ func (p *Plan) drawDays(s *sheet) {
 		fill(line, c.at(pass.Windows[0].Start, false), c.at(pass.End(), false), '#')
 	}
 	s.row("windows", line)
-	left, right := p.Now.Format("2 Jan 15:04")+" UTC", end.Format("2 Jan 15:04")+" UTC"
-	if len(left)+len(right) >= c.columns {
-		s.under(left)
-		left = ""
-	}
-	s.under(fmt.Sprintf("%s%*s", left, c.columns-len(left), right))
+	s.ends(c, p.Now, end)
 }
 
 // drawPass is the time line of the windows of one pass.

@@ -23,6 +23,11 @@ func (p *Plan) SVG() []byte {
 	p.svgDays(d)
 	d.y += 22
 	svgPass(d, pass)
+	return d.svg()
+}
+
+// svg is the whole picture.
+func (d *drawing) svg() []byte {
 	var out bytes.Buffer
 	fmt.Fprintf(&out, `<svg xmlns="http://www.w3.org/2000/svg" class="plan" width="960" height="%d" style="max-width:100%%" font-family="system-ui, sans-serif" font-size="12.5">
 <style>%s</style>
