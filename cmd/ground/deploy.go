@@ -63,6 +63,7 @@ func (w *deployFlags) run(c *cobra.Command, args []string, io *stdio) error {
 	if err != nil {
 		return err
 	}
+	w.spec.Token = token
 	if !w.spec.Survey {
 		arts, warnings, err := deploy.Artifacts(w.artifacts, w.spec)
 		if err != nil {

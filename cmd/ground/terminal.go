@@ -19,8 +19,8 @@ import (
 // nowhere is where nobody looks.
 var nowhere = io.Discard
 
-// redactingWriter takes the token out of what is printed, the last of several
-// barriers.
+// redactingWriter takes the token and keys out of what is printed, the last of
+// several barriers.
 type redactingWriter struct {
 	mu    sync.Mutex
 	w     io.Writer
@@ -30,7 +30,7 @@ type redactingWriter struct {
 func (d *redactingWriter) Write(p []byte) (int, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if _, err := io.WriteString(d.w, tasking.Hide(string(p), d.token)); err != nil {
+	if _, err := io.WriteString(d.w, tasking.HideKeys(tasking.Hide(string(p), d.token))); err != nil {
 		return 0, err
 	}
 	return len(p), nil

@@ -9,6 +9,7 @@ import (
 
 	"payload-ipc/pkg/desk/flash"
 	"payload-ipc/pkg/desk/sandbox"
+	"payload-ipc/pkg/ground/tasking"
 )
 
 // Directories of one payload under State.
@@ -80,7 +81,7 @@ func (m *Mock) playWindow(ctx context.Context, w *window) sandbox.Outcome {
 			return sandbox.Outcome{End: sandbox.Refused, Why: err.Error()}
 		}
 	}
-	m.tell(w.event(Opened, " window %s opens: %s %q", w.id, b.Program, b.Args))
+	m.tell(w.event(Opened, " window %s opens: %s %s", w.id, b.Program, tasking.HideKeys(fmt.Sprintf("%q", b.Args))))
 	opened := time.Now()
 	if err := m.box.Open(b); err != nil {
 		// The time passes all the same.

@@ -121,10 +121,14 @@ type Spec struct {
 	DownlinkBudget int
 	ITAR           bool
 	SkipUpload     bool // the programs are aboard already, or the API has no uploads
+	Key            bool // both programs get a key of the run, from Token
 	HandOver       bool // one program goes up, the SDR hands it over
 	Whole          bool // whole programs go up even where an update made the same one
 
 	Survey bool // nothing goes up, and both windows run a script that asks what is assumed of them
+
+	// Token is the API's, from which keys come; "" on paper.
+	Token string `json:"-"`
 
 	Artifacts []Artifact
 }

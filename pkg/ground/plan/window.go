@@ -128,6 +128,9 @@ func (s Spec) serve(satellite string, start time.Time) []string {
 	for _, p := range s.Allow {
 		argv = append(argv, "--allow", p.String())
 	}
+	if s.Key {
+		argv = append(argv, "--key", s.key(s.run(satellite, start)))
+	}
 	return argv
 }
 
@@ -151,6 +154,9 @@ func (s Spec) fetch(satellite string, start time.Time) []string {
 	if s.NoSalvage {
 		argv = append(argv, "--no-salvage")
 	}
+	if s.Key {
+		argv = append(argv, "--key", s.key(s.run(satellite, start)))
+	}
 	return append(argv, s.args()...)
 }
 
@@ -165,9 +171,9 @@ func (s Spec) candidates() []string {
 	return out
 }
 
-// ArgsWithoutTimes is what is left of a window's arguments without the time:
-// two windows with the same executable and the same rest differ only in when
-// they run.
+// ArgsWithoutTimes is what is left of a window's arguments without the time, and
+// without the key of the run that the time names: two windows with the same
+// executable and the same rest differ only in when they run.
 func ArgsWithoutTimes(args []string) []string {
 	if _, ok := survey.RunOf(args); ok {
 		return survey.WithoutTimes(args)
@@ -179,6 +185,9 @@ func ArgsWithoutTimes(args []string) []string {
 			continue
 		}
 		out = append(out, args[i])
+		if args[i] == "--key" {
+			i++
+		}
 	}
 	return out
 }
