@@ -20,7 +20,7 @@ import (
 // not survive a power cut. ctx is looked at between copied blocks (another file
 // system): a sync cannot be interrupted.
 func (p *Part) Publish(ctx context.Context) (Published, error) {
-	return p.publish(ctx, p.t.name, false)
+	return p.publish(ctx, p.t.name, nil, false)
 }
 
 // PublishPart gives the proven bytes the name NAME.part (n <= 1) or
@@ -29,16 +29,22 @@ func (p *Part) Publish(ctx context.Context) (Published, error) {
 // with Publish, but a part that lost bytes in a rebuild is published too:
 // Published.Size tells.
 func (p *Part) PublishPart(ctx context.Context, n int) (Published, error) {
-	return p.publish(ctx, partName(p.t.name, n), !p.Identity().Sealed)
+	return p.publish(ctx, partName(p.t.name, n), nil, !p.Identity().Sealed)
 }
 
-func (p *Part) publish(ctx context.Context, name string, keep bool) (Published, error) {
+// PublishEnded is PublishPart(ctx, 1) of the proven bytes with end behind them,
+// which is no part of what the next run continues.
+func (p *Part) PublishEnded(ctx context.Context, end []byte) (Published, error) {
+	return p.publish(ctx, partName(p.t.name, 1), end, true)
+}
+
+func (p *Part) publish(ctx context.Context, name string, end []byte, keep bool) (Published, error) {
 	if p.closed {
 		return Published{}, ErrClosed
 	}
 	p.rec.halt()
 	want := p.proven
-	if err := p.final(); err != nil {
+	if err := p.final(end); err != nil {
 		return Published{}, err
 	}
 	if p.proven < want && name == p.t.name {
@@ -59,9 +65,14 @@ func (p *Part) publish(ctx context.Context, name string, keep bool) (Published, 
 			return Published{}, err
 		}
 	}
-	pub := p.rec.d.published(name)
+	d := p.rec.d
+	if len(end) > 0 && !p.retired {
+		d = d.clone()
+		d.write(end)
+	}
+	pub := d.published(name)
 	p.t.s.c.Gate.naming(Given{Size: pub.Size})
-	if err := p.expose(ctx, name, keep); err != nil {
+	if err := p.expose(ctx, pub, keep); err != nil {
 		return Published{}, err
 	}
 	p.t.published[name] = true
@@ -93,8 +104,9 @@ func (p *Part) publish(ctx context.Context, name string, keep bool) (Published, 
 
 var errShorter = errors.New("what is left is shorter than what was proven")
 
-// final makes the file on the stage exactly the proven bytes, hashed, synced.
-func (p *Part) final() error {
+// final makes the file on the stage exactly the proven bytes, hashed, and the
+// end behind them, synced.
+func (p *Part) final(end []byte) error {
 	for rebuilt := false; ; {
 		if p.dead() {
 			if rebuilt {
@@ -114,6 +126,17 @@ func (p *Part) final() error {
 		if p.retired {
 			return nil // only what was synced before is left
 		}
+		if len(end) > 0 {
+			if p.shared {
+				if err := p.Rebuild(); err != nil {
+					return err
+				}
+			}
+			if _, err := p.data.WriteAt(end, p.proven); err != nil {
+				return diskError("write", p.path(dataSuffix), err)
+			}
+			p.add(int64(len(end)))
+		}
 		err := p.datasync()
 		if err == nil {
 			return nil
@@ -123,9 +146,9 @@ func (p *Part) final() error {
 }
 
 // expose gives the file on the stage, which is final, its name in the outbox.
-func (p *Part) expose(ctx context.Context, name string, keep bool) error {
+func (p *Part) expose(ctx context.Context, pub Published, keep bool) error {
 	s := p.t.s
-	to := s.c.Outbox + "/" + name
+	to := s.c.Outbox + "/" + pub.Name
 	if s.same && !keep {
 		err := s.fs.Rename(p.path(dataSuffix), to)
 		if !elsewhere(err) {
@@ -135,7 +158,7 @@ func (p *Part) expose(ctx context.Context, name string, keep bool) error {
 	if s.same && keep && p.link(to) {
 		return nil
 	}
-	return s.put(ctx.Err, name, p.path(tmpSuffix), p.data, p.proven)
+	return s.put(ctx.Err, pub.Name, p.path(tmpSuffix), p.data, pub.Size)
 }
 
 // elsewhere reports that the stage cannot be renamed from, being on another

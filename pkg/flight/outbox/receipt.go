@@ -42,7 +42,19 @@ type Receipt struct {
 	Sealed    []Published // older generations published beside this one
 	Unchanged *string     // the run that published the file, "" without a name; this one did not fetch it
 
+	Archive *Archive // of an archive of a directory: how much is in it
+
 	earlier *Published
+}
+
+// Archive counts what an archive has of its directory, and names its manifest
+// (Listed), which is the last member and says the rest.
+type Archive struct {
+	Members  int64    // in it, of any type
+	Missing  int64    // that could not be had
+	Changed  int64    // on the server, since they were taken
+	LeftOut  int64    // beyond the bounds, or that a listing only names: in no line of the manifest
+	Manifest [32]byte // its SHA-256
 }
 
 // Bytes sets what p says about the bytes: size, digest, pieces, lines, NULs.
@@ -156,6 +168,17 @@ func (r *Receipt) encode(n int) []byte {
 	}
 	if r.Unchanged != nil {
 		j.text("unchanged", *r.Unchanged)
+	}
+	if a := r.Archive; a != nil {
+		j.key("archive")
+		j.open('{')
+		j.int("members", a.Members)
+		j.int("missing", a.Missing)
+		j.int("changed", a.Changed)
+		j.int("left_out", a.LeftOut)
+		j.key("manifest")
+		j.string(hex.EncodeToString(a.Manifest[:]), 64)
+		j.close('}')
 	}
 	j.close('}')
 	j.raw("\n")

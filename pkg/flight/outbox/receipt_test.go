@@ -61,6 +61,7 @@ func TestReceiptSchema(t *testing.T) {
 	full.Sealed = []Published{{Name: "sdr_syslog.part", Size: 5, SHA256: sha256.Sum256(nil)}}
 	full.earlier = &Published{Name: "sdr_syslog", Size: 7, SHA256: sha256.Sum256(nil)}
 	full.Unchanged = new(string) // of a run without a name: it is there
+	full.Archive = &Archive{Members: 1000, Missing: 1}
 	complete := example()
 	complete.Status, complete.Exit, complete.Total = "complete", 0, -1
 	cases := map[string]*Receipt{
@@ -155,6 +156,7 @@ func worst() *Receipt {
 		Pieces: make([][32]byte, 16), PieceSize: top, Offset: top, LineEnd: top, NULs: NULs{top, top, top},
 		Sealed:  make([]Published, 40),
 		earlier: &Published{Name: strings.Repeat("\u2028", 80) + "aa", Size: top}, Unchanged: &long,
+		Archive: &Archive{Members: top, Missing: top, Changed: top, LeftOut: top},
 	}
 	for i := range 1000 {
 		r.Errors[fmt.Sprint(i, long)] = 1 << 50
