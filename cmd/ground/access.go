@@ -93,6 +93,7 @@ func (a *access) findToken(args []string, io *stdio) (token string, rest []strin
 	switch {
 	case mine && len(args) > 0 && args[0] != "-" && !a.isSatellite(args[0]): // the command line beats the file
 		a.tokenFile, token, rest = "", args[0], args[1:]
+		a.advice = "the first argument was taken for the token, since it does not look like a satellite's id (such as FM1); without it, the one of " + io.from["token-file"].Where() + " is used"
 	case a.tokenFile != "":
 		if token, err = readToken(a.tokenFile, io); err != nil {
 			if mine {

@@ -38,7 +38,7 @@ func TestHelp(t *testing.T) {
 	}
 	for verb, text := range texts {
 		for line := range strings.Lines(text) {
-			if n := len([]rune(strings.TrimSuffix(line, "\n"))); n > helpWidth {
+			if n := len([]rune(strings.TrimSuffix(line, "\n"))); n > 80 {
 				t.Errorf("%s: a line of %d columns: %s", verb, n, line)
 			}
 			if strings.TrimRight(line, " \n") != strings.TrimSuffix(line, "\n") || strings.Contains(line, "`") {
