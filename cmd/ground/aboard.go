@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -14,7 +16,9 @@ import (
 // aboardFlags is what the flags of aboard say.
 type aboardFlags struct {
 	access
-	releases string
+	releases  string
+	rate      string
+	artifacts string
 }
 
 func aboardCommand(io *stdio) *cobra.Command {
@@ -22,13 +26,15 @@ func aboardCommand(io *stdio) *cobra.Command {
 	c := &cobra.Command{
 		Use:     "aboard [flags] AUTH_TOKEN [SAT_ID...]",
 		GroupID: "satellite",
-		Short:   "which of our programs are there, and what needs them",
+		Short:   "our programs there: what needs them, what an update costs",
 		Example: `  ground aboard -                 # on all satellites of the token
   ground aboard - FM1
   ground aboard --token-file ~/.spire-token FM1`,
 		RunE: func(c *cobra.Command, args []string) error { return w.refused(w.run(c.Context(), args, io)) },
 	}
 	section(c, "What is known here", func(fs *pflag.FlagSet) {
+		fs.StringVar(&w.artifacts, "artifacts", defaultArtifacts, "`DIR` of the packed programs and of the updates that make update has built, for what one would cost")
+		fs.StringVar(&w.rate, "uplink-rate", "125KB", "`SIZE` that goes up in a day")
 		fs.StringVar(&w.releases, "releases", "docs/releases.tsv", "`FILE` with the table of releases, to tell versions by their hash")
 	})
 	w.access.flags(c, io)
@@ -42,6 +48,10 @@ func (w *aboardFlags) run(ctx context.Context, args []string, io *stdio) error {
 	if err != nil {
 		return err
 	}
+	rate, err := plan.ParseSize(w.rate)
+	if err != nil {
+		return wrong("--uplink-rate: %v", err)
+	}
 	releases, err := deploy.Releases(w.releases)
 	if err != nil {
 		return err
@@ -53,7 +63,7 @@ func (w *aboardFlags) run(ctx context.Context, args []string, io *stdio) error {
 	if sats, err = known(ctx, g, sats); err != nil {
 		return err
 	}
-	list, err := g.Aboard(ctx, sats, releases)
+	list, err := g.Aboard(ctx, sats, releases, deploy.Ways(findArtifacts(w.artifacts), plan.Spec{}), rate)
 	if err != nil {
 		return err
 	}
@@ -73,7 +83,20 @@ func (w *aboardFlags) run(ctx context.Context, args []string, io *stdio) error {
 		if len(x.Windows) > 0 {
 			use = "needed by window " + plan.List(x.Windows)
 		}
-		line(io.out, "%s", strings.Join([]string{x.Satellite + " " + x.Payload, x.Destination, x.Status, what, use}, ", "))
+		line(io.out, "%s", strings.Join(append([]string{x.Satellite + " " + x.Payload, x.Destination, x.Status, what, use}, standing(x)...), ", "))
+	}
+	return nil
+}
+
+// standing is how a program aboard stands to what is built here, if that is known.
+func standing(x deploy.Aboard) []string {
+	switch u := x.Update; {
+	case x.Built:
+		return []string{"the program that is built here"}
+	case u != nil:
+		return []string{fmt.Sprintf("an update to what is built here: %s bytes, %s of uplink (--update-from %s)", plan.Grouped(u.Bytes), plan.Span(time.Duration(u.Days*float64(plan.Day))), u.Version)}
+	case x.Version != "":
+		return []string{"what an update would cost is told once make update FROM=" + x.Version + " has built it"}
 	}
 	return nil
 }

@@ -70,6 +70,9 @@ func (w *deployFlags) run(c *cobra.Command, args []string, io *stdio) error {
 			return err
 		}
 		w.spec.Artifacts = arts
+		if !w.spec.SkipUpload {
+			w.spec.Ways = deploy.Ways(w.built(), w.spec)
+		}
 		for _, s := range warnings {
 			line(io.err, "warning: %s", s)
 		}

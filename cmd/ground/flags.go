@@ -79,6 +79,14 @@ func (w *deployFlags) actFlags(c *cobra.Command) {
 	})
 }
 
+// built is the directory of the whole programs.
+func (w *deployFlags) built() string {
+	if w.update != "" {
+		return filepath.Dir(w.artifacts)
+	}
+	return w.artifacts
+}
+
 // windowFlags are those that say how the two windows lie.
 func (w *deployFlags) windowFlags(fs *pflag.FlagSet) {
 	s := &w.spec

@@ -58,6 +58,42 @@ type Aboard struct {
 	Commit      string   `json:"commit,omitempty"`
 	Bytes       int64    `json:"bytes,omitempty"`
 	Windows     []string `json:"windows"` // ids of those that need it and are not over
+
+	Built  bool    `json:"built"`            // it is what is built here
+	Update *Update `json:"update,omitempty"` // from it to what is built here
+}
+
+// Update is what it costs to make of a program aboard the one that is built here,
+// by the updates that are.
+type Update struct {
+	Version string  `json:"version"` // as --update-from takes it
+	Bytes   int64   `json:"bytes"`
+	Days    float64 `json:"days"`
+}
+
+// price tells of each program how it stands to what is built here, at rate bytes
+// a day. There are updates for arm64 only.
+func price(list []Aboard, built []plan.Way, rate int64) {
+	for i := range list {
+		a := &list[i]
+		if p, ok := plan.PayloadNamed(a.Payload); !ok || p.Arch != "arm64" {
+			continue
+		}
+		is := func(destination string) bool {
+			return a.Destination == destination || strings.HasPrefix(a.Destination, destination+"-")
+		}
+		for _, w := range built {
+			for _, x := range w.Artifacts {
+				switch {
+				case x.Program != a.Program:
+				case is(x.Whole()):
+					a.Built, a.Update = true, nil
+				case x.Base != "" && is(x.Base) && !a.Built && (a.Update == nil || x.Size < a.Update.Bytes):
+					a.Update = &Update{w.Version, x.Size, float64(x.Size) / float64(max(1, rate))}
+				}
+			}
+		}
+	}
 }
 
 // destinations are those of our programs: name, hash of what runs, and of an
@@ -65,8 +101,9 @@ type Aboard struct {
 var destinations = regexp.MustCompile(`^/persist/bin/(sdr-serve|sabertooth-fetch|payload)-([0-9a-f]{8})(?:-[0-9a-f]{8})?$`)
 
 // Aboard lists our programs on the satellites. Those that no window needs are
-// there for nothing, or for a window that is over.
-func (g *Ground) Aboard(ctx context.Context, satellites []string, releases []Release) ([]Aboard, error) {
+// there for nothing, or for a window that is over. built is what Ways found here,
+// rate the uplink's, in bytes a day.
+func (g *Ground) Aboard(ctx context.Context, satellites []string, releases []Release, built []plan.Way, rate int64) ([]Aboard, error) {
 	ups, err := g.API.Uploads(ctx)
 	if err != nil && !noUploads(err) {
 		return nil, err
@@ -102,5 +139,6 @@ func (g *Ground) Aboard(ctx context.Context, satellites []string, releases []Rel
 	for _, l := range lists {
 		out = append(out, l...)
 	}
+	price(out, built, rate)
 	return out, errors.Join(errs...)
 }

@@ -23,7 +23,7 @@ func TestAboard(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := g.Aboard(context.Background(), []string{"FM1", "FM2"}, rows)
+	got, err := g.Aboard(context.Background(), []string{"FM1", "FM2"}, rows, nil, 125_000)
 	if err != nil || len(got) != 2 {
 		t.Fatalf("%+v %v", got, err)
 	}
@@ -36,7 +36,7 @@ func TestAboard(t *testing.T) {
 	for _, w := range b.windows() {
 		b.drop(w)
 	}
-	if got, err = g.Aboard(context.Background(), []string{"FM1"}, nil); err != nil || len(got[0].Windows) != 0 {
+	if got, err = g.Aboard(context.Background(), []string{"FM1"}, nil, nil, 125_000); err != nil || len(got[0].Windows) != 0 {
 		t.Errorf("%+v %v", got, err)
 	}
 	for _, bad := range []string{"a\tb\n", "v\tc\tg\tarm64\tsdr-serve\tmany\thash\n"} {

@@ -24,6 +24,24 @@ import (
 // beside dir, as make puts them. warnings tell of what looks wrong but may be
 // meant.
 func Artifacts(dir string, s plan.Spec) (out []plan.Artifact, warnings []string, err error) {
+	if out, err = located(dir, s); err != nil {
+		return nil, nil, err
+	}
+	for i := range out {
+		payload, _ := plan.PayloadNamed(out[i].Payload)
+		warning, err := read(&out[i], machines[payload.Arch])
+		if err != nil {
+			return nil, nil, err
+		}
+		if warning != "" {
+			warnings = append(warnings, warning)
+		}
+	}
+	return out, warnings, nil
+}
+
+// located are the programs that s sends, and where they lie below dir.
+func located(dir string, s plan.Spec) (out []plan.Artifact, err error) {
 	from, to := s.Payloads()
 	want := []struct {
 		program string
@@ -31,7 +49,7 @@ func Artifacts(dir string, s plan.Spec) (out []plan.Artifact, warnings []string,
 	}{{plan.Server, from}, {plan.Fetcher, to}}
 	if s.HandOver {
 		if from.Arch != to.Arch {
-			return nil, nil, fmt.Errorf("the %s (%s) cannot hand a program over to the %s (%s); leave --hand-over out", from.Name, from.Arch, to.Name, to.Arch)
+			return nil, fmt.Errorf("the %s (%s) cannot hand a program over to the %s (%s); leave --hand-over out", from.Name, from.Arch, to.Name, to.Arch)
 		}
 		want = want[:1]
 		want[0].program = plan.Both
@@ -40,23 +58,19 @@ func Artifacts(dir string, s plan.Spec) (out []plan.Artifact, warnings []string,
 		at := filepath.Clean(dir)
 		if w.payload.Arch != "arm64" {
 			// There are updates for arm64 only: of a directory of updates, what is whole.
-			if strings.HasPrefix(filepath.Base(at), "from-") {
+			if strings.HasPrefix(filepath.Base(at), updatesFrom) {
 				at = filepath.Dir(at)
 			}
 			at += "-" + w.payload.Arch
 		}
-		a := plan.Artifact{Program: w.program, Payload: w.payload.Name, File: filepath.Join(at, w.program)}
-		warning, err := read(&a, machines[w.payload.Arch])
-		if err != nil {
-			return nil, nil, err
-		}
-		if warning != "" {
-			warnings = append(warnings, warning)
-		}
-		out = append(out, a)
+		out = append(out, plan.Artifact{Program: w.program, Payload: w.payload.Name, File: filepath.Join(at, w.program)})
 	}
-	return out, warnings, nil
+	return out, nil
 }
+
+// updatesFrom begins the name of a directory of updates, before the version that
+// they are made for.
+const updatesFrom = "from-"
 
 // machines are the processors of the payloads, as an ELF header names them.
 var machines = map[string]elf.Machine{"arm64": elf.EM_AARCH64, "arm": elf.EM_ARM}
@@ -75,22 +89,17 @@ func read(a *plan.Artifact, want elf.Machine) (warning string, err error) {
 	case fi.Size() > tasking.MaxFile:
 		return "", fmt.Errorf("%s has %s bytes, and the API takes %s at most; send the packed program that make uplink builds", a.File, plan.Grouped(fi.Size()), plan.Grouped(tasking.MaxFile))
 	}
-	b, err := os.ReadFile(a.File)
+	b, h, packed, err := identify(a)
 	if err != nil {
-		return "", fmt.Errorf("cannot read a program to be sent: %w", err)
+		return "", err
 	}
-	a.Size, a.SHA256 = int64(len(b)), fmt.Sprintf("%x", sha256.Sum256(b))
-	h, packed := packedHead(b)
 	if !packed {
 		if e, ok := machine(b); ok && e != want {
 			warning = fmt.Sprintf("%s is a program for another computer than the %s; right only for a rehearsal here", a.File, a.Payload)
 		}
 		return warning, nil
 	}
-	a.Unpacked, a.Makes, a.OldID = h.sum, h.makes, h.oldID
-	if h.base != "" {
-		a.Base = "/persist/bin/" + a.Program + "-" + h.base
-	} else if strings.HasPrefix(filepath.Base(filepath.Dir(a.File)), "from-") {
+	if h.base == "" && strings.HasPrefix(filepath.Base(filepath.Dir(a.File)), updatesFrom) {
 		warning = fmt.Sprintf("%s has not changed since the version that it is to be updated from: nothing of it is sent where that is aboard", a.Program)
 	}
 	body, err := unxz(b[h.length:])
@@ -104,6 +113,22 @@ func read(a *plan.Artifact, want elf.Machine) (warning string, err error) {
 		return "", fmt.Errorf("%s is not for the %s: %v inside, want %v; build it again with make uplink (for DEXTER with FLIGHT_ARCH=arm)", a.File, a.Payload, e, want)
 	}
 	return warning, nil
+}
+
+// identify reads a program and fills in what it is, by its hash and its head;
+// whether it is whole is not looked at.
+func identify(a *plan.Artifact) (b []byte, h head, packed bool, err error) {
+	if b, err = os.ReadFile(a.File); err != nil {
+		return nil, h, false, fmt.Errorf("cannot read a program to be sent: %w", err)
+	}
+	a.Size, a.SHA256 = int64(len(b)), fmt.Sprintf("%x", sha256.Sum256(b))
+	if h, packed = packedHead(b); packed {
+		a.Unpacked, a.Makes, a.OldID = h.sum, h.makes, h.oldID
+		if h.base != "" {
+			a.Base = "/persist/bin/" + a.Program + "-" + h.base
+		}
+	}
+	return b, h, packed, nil
 }
 
 // machine is what a program runs on, e_machine of its ELF header.

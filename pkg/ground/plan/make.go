@@ -31,6 +31,7 @@ func New(s Spec, f Facts, free Calendar) (*Plan, error) {
 		return nil, err
 	}
 	s = d.Spec // with what is aboard in the place of what would be sent
+	d.compare()
 	d.limit()
 	d.judge()
 	for _, p := range d.wanted() {

@@ -131,6 +131,8 @@ type Spec struct {
 	Token string `json:"-"`
 
 	Artifacts []Artifact
+
+	Ways []Way // in which they could go up, for a plan to name a cheaper one
 }
 
 // Overlap is how long both windows are open.

@@ -100,3 +100,61 @@ func TestHalfOfAnUpdate(t *testing.T) {
 		}
 	}
 }
+
+// A plan names the cheapest way, of those that can be had.
+func TestCheaperWay(t *testing.T) {
+	s := tutorial()
+	one := tutorial(handover)
+	update := func(n int64) Way {
+		w := Way{Version: "0.1.0"}
+		for _, a := range s.Artifacts {
+			a.Base, a.Makes, a.Size = binDir+a.Program+"-aaaaaaaa", a.SHA256[:8], n
+			w.Artifacts = append(w.Artifacts, a)
+		}
+		return w
+	}
+	handOver := Way{HandOver: true, Artifacts: one.Artifacts}
+	aboard := func(destination string) []tasking.Upload {
+		return []tasking.Upload{
+			{Satellite: "FM1", Payload: SDR, Destination: binDir + Server + "-" + destination, Status: "UPLOADED"},
+			{Satellite: "FM1", Payload: Sabertooth, Destination: binDir + Fetcher + "-" + destination, Status: "UPLOADED"}}
+	}
+	for _, tt := range []struct {
+		name  string
+		spec  Spec
+		ways  []Way
+		have  []tasking.Upload
+		asked bool
+		want  string
+	}{
+		{"no other way", s, nil, nil, true, ""},
+		{"hand-over", s, []Way{handOver}, nil, true, "with --hand-over 6 days of uplink (750,000 bytes) in place of 11 days"},
+		{"on paper", s, []Way{handOver, update(9)}, nil, false, "with --hand-over 6 days"},
+		{"an update of what is not aboard", s, []Way{update(9)}, nil, true, ""},
+		{"an update", s, []Way{handOver, update(13_000)}, aboard("aaaaaaaa"), true, "with --update-from 0.1.0 5 h of uplink (26,000 bytes) in place of 11 days"},
+		{"an update that is none", s, []Way{update(625_000)}, aboard("aaaaaaaa"), true, "with --update-from 0.1.0 10 days"},
+		{"no cheaper", one, []Way{handOver}, nil, true, ""},
+		{"the pair is aboard", one, []Way{{Artifacts: s.Artifacts}}, []tasking.Upload{
+			{Satellite: "FM1", Payload: SDR, Destination: s.Artifacts[0].Destination(), Status: "UPLOADED"},
+			{Satellite: "FM1", Payload: Sabertooth, Destination: s.Artifacts[1].Destination(), Status: "UPLOADED"}}, true, "with neither --hand-over nor --update-from 0 s of uplink"},
+		{"nothing to be sent", s, []Way{handOver}, []tasking.Upload{
+			{Satellite: "FM1", Payload: SDR, Destination: s.Artifacts[0].Destination(), Status: "UPLOADED"},
+			{Satellite: "FM1", Payload: Sabertooth, Destination: s.Artifacts[1].Destination(), Status: "UPLOADED"}}, true, ""},
+	} {
+		spec := tt.spec
+		spec.Ways = tt.ways
+		p, err := New(spec, Facts{Satellite: "FM1", Now: now, Asked: tt.asked, Uploads: tt.have}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		for _, n := range p.Notes {
+			if c, ok := strings.CutPrefix(n, "cheaper: "); ok {
+				got += c
+			}
+		}
+		if !strings.HasPrefix(got, tt.want) || (got == "") != (tt.want == "") {
+			t.Errorf("%s: got %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}
