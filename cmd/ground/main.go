@@ -6,13 +6,14 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 )
 
 func main() {
 	ctx, stop := context.WithCancel(context.Background())
 	hold, leave := context.WithCancel(context.Background())
-	if len(os.Args) > 1 && (os.Args[1] == "deploy" || os.Args[1] == "cancel") {
+	if len(os.Args) > 1 && slices.Contains([]string{"deploy", "survey", "cancel"}, os.Args[1]) {
 		// A reader that goes away must not end the work between two windows.
 		signal.Ignore(syscall.SIGPIPE)
 	}

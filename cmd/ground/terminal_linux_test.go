@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"regexp"
@@ -393,4 +394,38 @@ func TestInterruptedOnTerminal(t *testing.T) {
 		}
 	}
 	s.once(t, "PAYLOAD_SDR", "PENDING_SYNC in ")
+}
+
+// A review of several runs fits 60 columns, and 80 with a table; what is cut
+// in the table stands below it, whole. The listing is as aws prints it.
+func TestReviewOnTerminal(t *testing.T) {
+	t.Parallel()
+	m, env := desk(t)
+	keys := cameDown()
+	maps.DeleteFunc(keys, func(k, _ string) bool { return !strings.Contains(k, "060000Z") })
+	fill(t, m.S3URL(), keys)
+	env = append(env, s3Env(m.S3URL(), s3Secret)[len(os.Environ()):]...)
+	for _, cols := range []uint16{60, 80} {
+		for _, verb := range []string{"review", "get"} {
+			args := []string{verb, "s3://bucket/a/directory"}
+			if verb == "get" {
+				args = append(args, t.TempDir())
+			}
+			s, wait := onTerminalOf(t, cols, 50, env, "", args...)
+			if code := wait(); code != 4 {
+				t.Errorf("%q: exit %d, want 4", args, code)
+			}
+			for _, l := range s.lines(t) {
+				if len(l) > int(cols) && !strings.Contains(l, "/downlink/") && !strings.HasPrefix(l, "ground review ") {
+					t.Errorf("%q: a line of %d columns: %q", args, len(l), l)
+				}
+			}
+			if verb == "review" {
+				s.once(t, "run cut on FM1: PARTIAL")
+			}
+			if cols == 80 && verb == "review" {
+				s.once(t, "RUN", "SATELLITE", "VERDICT", "FILES", "BYTES")
+			}
+		}
+	}
 }
