@@ -2,6 +2,7 @@ package survey
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -62,7 +63,7 @@ func (f Facts) Findings(e Expected) []Finding {
 		all = append(all, ping(p[0], p[1]))
 	}
 	return append(all, f.clock(), f.length(), f.end(), f.agent(),
-		f.told("the user that programs run as", "user"), f.told("HOME and TMPDIR", "env"), f.told("the mount of /persist", "mount /persist"))
+		f.told("the user that programs run as", "user"), f.env(), f.told("the mount of /persist", "mount /persist"))
 }
 
 // settle is the finding on a value that the survey has or has not.
@@ -86,6 +87,21 @@ func (f Facts) value(key string) (got string, seen bool) {
 func (f Facts) told(what, key string) Finding {
 	got, seen := f.value(key)
 	return settle(what+" (nothing depends on it)", got, seen, true, "")
+}
+
+func (f Facts) env() Finding {
+	got, seen := f.value("env")
+	home, tmp, _ := strings.Cut(got, ",")
+	or := func(s string) string {
+		if s == "" {
+			return "unset"
+		}
+		return s
+	}
+	if seen {
+		got = "HOME " + or(home) + ", TMPDIR " + or(tmp)
+	}
+	return settle("HOME and TMPDIR (nothing depends on it)", got, seen, true, "")
 }
 
 func (f Facts) kernel(machine string) Finding {
@@ -139,7 +155,9 @@ func (f Facts) address(addrs []string) Finding {
 		if strings.Count(a, ".") != 3 || strings.HasPrefix(a, "127.") || strings.HasSuffix(a, ".0") {
 			continue
 		}
-		own = append(own, a)
+		if !slices.Contains(own, a) { // each is in two tables
+			own = append(own, a)
+		}
 		for _, want := range addrs {
 			found = found || a == want
 		}
@@ -153,7 +171,14 @@ func (f Facts) address(addrs []string) Finding {
 
 func ping(to, code string) Finding {
 	// A payload whose window does not overlap is not there, and some answer no ping.
-	return settle(to+" can be reached", map[bool]string{true: "answers", false: "ping ended with " + code}[code == "0"], code == "0", true, "")
+	got := "no answer"
+	switch code {
+	case "0":
+		got = "answers"
+	case "127": // of the shell (POSIX 2.8.2)
+		got = "there is no ping"
+	}
+	return settle(to+" can be reached", got, code == "0", true, "")
 }
 
 func (f Facts) clock() Finding {

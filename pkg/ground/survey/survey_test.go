@@ -40,7 +40,7 @@ write /tmp no
 space /tmp
 write /inbox runs
 space /inbox
-net 10.2.1.0 10.2.1.8 127.0.0.0 8 127.0.0.1 32
+net 10.2.1.0 10.2.1.8 127.0.0.0 8 127.0.0.1 32 10.2.1.8
 route Destination Gateway 0001020A 00000000
 ping.10.2.1.10 0
 agent 2026-11-30 09:28:49 ERROR 404: Not Found.
@@ -72,6 +72,11 @@ func TestAllHolds(t *testing.T) {
 			t.Errorf("%+v", finding)
 		}
 	}
+	for on, want := range map[string]string{"HOME and": "HOME unset, TMPDIR unset", "10.2.1.10 can": "answers", "its address": "10.2.1.8"} {
+		if got := find(t, f.Findings(sdr), on).Got; got != want {
+			t.Errorf("%s: got %q, want %q", on, got, want)
+		}
+	}
 	if got := find(t, f.Findings(sdr), "how a window ends").Got; got != "SIGTERM 2 s before the last word" {
 		t.Errorf("got %q", got)
 	}
@@ -97,8 +102,8 @@ func TestDiffers(t *testing.T) {
 		{"Utils) 5.2.3", "Utils) 5.10.0", "5.2 or newer", Holds},
 		{"Utils) 5.2.3", "Utils) 4.999.9beta", "5.2 or newer", Differs},
 		{"xz xz (XZ Utils) 5.2.3", "xz survey: xz: not found", "5.2 or newer", Unknown},
-		{"10.2.1.8 ", "10.2.1.77 ", "its address", Differs},
-		{"10.2.1.0 10.2.1.8 ", "", "its address", Unknown},
+		{"10.2.1.8 127.0.0.0 8 127.0.0.1 32 10.2.1.8", "10.2.1.77", "its address", Differs},
+		{"10.2.1.0 10.2.1.8 127.0.0.0 8 127.0.0.1 32 10.2.1.8", "127.0.0.1", "its address", Unknown},
 		{"ping.10.2.1.10 0", "ping.10.2.1.10 1", "10.2.1.10 can", Unknown},
 		{"clock 1796030980", "clock 12", "clock is right", Differs},
 		{"clock 1796030980\n", "", "clock is right", Unknown},
