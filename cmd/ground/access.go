@@ -207,7 +207,7 @@ func (a *access) open(token string, io *stdio) (*deploy.Ground, error) {
 		return nil, wrong("--patience, --listing-lag and --at-once must be above zero")
 	}
 	if token != "" {
-		io.out, io.err = &redactingWriter{w: io.out, token: token}, &redactingWriter{w: io.err, token: token}
+		io.hide(token)
 	}
 	if ip, err := netip.ParseAddr(u.Hostname()); token != "" && u.Scheme == "http" && u.Hostname() != "localhost" && (err != nil || !ip.IsLoopback()) {
 		line(io.err, "warning: the token travels unencrypted to %s; use https", u.Host)

@@ -124,7 +124,7 @@ func nearest(word string, names []string) []string {
 }
 
 var (
-	unknownFlag = regexp.MustCompile(`^unknown flag: --(.*)$`)
+	unknownFlag = regexp.MustCompile(`^unknown flag: --([a-z0-9-]*)$`)
 	badValue    = regexp.MustCompile(`(?s)^invalid argument (".*") for "(?:-., )?--([a-z0-9-]+)" flag: `)
 )
 
@@ -149,8 +149,11 @@ func flagFault(c *cobra.Command, err error) error {
 		})
 		text += meant("--", nearest(m[1], names))
 	}
-	if strings.HasPrefix(text, "unknown shorthand flag") {
+	switch {
+	case strings.HasPrefix(text, "unknown shorthand flag"):
 		text = "an argument begins with a single dash and is no flag"
+	case strings.HasPrefix(text, "unknown flag") && !unknownFlag.MatchString(err.Error()):
+		text = "an argument begins with two dashes and is no flag"
 	}
 	return wrong("%s; ground %s --help lists the flags", text, c.Name())
 }

@@ -31,6 +31,10 @@ type stdio struct {
 }
 
 func run(ctx context.Context, args []string, io stdio) int {
+	// A token may stand in the place of anything on a command line.
+	if token := strings.TrimSpace(io.getenv("SPIRE_AUTH_TOKEN")); token != "" {
+		io.hide(token)
+	}
 	root := rootCommand(&io)
 	if len(args) == 0 {
 		showRoot(io.err, root)

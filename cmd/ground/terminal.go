@@ -27,6 +27,11 @@ type redactingWriter struct {
 	token string
 }
 
+// hide takes the token out of everything that is printed from here on.
+func (io *stdio) hide(token string) {
+	io.out, io.err = &redactingWriter{w: io.out, token: token}, &redactingWriter{w: io.err, token: token}
+}
+
 func (d *redactingWriter) Write(p []byte) (int, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
