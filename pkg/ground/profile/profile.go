@@ -22,6 +22,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/pelletier/go-toml/v2"
 	"github.com/pelletier/go-toml/v2/unstable"
@@ -42,7 +43,17 @@ func (s Setting) Where() string { return fmt.Sprintf("%s:%d", s.File, s.Line) }
 
 // Wrong is what is wrong with s, with its place.
 func (s Setting) Wrong(format string, a ...any) error {
-	return &Error{s.Where() + ": " + fmt.Sprintf(format, a...)}
+	return wrong("%s: %s", s.Where(), fmt.Sprintf(format, a...))
+}
+
+// wrong is an error fit for a terminal, whatever the file holds.
+func wrong(format string, a ...any) error {
+	return &Error{strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, fmt.Sprintf(format, a...))}
 }
 
 // Error is a file that cannot be used, in one sentence that names its place.
@@ -61,15 +72,20 @@ func Read(file string) ([]Setting, error) {
 		err = trusted(file)
 	}
 	if err != nil {
-		return nil, &Error{fmt.Sprintf("cannot read the profile: %v", err)}
+		return nil, wrong("cannot read the profile: %v", err)
 	}
+	return parse(file, doc)
+}
+
+// parse reads the settings of doc, which is file's.
+func parse(file string, doc []byte) ([]Setting, error) {
 	var top map[string]any
 	var syntax *toml.DecodeError
 	if err := toml.Unmarshal(doc, &top); errors.As(err, &syntax) {
 		line, _ := syntax.Position()
-		return nil, &Error{fmt.Sprintf("%s:%d: no TOML: %s", file, line, strings.TrimPrefix(syntax.Error(), "toml: "))}
+		return nil, wrong("%s:%d: no TOML: %s", file, line, strings.TrimPrefix(syntax.Error(), "toml: "))
 	} else if err != nil {
-		return nil, &Error{fmt.Sprintf("%s: no TOML: %v", file, err)}
+		return nil, wrong("%s: no TOML: %v", file, err)
 	}
 	r := reader{file: file, lines: lines(doc)}
 	r.table(Setting{}, top, nil)

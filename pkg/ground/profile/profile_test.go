@@ -84,3 +84,26 @@ func TestReadWhatIsNotMine(t *testing.T) {
 		}
 	}
 }
+
+// Whatever a file holds, each setting stands on one of its lines, under its own
+// key, and what is wrong is told in one line.
+func FuzzParse(f *testing.F) {
+	for _, seed := range []string{"api = 'x'\n[deploy]\nrepeat = 7", "[profile.a.b]\nc.d = {e = 1}", "'' = 1\n[\"\"]", "a.b = 1\n[[c]]\nd = [{x = 1}]", "x = 1979-05-27T07:32:00Z", "[a.\"\\u001b\"]\nx = 1", "[profile]\n\"\\u000a\" = 1", "a = nan # \u00e9"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, doc string) {
+		settings, err := parse("f", []byte(doc))
+		if err != nil {
+			if strings.ContainsAny(err.Error(), "\n\r\x1b\x00") || !strings.HasPrefix(err.Error(), "f:") {
+				t.Fatalf("%q", err)
+			}
+			return
+		}
+		all := strings.Split(doc, "\n")
+		for _, s := range settings {
+			if s.Line < 1 || s.Line > len(all) {
+				t.Fatalf("line %d of %d", s.Line, len(all))
+			}
+		}
+	})
+}
