@@ -14,6 +14,8 @@ func completionCommand(io *stdio) *cobra.Command {
 		Use:     "completion bash|zsh|fish",
 		GroupID: "tool",
 		Short:   "a script that completes command lines in your shell",
+		Long: `Prints a script that completes verbs, flags, the satellites that your files of
+settings name, and profiles. bash wants the package bash-completion for it.`,
 		Example: `  source <(ground completion bash)           # this shell; ~/.bashrc for all
   ground completion zsh >~/.zfunc/_ground    # a directory of fpath
   ground completion fish >~/.config/fish/completions/ground.fish`,

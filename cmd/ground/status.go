@@ -64,7 +64,7 @@ func (w *statusFlags) run(c *cobra.Command, args []string, io *stdio) error {
 	switch {
 	case err != nil:
 		return wrong("--uplink-rate: %v", err)
-	case w.then != "" && !w.watch:
+	case typed(io, c, "then") && !w.watch:
 		return wrong("--then comes at the end of --watch; give both")
 	case typed(io, c, "every") && !w.watch:
 		return wrong("--every is how often --watch asks; give both")
