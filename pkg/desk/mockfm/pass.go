@@ -36,8 +36,8 @@ type windowView struct {
 	Argv                               []string
 }
 
-// together is the longest pause between two windows of one pass.
-const together = 5 * time.Minute
+// pause is the longest pause between two windows of one pass.
+const pause = 5 * time.Minute
 
 // passes are a satellite's windows, oldest first, without those long over.
 func (m *Mock) passes(s *satellite) (shown [][]*window, more int) {
@@ -50,7 +50,7 @@ func (m *Mock) passes(s *satellite) (shown [][]*window, more int) {
 	slices.SortStableFunc(mine, func(a, b *window) int { return a.start.Compare(b.start) })
 	var end time.Time
 	for _, w := range mine {
-		if len(shown) == 0 || w.start.Sub(end) > together {
+		if len(shown) == 0 || w.start.Sub(end) > pause {
 			shown = append(shown, nil)
 		}
 		shown[len(shown)-1] = append(shown[len(shown)-1], w)

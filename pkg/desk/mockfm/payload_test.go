@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"payload-ipc/pkg/ground/survey"
 )
 
 // One window shows everything a program is promised or denied.
@@ -238,7 +240,11 @@ echo "$*" >outbox/args
 (while :; do echo >>persist/alive; sleep 0.1; done) &
 wait`)
 	w := run(t, m, "SDR", tomorrow(m), 3, prog, "--out=/outbox/x", "--from", "10.2.1.8:10101,10.2.1.12:10101", "/var/log/syslog")
+	run(t, m, "SABERTOOTH", tomorrow(m), 3, append([]string{"/bin/sh"}, survey.Args("r", "SABERTOOTH", tomorrow(m), 3*time.Second)...)...)
 	settle(t, m)
+	if got := bucketOf(t, m)[survey.Name("SABERTOOTH")]; !strings.HasPrefix(got, "survey 1 SABERTOOTH ") {
+		t.Errorf("a script wrote elsewhere, got %q", got)
+	}
 	root := m.cfg.State + "/payloads/FM1/SDR/root"
 	want := "--out=" + root + "/outbox/x --from 127.0.0.1:10101,127.0.0.1:10101 /var/log/syslog --root=" + root + " --log=" + root + "/outbox/sdr-serve.log\n"
 	if got := bucketOf(t, m)["args"]; got != want {

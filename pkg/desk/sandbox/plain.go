@@ -142,9 +142,12 @@ func plainCommand(b Payload) (path string, argv []string) {
 	return path, append(argv, b.Plain...)
 }
 
+// plainDirs are the payload's own directories.
+var plainDirs = []string{"/persist", "/inbox", "/outbox"}
+
 // plainPath puts the payload's own directories under its root.
 func plainPath(b Payload, p string) string {
-	for _, d := range []string{"/persist", "/inbox", "/outbox"} {
+	for _, d := range plainDirs {
 		if p == d || strings.HasPrefix(p, d+"/") {
 			return b.Root + p
 		}
@@ -155,6 +158,12 @@ func plainPath(b Payload, p string) string {
 func plainArg(b Payload, a string) string {
 	for _, addr := range b.Peers {
 		a = strings.ReplaceAll(a, addr+":", "127.0.0.1:")
+	}
+	if strings.Contains(a, "\n") { // a script
+		for _, d := range plainDirs {
+			a = strings.ReplaceAll(a, d, b.Root+d)
+		}
+		return a
 	}
 	if key, value, ok := strings.Cut(a, "="); ok && strings.HasPrefix(key, "-") {
 		return key + "=" + plainPath(b, value)

@@ -99,9 +99,9 @@ func second(f tasking.Window) bool {
 	return role == Fetch || role == Survey && f.Type != from
 }
 
-// together reports whether s may be the first window of a pair of which f is the
+// mayPair reports whether s may be the first window of a pair of which f is the
 // second.
-func together(s, f tasking.Window) bool {
+func mayPair(s, f tasking.Window) bool {
 	switch RoleOf(s) {
 	case Serve:
 		return RoleOf(f) == Fetch
@@ -115,7 +115,7 @@ func together(s, f tasking.Window) bool {
 func server(f tasking.Window, live []tasking.Window) (best tasking.Window, ok bool) {
 	start, from, named := parseRun(RunOf(f.Args))
 	for _, s := range live {
-		if s.Type == f.Type || !together(s, f) {
+		if s.Type == f.Type || !mayPair(s, f) {
 			continue
 		}
 		if named && s.Start.Equal(start) && (!ok || s.Type == from) || !named && overlap(s, f) && !ok {
