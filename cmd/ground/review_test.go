@@ -9,6 +9,9 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"payload-ipc/pkg/desk/mockfm"
+	"payload-ipc/pkg/ground/survey"
 )
 
 // The exit codes of review where something else than a bucket answers, or one
@@ -45,5 +48,51 @@ func TestReviewOfOddBuckets(t *testing.T) {
 			}
 		}
 		s.Close()
+	}
+}
+
+// A survey is told with what differs first, and a pass without a receipt with
+// what its log says and what to do; of one that left nothing at all, when it was.
+func TestReviewTellsWhatIsKnown(t *testing.T) {
+	m := mockfm.New(mockfm.Config{Token: token, State: t.TempDir(), Sandbox: "plain"})
+	if err := m.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { m.Close() })
+	for k, v := range map[string]string{"AWS_ENDPOINT_URL": m.S3URL(), "AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_REGION": "us-east-1",
+		"AWS_CONFIG_FILE": "/nonexistent", "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent"} {
+		t.Setenv(k, v)
+	}
+	const at = "a/directory/FM1/downlink/2026/12/01/20261201T000130Z_"
+	fill(t, m.S3URL(), map[string]string{
+		at + survey.Name("SDR"): "survey 1 SDR 1796083200 60 10.00 20261201T000000Z-FM1-survey\nkernel Linux 4.14.0 aarch64\nhas xz \nfacts\nup 70.00\n",
+		at + "sabertooth-fetch.log": `{"level":"info","time":"2026-12-01T00:00:31Z","message":"fetching","run":"20261201T000000Z-FM1","paths":1}` + "\n" +
+			`{"level":"warn","time":"2026-12-01T00:00:40Z","message":"attempt failed","path":"/var/log/syslog","class":"timeout"}` + "\n",
+	})
+	for _, tt := range []struct {
+		args string
+		code int
+		says []string
+	}{
+		{"", 4, []string{
+			"run 20261201T000000Z-FM1 on FM1: MISSING\n  missing   /var/log/syslog: no receipt came down, and the fetcher's log breaks off 50 s before the end of its window",
+			"  note: the last line of sabertooth-fetch: 00:00:40.000Z warn  attempt failed class=\"timeout\" path=\"/var/log/syslog\"\n",
+			"survey of FM1 SDR, run 20261201T000000Z-FM1-survey: 1 of ",
+			" differ\n  differs  there is xz\n           no packed program can start: send the bare programs of bin/linux-arm64\n  unknown ",
+			"  holds    Linux on aarch64: Linux 4.14.0 aarch64\n"}},
+		{"--run 20261201T000000Z-FM1-survey", 0, []string{"survey of FM1 SDR", "\ndelivered\n"}},
+		{"--run 20261202T000000Z-FM1", 4, []string{"missing: nothing of run 20261202T000000Z-FM1 came down (yet); its windows ", " at Wed 2 Dec 2026 00:00:00 UTC"}},
+	} {
+		var out, errs bytes.Buffer
+		args := append(append([]string{"review"}, strings.Fields(tt.args)...), "s3://bucket/a/directory")
+		code := run(context.Background(), args, stdio{in: strings.NewReader(""), out: &out, err: &errs, getenv: func(string) string { return "" }, self: "ground"})
+		for _, want := range tt.says {
+			if !strings.Contains(out.String(), want) {
+				t.Errorf("%q: it lacks %q", tt.args, want)
+			}
+		}
+		if code != tt.code || t.Failed() {
+			t.Errorf("%q: exit %d, want %d\n%s%s", tt.args, code, tt.code, &out, &errs)
+		}
 	}
 }
