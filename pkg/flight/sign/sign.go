@@ -66,15 +66,15 @@ func (r Request) params() string {
 	return `("@method" "@authority" "@path" "@query");nonce="`
 }
 
-// base is the signature base of r (RFC 9421 section 2.5).
-func (r Request) base(params string) string {
+// sign is the signature of r with these @signature-params.
+func (k *Key) sign(r Request, params string) string {
 	path, query, _ := strings.Cut(r.Target, "?")
-	b := `"@method": ` + r.Method + "\n" + `"@authority": ` + r.Authority + "\n" +
-		`"@path": ` + path + "\n" + `"@query": ?` + query + "\n" // a "?" alone where there is none: section 2.2.7
+	b := newBase(k[:]).line("@method", r.Method).line("@authority", r.Authority).
+		line("@path", path).line("@query", "?"+query) // a "?" alone where there is none: section 2.2.7
 	if r.Range != "" {
-		b += `"range": ` + r.Range + "\n"
+		b = b.line("range", r.Range)
 	}
-	return b + `"@signature-params": ` + params
+	return b.signature(params)
 }
 
 // SignRequest adds the two signature fields to h, the head of r. nonce must be
@@ -82,7 +82,7 @@ func (r Request) base(params string) string {
 // signature comes back, for CheckAnswer.
 func (k *Key) SignRequest(h http1.Head, r Request, nonce string) (signed http1.Head, signature string) {
 	params := r.params() + nonce + `"`
-	signature = k.signature(r.base(params))
+	signature = k.sign(r, params)
 	return h.Field("Signature-Input", label+params).Field("Signature", signature), signature
 }
 
@@ -96,7 +96,7 @@ func (k *Key) CheckRequest(h http1.Header, r Request) (signature string, ok bool
 		return "", false
 	}
 	params := r.params() + input[before:end] + `"`
-	return signature, input == label+params && equal(signature, k.signature(r.base(params)))
+	return signature, input == label+params && equal(signature, k.sign(r, params))
 }
 
 // ValidNonce reports whether s can be a nonce: 8 to 64 letters, digits, "-",
@@ -119,49 +119,51 @@ func ValidNonce(s string) bool {
 // signature, for what is covered follows from what is there.
 var answerFields = [...]string{"content-length", "content-range", "content-location", "content-digest", "repr-digest", "location"}
 
-// answer is the @signature-params and the signature base of an answer to the
-// request that was signed with request. ok is false where one of the fields
-// stands in h twice.
-func answer(h http1.Header, status int, request string) (params, base string, ok bool) {
-	params = `("@status"`
-	base = `"@status": ` + string(http1.AppendInt(nil, int64(status))) + "\n"
+// answer is the @signature-params and the signature of an answer to the request
+// that was signed with request. ok is false where one of the fields stands in h
+// twice.
+func (k *Key) answer(h http1.Header, status int, request string) (params, signature string, ok bool) {
+	p := append(make([]byte, 0, 128), `("@status"`...)
+	b := newBase(k[:]).line("@status", string(http1.AppendInt(nil, int64(status))))
 	for _, name := range answerFields {
 		switch value, lines := h.Get(name); lines {
 		case 0:
 		case 1:
-			params += ` "` + name + `"`
-			base += `"` + name + `": ` + value + "\n"
+			p = append(append(append(p, ` "`...), name...), '"')
+			b = b.line(name, value)
 		default:
 			return "", "", false
 		}
 	}
-	params += ` "signature";req)`
-	return params, base + `"signature";req: ` + request + "\n" + `"@signature-params": ` + params, true
+	params = string(append(p, ` "signature";req)`...))
+	b = append(append(append(b, `"signature";req: `...), request...), '\n')
+	return params, b.signature(params), true
 }
 
 // SignAnswer adds the two signature fields to h, the head of an answer to the
 // request that was signed with request. All other fields are there already.
 func (k *Key) SignAnswer(h http1.Head, status int, request string) http1.Head {
-	params, base, ok := answer(fields(string(h)), status, request)
+	params, signature, ok := k.answer(fields(string(h)), status, request)
 	if !ok {
 		panic("sign: a field stands twice in an answer")
 	}
-	return h.Field("Signature-Input", label+params).Field("Signature", k.signature(base))
+	return h.Field("Signature-Input", label+params).Field("Signature", signature)
 }
 
 // CheckAnswer reports whether h is the header of an answer with that status
 // which was signed under this key for the request signed with request. It
 // vouches for the body only as far as a Content-Digest does.
 func (k *Key) CheckAnswer(h http1.Header, status int, request string) bool {
-	params, base, ok := answer(h, status, request)
+	params, want, ok := k.answer(h, status, request)
 	input, inputs := h.Get("Signature-Input")
 	signature, signatures := h.Get("Signature")
-	return ok && inputs == 1 && signatures == 1 && input == label+params && equal(signature, k.signature(base))
+	return ok && inputs == 1 && signatures == 1 && input == label+params && equal(signature, want)
 }
 
 // fields are those of a head that is still being built, as a reader of it will
 // see them.
-func fields(head string) (h http1.Header) {
+func fields(head string) http1.Header {
+	h := make(http1.Header, 0, 16)
 	for head != "" {
 		var line string
 		line, head, _ = strings.Cut(head, "\r\n")
@@ -172,25 +174,43 @@ func fields(head string) (h http1.Header) {
 	return h
 }
 
-// signature is the Signature field over base.
-func (k *Key) signature(base string) string {
-	sum := mac(k[:], base)
-	b := base64.StdEncoding.AppendEncode([]byte(label+":"), sum[:])
-	return string(append(b, ':'))
+// A base is a signature base in the making (RFC 9421 section 2.5). It stands
+// behind the key's inner pad (RFC 2104), so that it is hashed where it is.
+type base []byte
+
+// newBase begins one under key, of at most 64 bytes.
+func newBase(key []byte) base {
+	b := make(base, sha256.BlockSize, 1<<10)
+	copy(b, key)
+	for i := range b {
+		b[i] ^= 0x36
+	}
+	return b
 }
 
-// mac is HMAC-SHA-256 (RFC 2104). It stands here because crypto/hmac brings
-// kilobytes of what nothing aboard needs. The key has at most 64 bytes.
-func mac(key []byte, message string) [sha256.Size]byte {
-	var inner, outer [sha256.BlockSize]byte
-	copy(inner[:], key)
-	copy(outer[:], key)
-	for i := range inner {
-		inner[i] ^= 0x36
-		outer[i] ^= 0x5c
+// line adds a component and its value.
+func (b base) line(name, value string) base {
+	b = append(append(append(b, '"'), name...), `": `...)
+	return append(append(b, value...), '\n')
+}
+
+// signature closes b and is the Signature field.
+func (b base) signature(params string) string {
+	sum := append(append(b, `"@signature-params": `...), params...).mac()
+	s := append(make([]byte, 0, 64), label+":"...)
+	return string(append(base64.StdEncoding.AppendEncode(s, sum[:]), ':'))
+}
+
+// mac is HMAC-SHA-256 of b. It stands here because crypto/hmac brings kilobytes
+// of what nothing aboard needs.
+func (b base) mac() [sha256.Size]byte {
+	var outer [sha256.BlockSize + sha256.Size]byte
+	for i := range sha256.BlockSize {
+		outer[i] = b[i] ^ 0x36 ^ 0x5c
 	}
-	sum := sha256.Sum256(append(inner[:], message...))
-	return sha256.Sum256(append(outer[:], sum[:]...))
+	sum := sha256.Sum256(b)
+	copy(outer[sha256.BlockSize:], sum[:])
+	return sha256.Sum256(outer[:])
 }
 
 // equal compares in a time that depends on the lengths alone.

@@ -22,9 +22,9 @@ func TestVectorOfTheRFC(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	base := "\"date\": Tue, 20 Apr 2021 02:07:55 GMT\n" + "\"@authority\": example.com\n" + "\"content-type\": application/json\n" +
+	text := "\"date\": Tue, 20 Apr 2021 02:07:55 GMT\n" + "\"@authority\": example.com\n" + "\"content-type\": application/json\n" +
 		"\"@signature-params\": (\"date\" \"@authority\" \"content-type\");created=1618884473;keyid=\"test-shared-secret\""
-	sum := mac(secret, base)
+	sum := append(newBase(secret), text...).mac()
 	if got, want := base64.StdEncoding.EncodeToString(sum[:]), "pxcQw6G3AjtMBQjwo8XzkZf/bws5LelbaMk5rGIGtE8="; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
@@ -178,7 +178,7 @@ func writeAnswer(status int, fields [][2]string, request string) string {
 	return string(key.SignAnswer(h, status, request).End())
 }
 
-func readAnswer(t *testing.T, wire string) http1.Header {
+func readAnswer(t testing.TB, wire string) http1.Header {
 	t.Helper()
 	p, _, err := http1.NewReader(strings.NewReader(wire)).ReadResponse("HEAD")
 	if err != nil {
@@ -289,6 +289,35 @@ func FuzzCheckRequest(f *testing.F) {
 		nonce := strings.TrimSuffix(in[strings.LastIndex(in, `nonce="`)+len(`nonce="`):], `"`)
 		wire, want := write(r, nonce)
 		if got != want || sig != want || !strings.Contains(wire, "Signature-Input: "+in+"\r\n") {
+			t.Errorf("took %q and %q", in, sig)
+		}
+	})
+}
+
+// FuzzCheckAnswer: whatever the two fields hold, only what is written here is
+// taken.
+func FuzzCheckAnswer(f *testing.F) {
+	_, signature := write(requests[2], "nonce-0001")
+	a := answers[2]
+	wire := readAnswer(f, writeAnswer(a.status, a.fields, signature))
+	input, _ := wire.Get("Signature-Input")
+	want, _ := wire.Get("Signature")
+	f.Add(input, want)
+	f.Add(`sig=("@status" "signature";req)`, "sig=::")
+	f.Add(input+";created=1", want)
+	f.Add("", "")
+	f.Fuzz(func(t *testing.T, in, sig string) {
+		h := http1.Header{}
+		for _, field := range wire {
+			switch field.Name {
+			case "Signature-Input":
+				field.Value = in
+			case "Signature":
+				field.Value = sig
+			}
+			h = append(h, field)
+		}
+		if key.CheckAnswer(h, a.status, signature) && (in != input || sig != want) {
 			t.Errorf("took %q and %q", in, sig)
 		}
 	})
