@@ -3,13 +3,16 @@ package sdrserve
 import (
 	"bytes"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 const secret = "00112233445566778899aabbccddeeff00112233445566778899AABBCCDDEEFF"
@@ -76,5 +79,46 @@ func TestKeyIsNotLogged(t *testing.T) {
 	must(t, err)
 	if code != 0 || len(lines) != 6 || bytes.Contains(bytes.ToLower(log), []byte("aabbcc")) || bytes.Contains(log, []byte("sig=")) {
 		t.Errorf("exit %d: %s", code, log)
+	}
+}
+
+// Of a hand-over the program can be had without the key, at exactly its target,
+// and nothing else.
+func TestHandOverWithAKey(t *testing.T) {
+	if os.Getenv("EMULATOR") != "" {
+		t.Skip("/proc/self/exe is the emulator's")
+	}
+	exe, err := os.Executable()
+	must(t, err)
+	program, err := os.ReadFile(exe)
+	must(t, err)
+	addr := "127.0.0.1:" + strconv.Itoa(freePort(t))
+	cmd := command("--listen", addr, "--log", "-", "--key", secret)
+	cmd.Env[0] = "SDR_SERVE_TEST=both"
+	must(t, cmd.Start())
+	defer cmd.Wait()
+	defer cmd.Process.Kill()
+	ask := func(target string) string {
+		var nc net.Conn
+		for began := time.Now(); nc == nil && time.Since(began) < 20*time.Second; time.Sleep(10 * time.Millisecond) {
+			nc, _ = net.Dial("tcp", addr)
+		}
+		if nc == nil {
+			t.Fatal("nobody listens")
+		}
+		defer nc.Close()
+		io.WriteString(nc, "GET "+target+" HTTP/1.0\r\nHost: "+addr+"\r\n\r\n")
+		b, err := io.ReadAll(nc)
+		must(t, err)
+		return string(b)
+	}
+	head, body, _ := strings.Cut(ask("/proc/self/exe"), "\r\n\r\n")
+	if !strings.HasPrefix(head, "HTTP/1.1 200 ") || body != string(program) {
+		t.Errorf("%d bytes, want %d: %s", len(body), len(program), head)
+	}
+	for _, target := range []string{"/", "/proc/self/exe/", "/proc/self/exe?", "//proc/self/exe", "/proc/self/./exe", "/proc/self/%65xe", "/proc/self/cmdline", "http://" + addr + "/proc/self/exe"} {
+		if got := ask(target); !strings.HasPrefix(got, "HTTP/1.1 401 ") {
+			t.Errorf("%s: got %.200s", target, got)
+		}
 	}
 }

@@ -19,8 +19,11 @@ import (
 
 // TestMain makes the test binary the program when it is told to.
 func TestMain(m *testing.M) {
-	if os.Getenv("SDR_SERVE_TEST") != "" {
+	switch os.Getenv("SDR_SERVE_TEST") {
+	case "1":
 		agent.Main(Run)
+	case "both":
+		agent.Main(RunBoth)
 	}
 	os.Exit(m.Run())
 }
