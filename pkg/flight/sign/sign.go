@@ -69,7 +69,8 @@ func (r Request) params() string {
 // sign is the signature of r with these @signature-params.
 func (k *Key) sign(r Request, params string) string {
 	path, query, _ := strings.Cut(r.Target, "?")
-	b := newBase(k[:]).line("@method", r.Method).line("@authority", r.Authority).
+	var room [roomy]byte
+	b := newBase(room[:0], k[:]).line("@method", r.Method).line("@authority", r.Authority).
 		line("@path", path).line("@query", "?"+query) // a "?" alone where there is none: section 2.2.7
 	if r.Range != "" {
 		b = b.line("range", r.Range)
@@ -124,7 +125,8 @@ var answerFields = [...]string{"content-length", "content-range", "content-locat
 // twice.
 func (k *Key) answer(h http1.Header, status int, request string) (params, signature string, ok bool) {
 	p := append(make([]byte, 0, 128), `("@status"`...)
-	b := newBase(k[:]).line("@status", string(http1.AppendInt(nil, int64(status))))
+	var room [roomy]byte
+	b := newBase(room[:0], k[:]).line("@status", string(http1.AppendInt(nil, int64(status))))
 	for _, name := range answerFields {
 		switch value, lines := h.Get(name); lines {
 		case 0:
@@ -143,7 +145,8 @@ func (k *Key) answer(h http1.Header, status int, request string) (params, signat
 // SignAnswer adds the two signature fields to h, the head of an answer to the
 // request that was signed with request. All other fields are there already.
 func (k *Key) SignAnswer(h http1.Head, status int, request string) http1.Head {
-	params, signature, ok := k.answer(fields(string(h)), status, request)
+	var room [16]http1.Field
+	params, signature, ok := k.answer(fields(room[:0], string(h)), status, request)
 	if !ok {
 		panic("sign: a field stands twice in an answer")
 	}
@@ -161,9 +164,8 @@ func (k *Key) CheckAnswer(h http1.Header, status int, request string) bool {
 }
 
 // fields are those of a head that is still being built, as a reader of it will
-// see them.
-func fields(head string) http1.Header {
-	h := make(http1.Header, 0, 16)
+// see them, in h, which is empty.
+func fields(h http1.Header, head string) http1.Header {
 	for head != "" {
 		var line string
 		line, head, _ = strings.Cut(head, "\r\n")
@@ -178,10 +180,12 @@ func fields(head string) http1.Header {
 // behind the key's inner pad (RFC 2104), so that it is hashed where it is.
 type base []byte
 
-// newBase begins one under key, of at most 64 bytes.
-func newBase(key []byte) base {
-	b := make(base, sha256.BlockSize, 1<<10)
-	copy(b, key)
+// roomy is how long a base may be without being moved to where there is room.
+const roomy = 1 << 10
+
+// newBase begins one under key, of at most 64 bytes, in b, which is empty.
+func newBase(b base, key []byte) base {
+	b = append(append(b, key...), make([]byte, sha256.BlockSize-len(key))...)
 	for i := range b {
 		b[i] ^= 0x36
 	}

@@ -24,7 +24,7 @@ func TestVectorOfTheRFC(t *testing.T) {
 	}
 	text := "\"date\": Tue, 20 Apr 2021 02:07:55 GMT\n" + "\"@authority\": example.com\n" + "\"content-type\": application/json\n" +
 		"\"@signature-params\": (\"date\" \"@authority\" \"content-type\");created=1618884473;keyid=\"test-shared-secret\""
-	sum := append(newBase(secret), text...).mac()
+	sum := append(newBase(nil, secret), text...).mac()
 	if got, want := base64.StdEncoding.EncodeToString(sum[:]), "pxcQw6G3AjtMBQjwo8XzkZf/bws5LelbaMk5rGIGtE8="; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
