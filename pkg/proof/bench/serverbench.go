@@ -78,7 +78,7 @@ func (b Bench) server(s *site, srv server, r *Results) error {
 		}
 		add(what, rate(l))
 	}
-	return nil
+	return b.keyed(s, run.addr, r)
 }
 
 func rate(l load) float64 { return float64(l.bytes) / l.took.Seconds() / 1e6 }

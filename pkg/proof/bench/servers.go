@@ -124,7 +124,7 @@ func (s *site) start(srv server, path string) (*running, error) {
 		c := newClient(r.addr)
 		a, err := c.get(path)
 		c.close()
-		if err == nil && a.status == 200 {
+		if err == nil && (a.status == 200 || a.status == 401) {
 			r.first = time.Since(begin)
 			break
 		}
