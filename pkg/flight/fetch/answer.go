@@ -2,10 +2,25 @@ package fetch
 
 import (
 	"strings"
+	"time"
 
 	"payload-ipc/pkg/flight/http1"
 	"payload-ipc/pkg/flight/peer"
 )
+
+// A head is what the head of an answer says.
+type head struct {
+	status    int
+	ranged    bool        // it was asked with a Range
+	extent                // where it lies in the file
+	fault     *peer.Fault // it cannot be one to its question
+	validator string
+	snapshot  string // the URL path that means this version for ever, or ""
+	generated bool   // at each request anew
+	digest    [32]byte
+	digested  bool  // digest is that of the content
+	last      int64 // of the range that was asked for
+}
 
 // extent is where an answer lies in the file (RFC 9110 sections 14.4, 15.3.7).
 type extent struct {
@@ -13,8 +28,35 @@ type extent struct {
 	doubt             bool  // a 200 that says it is a part: the end of its body proves nothing
 }
 
+// headOf reads the head of an answer to a question about a file.
+func headOf(a *peer.Answer, now time.Time) (h head) {
+	h.status, h.ranged, h.last = a.Status, a.Request.Ranged(), a.Request.Last
+	if a.Request.Suffix > 0 {
+		h.last = -1
+	}
+	switch a.Status {
+	case 200, 206:
+		h.extent, h.fault = extentOf(a)
+	case 416:
+		// A file that begins at 0 has every range, unless it is empty.
+		v, _ := a.Header.Get("Content-Range")
+		if cr, ok := http1.ParseContentRange(v); !ok || !cr.Unsatisfied || cr.Total != 0 {
+			h.fault = a.Refusal(now)
+		}
+	default:
+		h.fault = a.Refusal(now)
+	}
+	h.validator, h.snapshot = a.Validator(), snapshotOf(a)
+	h.generated = a.Header.HasToken("Cache-Control", "no-store") && h.snapshot == ""
+	var err error
+	if h.digest, h.digested, err = http1.ParseDigest(a.Header, "Content-Digest"); err != nil {
+		h.digested = false // as good as none
+	}
+	return h
+}
+
 // extentOf checks that the answer can be one to its query.
-func extentOf(a *peer.Answer) (extent, error) {
+func extentOf(a *peer.Answer) (extent, *peer.Fault) {
 	n := a.Body.Length()
 	if a.Coded() {
 		return extent{}, peer.Protocol("the server encodes the content, which was not asked for")
@@ -24,7 +66,7 @@ func extentOf(a *peer.Answer) (extent, error) {
 	case a.Status == 200 && lines == 0:
 		return extent{end: n, total: n}, nil
 	case a.Status == 200 && a.Request.Ranged():
-		return extent{}, errPlace
+		return extent{}, errRangeMismatch
 	case a.Status == 200:
 		return extent{end: n, total: -1, doubt: true}, nil
 	}
@@ -35,14 +77,14 @@ func extentOf(a *peer.Answer) (extent, error) {
 	case strings.HasPrefix(kind, "multipart/"):
 		return extent{}, peer.Protocol("a multipart answer to one range")
 	case lines > 1:
-		return extent{}, errPlace
+		return extent{}, errRangeMismatch
 	}
 	cr, ok := http1.ParseContentRange(v)
 	if n == 0 && strings.HasSuffix(v, "/0") && (!ok || cr.Unsatisfied) {
 		return extent{}, nil // 206 of nothing, however it puts it: the file is empty
 	}
 	if !ok || cr.Unsatisfied || n >= 0 && n != cr.Len() {
-		return extent{}, errPlace
+		return extent{}, errRangeMismatch
 	}
 	return extent{start: cr.Start, end: cr.End, total: cr.Total}, nil
 }

@@ -211,10 +211,13 @@ func (f *Fetcher) wait(ctx context.Context, done <-chan struct{}) bool {
 
 // givenUp is the result of a run whose disk does not answer: what has its name
 // is published, and where there is a receipt its code is that of the run.
-func givenUp(given []outbox.Given) Result {
+func givenUp(given []*outbox.Given) Result {
 	r := Result{Exit: Local}
 	names, pending := "", ""
 	for _, n := range given {
+		if n.Gone {
+			continue
+		}
 		if n.Receipt && n.Exit >= 0 {
 			r.Exit = n.Exit
 		}

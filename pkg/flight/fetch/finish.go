@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"payload-ipc/pkg/flight/outbox"
-	"payload-ipc/pkg/flight/peer"
 )
 
 // maxSealed is how many older generations are published beside a file; one
@@ -16,13 +15,14 @@ const maxSealed = 3
 // deliver publishes a file that has come to its end.
 func (r *run) deliver(ctx context.Context, j *job, g *generation) error {
 	j.told, j.token = g.told, g.token()
-	if !g.complete() { // --max-bytes
-		g.settle()
+	if !g.done() { // --max-bytes
+		g.salvage()
+		g.keep()
 		j.err = errCapped
 		return nil
 	}
 	g.id.Complete = true
-	g.describe()
+	g.keep()
 	j.verified = g.verified()
 	p, err := g.part.Publish(context.WithoutCancel(ctx))
 	if p.Name != "" { // whatever went wrong behind it: it has its name
@@ -31,8 +31,6 @@ func (r *run) deliver(ctx context.Context, j *job, g *generation) error {
 	}
 	return err
 }
-
-var errCapped = &peer.Fault{Class: "max-bytes", Text: "--max-bytes was reached", Final: true}
 
 // finish publishes what can be, then the receipts, which say how it ended.
 func (r *run) finish(ctx context.Context, cut bool) {
@@ -76,8 +74,8 @@ func (r *run) sign(j *job, rec *outbox.Receipt) error {
 // salvage publishes what j has that is not yet.
 func (r *run) salvage(ctx context.Context, j *job) {
 	n := 1
-	if g := j.cur; g != nil && j.published == nil {
-		if !g.mine && g.complete() && !isDisk(j.err) {
+	if g := j.cur; g.part != nil && j.published == nil {
+		if !g.mine() && g.done() && !isDisk(j.err) {
 			// An earlier run had it all, and could only not publish it.
 			if err := r.deliver(ctx, j, g); err != nil {
 				j.err = err
@@ -85,16 +83,17 @@ func (r *run) salvage(ctx context.Context, j *job) {
 		}
 		if j.published == nil && r.confirmNow(ctx, j, g) {
 			// The last byte is held: as many as were told.
-			g.bare = !g.whole
-			if err := r.accept(g); err == nil && g.complete() {
+			g.unconfirmed = !g.reread
+			g.accept()
+			if err := g.keep(); err == nil && g.done() {
 				err = r.deliver(ctx, j, g)
 				j.err = err
 			}
 		}
 		if j.published == nil {
-			g.settle()
-			g.describe()
-			if g.mine || j.told < 0 {
+			g.salvage()
+			g.keep()
+			if g.mine() || j.told < 0 {
 				j.told, j.token = g.told, g.token()
 			}
 			j.verified = g.verified()
@@ -104,17 +103,17 @@ func (r *run) salvage(ctx context.Context, j *job) {
 			}
 		}
 	}
-	for i := len(j.olds) - 1; i >= 0; i-- {
-		g := j.olds[i]
+	for i := len(j.previous) - 1; i >= 0; i-- {
+		g := j.previous[i]
 		if len(j.sealed) == maxSealed {
 			g.part.Discard()
 			continue
 		}
 		if !g.id.Sealed {
 			// Complete, and gone from the peer: published once, not each window.
-			g.id.Sealed = g.complete()
-			g.settle()
-			g.describe()
+			g.id.Sealed = g.done()
+			g.salvage()
+			g.keep()
 		}
 		if r.room(nil) < g.part.Proven() {
 			g.part.Close()
@@ -130,23 +129,21 @@ func (r *run) salvage(ctx context.Context, j *job) {
 // confirmNow tries, for a moment, to prove what has come without a digest. It
 // reports whether that is all of the file, and nothing speaks against it.
 func (r *run) confirmNow(ctx context.Context, j *job, g *generation) bool {
-	if !g.mine || len(g.pieces) > 0 || g.refuted || g.via != "" {
+	if !g.mine() || len(g.pieces) > 0 || g.refuted || g.rotatedPath != "" {
 		return false
 	}
-	all := g.id.Total >= 0 && g.held() >= g.id.Total && g.held() > g.id.Base
-	if !r.peer.Heard() || g.held() == g.proven() || g.noRanges || r.f.NoSalvage {
+	all := g.id.Total >= 0 && g.held >= g.id.Total && g.held > g.id.Base
+	if !r.peer.Heard() || g.held == g.proven || g.noRanges || r.f.NoSalvage {
 		return all
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer time.AfterFunc(min(400*time.Millisecond, r.f.Reserve/4), cancel).Stop()
-	k, target := g.overlap(), g.target(j)
-	err := r.check(ctx, j, g, target, g.id.Base, g.id.Base+k)
-	if err == nil {
-		err = r.check(ctx, j, g, target, g.held()-k, g.held())
-	}
-	if g.whole = err == nil; g.whole {
-		g.prove()
+	begin, end := g.ends()
+	err := r.again(ctx, j, g, begin, end)
+	if g.reread = err == nil; g.reread {
+		g.prove(g.held)
+		g.keep()
 	}
 	r.peer.Drop()
 	return all && err != errChanged
@@ -154,7 +151,7 @@ func (r *run) confirmNow(ctx context.Context, j *job, g *generation) bool {
 
 // part publishes g as NAME.part, or keeps it on the stage.
 func (r *run) part(ctx context.Context, j *job, g *generation, n int) *outbox.Published {
-	if r.f.NoSalvage || g.proven() == g.id.Base {
+	if r.f.NoSalvage || g.proven == g.id.Base {
 		j.kept = max(j.kept, g.part.Proven())
 		if err := g.part.Close(); err != nil && j.err == nil {
 			j.err = err

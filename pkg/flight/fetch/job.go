@@ -2,7 +2,6 @@ package fetch
 
 import (
 	"errors"
-
 	"time"
 
 	"payload-ipc/pkg/flight/http1"
@@ -17,20 +16,15 @@ type job struct {
 	server string // as the peer names itself
 	tally  peer.Tally
 
-	out  *outbox.Target
-	cur  *generation   // what the path means now; nil if nothing is held of it
-	olds []*generation // what it meant before
+	out      *outbox.Target
+	cur      *generation   // what the path means now
+	previous []*generation // what it meant before
 
 	done    bool // nothing more is to be tried
 	failing bool // the last attempt brought nothing
 	turn    int  // when it was last tried
 	after   time.Duration
-	changes int
 	most    int64 // the furthest that was reached
-	once    bool  // the next request goes without Range
-	retried bool  // ... and that was tried
-	refused bool  // that was because a range was refused; once
-	whole   bool  // all requests go without
 	rebuilt bool
 
 	before    *outbox.Unreceipted // published by an earlier run, and not told by it
@@ -47,22 +41,14 @@ type job struct {
 
 // reach is how far the present generation has come.
 func (j *job) reach() int64 {
-	if j.cur == nil {
+	if j.cur.part == nil {
 		return 0
 	}
 	return j.cur.part.Held()
 }
 
-func (j *job) clean(q peer.Request) peer.Request {
-	if (j.once || j.whole) && q.Ranged() {
-		j.once = false
-		q = q.WithoutRange()
-	}
-	return q
-}
-
-func newJob(p Path) *job {
-	return &job{Path: p, tally: peer.Tally{Path: p.Path}, target: string(http1.AppendEscaped(nil, p.Path)), told: -1}
+func (r *run) job(p Path) *job {
+	return &job{Path: p, cur: &generation{version: manner{keyed: r.f.Key != nil}.first()}, tally: peer.Tally{Path: p.Path}, target: string(http1.AppendEscaped(nil, p.Path)), told: -1}
 }
 
 // open finds what earlier runs left of a file.
@@ -82,23 +68,25 @@ func (r *run) open(j *job) {
 	r.missing(j)
 	for _, p := range j.out.Parts() {
 		id := p.Identity()
-		g := &generation{part: p, id: id, told: id.Total, seen: id.Total, asked: true, answers: 1, weak: id.Verified != outbox.VerifiedDigest, keyed: r.f.Key != nil, next: id.Base + p.Held(), limit: unlimited}
-		if j.cur != nil {
-			j.olds = append(j.olds, j.cur)
-			j.cur = nil
+		g := &generation{part: p, version: version{state: held, manner: j.cur.manner, id: id, told: id.Total, seen: id.Total, limit: unlimited}}
+		g.evidence = evidence{validated: true, answers: 1, noDigest: id.Verified != outbox.VerifiedDigest}
+		g.sync()
+		g.next = g.held
+		if j.cur.part != nil {
+			j.previous = append(j.previous, j.cur)
+			j.cur = &generation{version: g.manner.first()}
 		}
 		if id.Sealed {
-			j.olds = append(j.olds, g)
+			g.state = sealed
+			j.previous = append(j.previous, g)
 		} else {
 			j.cur = g
 		}
 	}
-	if j.cur == nil {
-		return
-	}
-	if j.cur.limit = j.cur.id.Base + r.room(j); j.cur.held() > j.cur.limit {
-		j.cur.part.Discard() // --max-bytes has been lowered since
-		j.cur = nil
+	if g := j.cur; g.part != nil {
+		if g.limit = g.id.Base + r.room(j); g.held > g.limit {
+			j.discard(g) // --max-bytes has been lowered since
+		}
 	}
 }
 
@@ -125,29 +113,17 @@ func (r *run) missing(j *job) {
 	}
 }
 
-// still reports that a is about the very file that an earlier run published:
+// still reports that h is about the very file that an earlier run published:
 // the same snapshot, or the same validator and length.
-func (j *job) still(a *peer.Answer, x extent) bool {
-	if j.before == nil || x.doubt {
+func (j *job) still(h *head) bool {
+	if j.before == nil || h.doubt {
 		return false
 	}
 	id := j.before.Identity
-	if s := snapshotOf(a); s != "" || id.Snapshot != "" {
-		return s == id.Snapshot
+	if h.snapshot != "" || id.Snapshot != "" {
+		return h.snapshot == id.Snapshot
 	}
-	return id.Validator != "" && a.Validator() == id.Validator && x.total == id.Total
-}
-
-// generation begins a new one.
-func (r *run) generation(j *job, id outbox.Identity) (*generation, error) {
-	id.Verified = outbox.VerifiedDigest
-	p, err := j.out.New(id)
-	if err != nil {
-		return nil, err
-	}
-	g := &generation{part: p, id: id, seen: -1, next: id.Base, limit: id.Base + r.room(j), keyed: r.f.Key != nil}
-	j.cur = g
-	return g, nil
+	return id.Validator != "" && h.validator == id.Validator && h.total == id.Total
 }
 
 // room is how much --max-bytes leaves for j.
@@ -160,9 +136,10 @@ func (r *run) room(j *job) int64 {
 		switch {
 		case o.published != nil:
 			n -= o.published.Size
-		case o != j && o.cur != nil && o.cur.id.Total >= 0:
+		case o == j || o.cur.part == nil:
+		case o.cur.id.Total >= 0:
 			n -= o.cur.end() - o.cur.id.Base
-		case o != j && o.cur != nil:
+		default:
 			n -= o.cur.part.Held()
 		}
 	}

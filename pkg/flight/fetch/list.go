@@ -20,7 +20,7 @@ const (
 // list asks for a directory (docs/wire.md) and makes a job of each regular
 // file in it; what is below it is left alone.
 func (r *run) list(ctx context.Context, j *job) error {
-	a, err := r.ask(ctx, j, peer.Request{Target: j.target, Last: -1, Listing: true})
+	a, err := r.request(ctx, j, peer.Request{Target: j.target, Last: -1, Listing: true})
 	if err != nil {
 		return peer.AsFault(err)
 	}
@@ -107,7 +107,7 @@ func (r *run) addFiles(j *job, files []Path) error {
 			continue
 		}
 		names = append(names, p.Name)
-		n := newJob(p)
+		n := r.job(p)
 		r.jobs = append(r.jobs, n)
 		r.open(n)
 	}

@@ -8,8 +8,8 @@ import (
 	"payload-ipc/pkg/flight/outbox"
 )
 
-// token names a generation in the receipt.
-func (g *generation) token() string { return tokenOf(g.id) }
+// token names a version in the receipt.
+func (v *version) token() string { return tokenOf(v.id) }
 
 func tokenOf(id outbox.Identity) string {
 	if _, t, ok := strings.Cut(id.Snapshot, "?snapshot="); ok {
@@ -42,9 +42,7 @@ func (r *run) receipt(j *job, exit int, cut bool) *outbox.Receipt {
 			rec.Status = "partial"
 		}
 		rec.Bytes(*j.published)
-		if j.cur != nil {
-			rec.Offset = j.cur.id.Base
-		}
+		rec.Offset = j.cur.id.Base
 	}
 	if u := j.before; j.unchanged {
 		rec.Status, rec.Verified, rec.Generation = "complete", u.Identity.Verified, tokenOf(u.Identity)
@@ -78,9 +76,9 @@ func (r *run) reason(j *job, rec *outbox.Receipt, cut bool) string {
 		switch rec.Verified {
 		case outbox.VerifiedDigest:
 			say(", every piece matched the server's digest")
-			if g := j.cur; g != nil && g.proof {
+			if g := j.cur; g.wholeDigest {
 				say(", and the digest of the whole is the server's")
-			} else if g != nil && g.id.Snapshot != "" && g.answers > 1 {
+			} else if g.id.Snapshot != "" && g.answers > 1 {
 				say("; the digest of the whole was not compared")
 			}
 		case outbox.VerifiedOverlap:
@@ -91,7 +89,7 @@ func (r *run) reason(j *job, rec *outbox.Receipt, cut bool) string {
 			} else {
 				say(", as many as the server told; nothing else could be checked")
 			}
-			if j.cur != nil && j.cur.blind {
+			if j.cur.noValidator {
 				say(": it has no validator that would show a change between two answers")
 			}
 		default:

@@ -2,7 +2,6 @@ package fetch
 
 import (
 	"context"
-	"errors"
 	"math"
 	"time"
 
@@ -12,30 +11,30 @@ import (
 
 // A run is one Fetcher at work. All but the flows happens in one goroutine.
 type run struct {
-	f       *Fetcher
-	peer    *peer.Client
-	ranges  bool // a range has been had
-	gate    *outbox.Gate
-	stage   *outbox.Stage
-	jobs    []*job
-	started time.Time
-	size    int64 // of the next pieces
-	scratch []byte
-	turns   int
-	tired   bool // the connection failed, not only what was asked for
-	stop    context.CancelFunc
-	pulsed  time.Time
-	empty   time.Time // until then a file that is empty is looked at again
-	speed   speed
-	waited  time.Duration // for the disk
-	result  Result
+	f          *Fetcher
+	peer       *peer.Client
+	ranges     bool // a range has been had
+	gate       *outbox.Gate
+	stage      *outbox.Stage
+	jobs       []*job
+	started    time.Time
+	size       int64 // of the next pieces
+	scratch    []byte
+	turns      int
+	connFailed bool // the connection failed, not only what was asked for
+	stop       context.CancelFunc
+	checked    time.Time // the progress
+	empty      time.Time // until then a file that is empty is looked at again
+	speed      speed
+	waited     time.Duration // for the disk
+	result     Result
 }
 
 func newRun(f *Fetcher, gate *outbox.Gate) *run {
 	r := &run{f: f, gate: gate, size: min(firstPiece, f.Piece), scratch: make([]byte, 16<<10), started: f.Window.Now()}
 	r.peer = peer.New(peer.Config{From: f.From, Window: f.Window, Left: r.left, Key: f.Key, Dial: f.Dial, Observe: r.observe})
 	for _, p := range f.Paths {
-		r.jobs = append(r.jobs, newJob(p))
+		r.jobs = append(r.jobs, r.job(p))
 	}
 	return r
 }
@@ -91,9 +90,9 @@ func (r *run) work(ctx context.Context) {
 		if j == nil {
 			break
 		}
-		if j.failing || r.tired {
+		if j.failing || r.connFailed {
 			r.peer.Pause(ctx, &j.tally, j.after)
-			r.tired, r.speed.since = false, time.Time{}
+			r.connFailed, r.speed.since = false, time.Time{}
 			if ctx.Err() != nil {
 				return
 			}
@@ -109,7 +108,7 @@ func (r *run) work(ctx context.Context) {
 	}
 	for _, j := range r.jobs {
 		if j.published != nil {
-			r.finishOlds(ctx, j)
+			r.finishPrevious(ctx, j)
 		}
 	}
 }
@@ -129,73 +128,13 @@ func (r *run) pick() *job {
 	return next
 }
 
-// advance brings j on until it is published or something fails.
+// advance brings j on until it is done or something fails.
 func (r *run) advance(ctx context.Context, j *job) error {
 	if j.dir() {
 		return r.list(ctx, j)
 	}
-	for idle := 0; ; {
-		g := j.cur
-		if g.state() == complete {
-			if !r.witness(ctx, j, g) {
-				return r.spliced(j, g)
-			}
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			return r.deliver(ctx, j, g)
-		}
-		var held, proven int64
-		if g != nil {
-			held, proven = g.held(), g.proven()
-		}
-		err := r.step(ctx, j, g)
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if j.unchanged {
-			return nil
-		}
-		moved := j.cur != g || g != nil && (g.held() != held || g.proven() != proven)
-		if d := dead(j.cur, g); d != nil && errors.Is(err, outbox.ErrDead) {
-			err = r.rebuild(j, d)
-		} else if err != nil {
-			err = r.trouble(j, g, err)
-		}
-		// Bytes that came before, in another generation, are no progress: a
-		// file that changes all the time must not be asked for all the time.
-		if h := j.reach(); h > j.most {
-			j.most, j.retried = h, false
-			r.peer.Progress()
-		}
-		if err != nil {
-			return err
-		}
-		// Never round and round with a peer that says nothing new.
-		if idle++; moved {
-			idle = 0
-		}
-		if idle > 2 {
-			return peer.Protocol("the answers bring nothing new")
-		}
-	}
+	return r.follow(ctx, j)
 }
-
-// mayRefuse reports that a failure may be about the range that was asked for:
-// of this peer no range has been had, and of this file none was left out.
-func (r *run) mayRefuse(j *job) bool { return !r.ranges && !j.refused && !j.whole }
-
-// errCounted is a fault that was told and counted before.
-var errCounted = &peer.Fault{Class: "changed", Text: "the file keeps changing on the peer"}
-
-// errEmptyNow: a log is empty for an instant where it is truncated to be
-// rotated (copytruncate).
-var errEmptyNow = &peer.Fault{Class: "empty", Text: "the file is empty at this instant", After: emptyAgain}
-
-const (
-	emptyAgain = 250 * time.Millisecond
-	emptyFor   = 3 * emptyAgain
-)
 
 // judge decides what becomes of j after a turn.
 func (r *run) judge(j *job, err error) {
@@ -209,8 +148,7 @@ func (r *run) judge(j *job, err error) {
 		j.err, j.done = err, true
 		r.f.Events(Event{Kind: DiskError, Path: j.Path.Path, Err: err})
 		return
-	case f == errEmptyNow:
-	case f != errCounted && !f.Counted:
+	case !f.Counted:
 		r.peer.Blame(&j.tally, f)
 	}
 	if f.Final {
@@ -219,37 +157,7 @@ func (r *run) judge(j *job, err error) {
 		return
 	}
 	j.failing, j.after = true, f.After
-	r.tired = f.Status == 0 && f != errCounted && f != errEmptyNow
-}
-
-// dead is the generation of which a sync failed: the one that was worked on, or
-// the one that took its place meanwhile.
-func dead(all ...*generation) *generation {
-	for _, g := range all {
-		if g != nil && errors.Is(g.part.Err(), outbox.ErrDead) {
-			return g
-		}
-	}
-	return nil
-}
-
-// rebuild goes on after a sync that failed: the inode is dead, what can be
-// read of it and proven is copied to a new one. Once; then the disk is broken.
-func (r *run) rebuild(j *job, g *generation) error {
-	err := g.part.Err()
-	if j.rebuilt {
-		return err
-	}
-	j.rebuilt = true
-	r.f.Events(Event{Kind: DiskError, Path: j.Path.Path, Err: err})
-	if e := g.part.Rebuild(); e != nil {
-		if j.cur == g {
-			j.cur = nil
-		}
-		return g.part.Discard()
-	}
-	g.pieces, g.next = nil, g.held()
-	return nil
+	r.connFailed = f.Status == 0 && f.Class != errEmptyNow.Class && f.Class != errChanged.Class
 }
 
 func isDisk(err error) bool {

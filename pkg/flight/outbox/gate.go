@@ -2,7 +2,6 @@ package outbox
 
 import (
 	"errors"
-	"slices"
 	"strings"
 	"sync"
 )
@@ -15,7 +14,7 @@ type Gate struct {
 	mu     sync.Mutex
 	closed bool
 	next   Given // what the next names are given to
-	given  []Given
+	given  []*Given
 }
 
 // Given is a name in the outbox, as this run gave it.
@@ -25,13 +24,15 @@ type Given struct {
 	Receipt bool
 	Exit    int  // that the receipt tells; -1 if it is that of an earlier run
 	Pending bool // the call that gives or takes the name has not returned
+	Gone    bool // the name is another one by now, or was taken away
 }
 
 // errGate is what a step meets behind the declared end of its run.
 var errGate = errors.New("the run was given up before")
 
-// Close shuts the gate for good, without waiting, and returns what has a name.
-func (g *Gate) Close() []Given {
+// Close shuts the gate for good, without waiting, and returns the names that
+// were given.
+func (g *Gate) Close() []*Given {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.closed = true
@@ -39,15 +40,10 @@ func (g *Gate) Close() []Given {
 }
 
 // Closed reports whether Close was called.
-func (g *Gate) Closed() bool { return g.pass() != nil }
-
-func (g *Gate) pass() error {
+func (g *Gate) Closed() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.closed {
-		return errGate
-	}
-	return nil
+	return g.closed
 }
 
 // naming says what the next names are given to.
@@ -67,88 +63,68 @@ type gated struct {
 	outbox string
 }
 
-// give tells of the name to from before do gives it on.
-func (d gated) give(from, to string, do func(from, to string) error) error {
+// give counts a name as given from before do gives it, unless do fails.
+func (d *gated) give(from, to string, do func(from, to string) error) error {
 	g := d.g
-	name, in := strings.CutPrefix(to, d.outbox+"/")
-	in = in && name != probe
 	g.mu.Lock()
 	if g.closed {
 		g.mu.Unlock()
 		return errGate
 	}
-	source := strings.TrimPrefix(from, d.outbox+"/")
-	for i := range g.given {
-		g.given[i].Pending = g.given[i].Name == source
+	n, taken := g.next, ""
+	n.Name, n.Pending = strings.TrimPrefix(to, d.outbox+"/"), true
+	if n.Name != to && n.Name != probe {
+		g.given = append(g.given, &n)
 	}
-	if in {
-		n := g.next
-		n.Name, n.Pending = name, true
-		g.given = append(g.given, n)
+	if source := strings.TrimPrefix(from, d.outbox+"/"); source != from {
+		taken = source
+		g.mark(taken, func(o *Given) { o.Pending = true })
 	}
 	g.mu.Unlock()
 	err := do(from, to)
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if !in || g.closed {
+	if g.closed {
 		return err
 	}
-	last := len(g.given) - 1
-	n := g.given[last]
-	if g.given = g.given[:last]; err == nil {
-		n.Pending = false
-		g.forget(name, source)
-		g.given = append(g.given, n)
-	}
+	g.mark(taken, func(o *Given) { o.Pending, o.Gone = false, o.Gone || err == nil })
+	g.mark(n.Name, func(o *Given) { o.Gone = o.Gone || err == nil })
+	n.Pending, n.Gone = false, err != nil
 	return err
 }
 
-// forget takes names off what was given; the lock is held.
-func (g *Gate) forget(names ...string) {
-	g.given = slices.DeleteFunc(g.given, func(n Given) bool { return slices.Contains(names, n.Name) })
-}
-
-func (d gated) Rename(from, to string) error { return d.give(from, to, d.FS.Rename) }
-func (d gated) Link(from, to string) error   { return d.give(from, to, d.FS.Link) }
-
-func (d gated) Remove(name string) error {
-	if err := d.g.pass(); err != nil {
-		return err
-	}
-	err := d.FS.Remove(name)
-	if name, in := strings.CutPrefix(name, d.outbox+"/"); in && err == nil {
-		d.g.mu.Lock()
-		if !d.g.closed {
-			d.g.forget(name)
+// mark changes what is known of the names that are called so.
+func (g *Gate) mark(name string, change func(*Given)) {
+	for _, o := range g.given {
+		if o.Name == name {
+			change(o)
 		}
-		d.g.mu.Unlock()
 	}
-	return err
 }
 
-func (d gated) MkdirAll(name string) error {
-	if err := d.g.pass(); err != nil {
-		return err
-	}
-	return d.FS.MkdirAll(name)
+func (d *gated) Rename(from, to string) error { return d.give(from, to, d.FS.Rename) }
+func (d *gated) Link(from, to string) error   { return d.give(from, to, d.FS.Link) }
+
+func (d *gated) Remove(name string) error {
+	return d.give(name, "", func(name, _ string) error { return d.FS.Remove(name) })
 }
 
-func (d gated) SyncDir(name string) error {
-	if err := d.g.pass(); err != nil {
-		return err
+func (d *gated) SyncDir(name string) error {
+	if d.g.Closed() {
+		return errGate
 	}
 	return d.FS.SyncDir(name)
 }
 
-func (d gated) Open(name string, flag int) (File, error) {
-	if err := d.g.pass(); err != nil {
-		return nil, err
+func (d *gated) Open(name string, flag int) (File, error) {
+	if d.g.Closed() {
+		return nil, errGate
 	}
 	f, err := d.FS.Open(name, flag)
 	if err != nil {
 		return nil, err
 	}
-	return gatedFile{f, d.g}, nil
+	return &gatedFile{f, d.g}, nil
 }
 
 type gatedFile struct {
@@ -156,23 +132,23 @@ type gatedFile struct {
 	g *Gate
 }
 
-func (f gatedFile) WriteAt(b []byte, off int64) (int, error) {
-	if err := f.g.pass(); err != nil {
-		return 0, err
+func (f *gatedFile) WriteAt(b []byte, off int64) (int, error) {
+	if f.g.Closed() {
+		return 0, errGate
 	}
 	return f.File.WriteAt(b, off)
 }
 
-func (f gatedFile) Truncate(size int64) error {
-	if err := f.g.pass(); err != nil {
-		return err
+func (f *gatedFile) Truncate(size int64) error {
+	if f.g.Closed() {
+		return errGate
 	}
 	return f.File.Truncate(size)
 }
 
-func (f gatedFile) Datasync() error {
-	if err := f.g.pass(); err != nil {
-		return err
+func (f *gatedFile) Datasync() error {
+	if f.g.Closed() {
+		return errGate
 	}
 	return f.File.Datasync()
 }

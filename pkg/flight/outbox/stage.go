@@ -44,7 +44,7 @@ func (c Config) withDefaults() Config {
 	}
 	c.Stage, c.Outbox = trimSlash(c.Stage), trimSlash(c.Outbox)
 	if c.Gate != nil {
-		c.FS = gated{c.FS, c.Gate, c.Outbox}
+		c.FS = &gated{c.FS, c.Gate, c.Outbox}
 	}
 	return c
 }

@@ -48,8 +48,8 @@ type Block struct {
 // what has been placed, each in a goroutine of its own: receiving, writing and
 // hashing overlap.
 type Stream struct {
-	// Knocks: a silence has the network asked for a better connection.
-	Knocks bool
+	// Probes: a silence has the network asked for a better connection.
+	Probes bool
 
 	s      *Client
 	t      *Tally
@@ -165,7 +165,7 @@ func (fl *Stream) wait() (b Block, ok bool) {
 		return b, ok
 	case <-t.C:
 	}
-	if !fl.Knocks {
+	if !fl.Probes {
 		b, ok = <-fl.blocks
 		return b, ok
 	}

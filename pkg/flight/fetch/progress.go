@@ -6,8 +6,8 @@ import (
 )
 
 const (
-	pulseEvery = 200 * time.Millisecond
-	slowAfter  = 5 * time.Second
+	progressEvery = 200 * time.Millisecond
+	slowAfter     = 5 * time.Second
 )
 
 // speed is how fast the present connection is.
@@ -18,16 +18,16 @@ type speed struct {
 	tried  bool          // a fresh connection
 }
 
-// pulse is called often while bytes come. It reports progress, and gives up a
+// checkProgress is called often while bytes come. It reports progress, and gives up a
 // connection that is too slow for the time left; once, for if the next is no
 // better it is the link.
-func (r *run) pulse(ctx context.Context, j *job, g *generation) error {
+func (r *run) checkProgress(j *job, g *generation) error {
 	now := r.f.Window.Mono()
-	if now.Sub(r.pulsed) < pulseEvery {
+	if now.Sub(r.checked) < progressEvery {
 		return nil
 	}
-	r.pulsed = now
-	r.f.Events(Event{Kind: Progress, Path: j.Path.Path, Done: g.held() - g.id.Base, Total: g.id.Total - g.id.Base})
+	r.checked = now
+	r.f.Events(Event{Kind: Progress, Path: j.Path.Path, Done: g.held - g.id.Base, Total: g.id.Total - g.id.Base})
 	if err := g.part.Err(); err != nil {
 		return err
 	}
@@ -43,7 +43,7 @@ func (r *run) pulse(ctx context.Context, j *job, g *generation) error {
 	}
 	rate := float64(r.peer.Received()-r.speed.from) / took.Seconds()
 	r.speed = speed{now, r.peer.Received(), r.waited, r.speed.tried}
-	need := float64(g.end()-g.held()) / max(r.left().Seconds(), 0.1)
+	need := float64(g.end()-g.held) / max(r.left().Seconds(), 0.1)
 	if rate < need && !r.speed.tried && r.left() > 2*time.Second {
 		r.speed.tried = true
 		return errSlow
@@ -72,7 +72,7 @@ func (r *run) heed(ctx context.Context, g *generation) error {
 			return ctx.Err()
 		}
 		for _, o := range r.jobs {
-			if o.cur != nil && o.published == nil {
+			if o.cur.part != nil && o.published == nil {
 				o.cur.part.Press()
 			}
 		}
@@ -91,7 +91,7 @@ func (r *run) heed(ctx context.Context, g *generation) error {
 func (r *run) publishing() time.Duration {
 	cost := time.Duration(0)
 	for _, o := range r.jobs {
-		if o.cur != nil && o.published == nil {
+		if o.cur.part != nil && o.published == nil {
 			cost += o.cur.part.Cost()
 		}
 	}
