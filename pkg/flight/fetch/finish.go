@@ -58,6 +58,9 @@ func (r *run) finish(ctx context.Context, cut bool) {
 		}
 		r.f.Events(Event{Kind: Receipted, Path: j.Path.Path, Name: j.Label(), Status: rec.Exit, Err: errors.New(rec.Reason)})
 	}
+	if !r.f.Window.Ends() || r.f.Window.Rest() > margin+2*r.stage.Cost() {
+		r.stage.Tidy()
+	}
 	if err := r.stage.Close(); err != nil && exit == Complete {
 		exit = Local
 	}

@@ -233,6 +233,7 @@ func (t *Target) PublishReceipt(r *Receipt) error {
 	}
 	for _, path := range t.receiptless {
 		t.s.fs.Remove(path)
+		t.s.untidy = true
 	}
 	t.receiptless = nil
 	return nil
@@ -261,6 +262,7 @@ func (t *Target) PublishMissing(r *Receipt) error {
 	if err := t.s.putReceipt(&q, lateName(t.name, q.Run)); err != nil {
 		return err
 	}
+	t.s.untidy = true
 	return diskError("remove", t.unreceipted.path, t.s.fs.Remove(t.unreceipted.path))
 }
 

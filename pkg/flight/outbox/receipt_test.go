@@ -409,3 +409,26 @@ func typeOf(v any) string {
 	}
 	return "boolean"
 }
+
+// At the end of a window power goes. A receipt that was published is not
+// written again in the next one.
+func TestTidy(t *testing.T) {
+	for seed := range uint64(200) {
+		d := newDisk(seed, seed%2 == 0)
+		s := mustOpen(t, d.config())
+		tg := mustTarget(t, s, "log", "/src")
+		p := mustNew(t, tg)
+		feed(t, p, text(3000), 1000)
+		check(t, p.Describe(Identity{Snapshot: "/src?snapshot=1", Total: 3000, Verified: VerifiedDigest, Complete: true}))
+		_, err := p.Publish(context.Background())
+		check(t, err)
+		check(t, tg.PublishReceipt(&Receipt{Status: "complete"}))
+		s.Tidy()
+		check(t, s.Close())
+		s = mustOpen(t, d.cut().config())
+		if u := mustTarget(t, s, "log", "/src").Unreceipted(); u != nil {
+			t.Fatalf("seed %d: the next run would write the receipt again: %+v", seed, u)
+		}
+		check(t, s.Close())
+	}
+}

@@ -11,11 +11,12 @@ import (
 
 // Stage is a locked stage directory and the outbox behind it.
 type Stage struct {
-	c    Config
-	fs   FS
-	lock File
-	same bool // a rename leads from the stage into the outbox
-	pace pace
+	c      Config
+	fs     FS
+	lock   File
+	same   bool // a rename leads from the stage into the outbox
+	untidy bool // a name of the stage is gone, and not for good
+	pace   pace
 
 	// Of batches, from the first look at what earlier runs left.
 	left  map[string]bool // by NAME: something is on the stage
@@ -146,6 +147,15 @@ func canRename(fs FS, from, to string) bool {
 }
 
 const probe = ".none"
+
+// Tidy makes durable that receipts were published, at most one sync. Without it
+// nothing is wrong, but if power goes the next run may write them once more.
+func (s *Stage) Tidy() {
+	if s.untidy {
+		s.untidy = false
+		s.syncDir(s.c.Stage)
+	}
+}
 
 // Close lets the lock go. Every Part and Batch must be closed before.
 func (s *Stage) Close() error {
