@@ -59,6 +59,16 @@ func TestEndings(t *testing.T) {
 			p.remove("/f")
 			q.onConn = func(ctx context.Context, n int) error { return syscall.ECONNREFUSED }
 		}, exit: Nothing, reason: []string{"last trouble: the server answered 404 Not Found"}},
+		{name: "a missing file, and then the server's window ends", setup: func(p, q *host, f *Fetcher) {
+			p.remove("/f")
+			p.script = func(n int, q *http.Request, a *reply) { a.close = true }
+			p.onConn = func(ctx context.Context, n int) error {
+				if n < 3 {
+					return nil
+				}
+				return dark(ctx)
+			}
+		}, exit: Nothing, reason: []string{"last trouble: the server answered 404 Not Found", "timeout"}, without: []string{"no connection"}},
 		{name: "bytes that are no HTTP", setup: func(p, q *host, f *Fetcher) {
 			p.script = func(n int, q *http.Request, a *reply) { a.raw, a.how = []byte("220 ftp ready"), "fin" }
 		}, exit: Nothing, reason: []string{"within the head of an answer"}, without: []string{"no server answered"}},

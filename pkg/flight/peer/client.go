@@ -91,6 +91,7 @@ type Tally struct {
 	Attempts, Received int64
 	Errors             map[string]int64 // by class
 	Last               string           // trouble
+	refused            bool             // by a status
 
 	Again bool // the next request on an open connection is a repeated one
 }
@@ -172,8 +173,11 @@ func (s *Client) Blame(t *Tally, f *Fault) { s.blame(t, nil, f) }
 // blame counts a failed attempt.
 func (s *Client) blame(t *Tally, from *candidate, f *Fault) {
 	t.Count(f.Class)
-	// Where one candidate answers, that others do not is no reason.
-	other := false
+	// Where one candidate answers, that others do not is no reason; nor is it,
+	// for a file of which nothing came, that the server is gone since it said
+	// why.
+	t.refused = t.refused || f.Status != 0
+	other := t.refused && f.Status == 0 && t.Received == 0
 	for _, c := range s.cands {
 		other = other || from != nil && !from.heard && c.heard
 	}
