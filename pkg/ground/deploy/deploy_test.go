@@ -12,7 +12,7 @@ import (
 	"payload-ipc/pkg/ground/plan"
 )
 
-// A deployment of another wish, version or delay leaves every window of every
+// A deployment of other files, another version or delay leaves every window of every
 // other alone.
 func TestOtherPairsStay(t *testing.T) {
 	b := newBench(t)

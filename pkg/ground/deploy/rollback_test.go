@@ -78,7 +78,7 @@ func TestRolledBack(t *testing.T) {
 	}
 }
 
-// Our half was completed by another deployment, of another wish, before we had
+// Our half was completed by another deployment, of other files, before we had
 // to roll back: it belongs to a complete pair now, and stays.
 func TestRollBackSparesAnothersPair(t *testing.T) {
 	b := newBench(t)

@@ -58,7 +58,7 @@ var pathRunes = []rune("abcdefg==//.- _%é\n")
 
 // What the ground takes is taken aboard, by the programs themselves, and as what
 // was meant; what is refused aboard, as it was typed, is refused on the ground.
-func TestWishesAsAboard(t *testing.T) {
+func TestFilesAsAboard(t *testing.T) {
 	root := t.TempDir()
 	rapid.Check(t, func(t *rapid.T) {
 		typed := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) string {

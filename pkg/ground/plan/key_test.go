@@ -67,7 +67,7 @@ func TestKeyOfARun(t *testing.T) {
 	}
 }
 
-// With a key and without are two wishes; the keys of two runs are no difference.
+// With a key and without are two specs; the keys of two runs are no difference.
 func TestKeyIsPartOfTheWish(t *testing.T) {
 	with, without := tutorial(), tutorial()
 	with.Key, with.Token = true, "tok"
@@ -77,7 +77,7 @@ func TestKeyIsPartOfTheWish(t *testing.T) {
 	for i := range listed {
 		w := listedWindow(listed[i], "1")
 		if !meant[i].is(w) || plain[i].is(w) {
-			t.Errorf("window %d: the same wish: %v, want true; without a key: %v, want false", i, meant[i].is(w), plain[i].is(w))
+			t.Errorf("window %d: the same spec: %v, want true; without a key: %v, want false", i, meant[i].is(w), plain[i].is(w))
 		}
 	}
 }

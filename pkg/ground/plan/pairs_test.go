@@ -51,7 +51,7 @@ func TestSortPairs(t *testing.T) {
 		{"none", nil, "", ""},
 		{"one", a, "1+2", ""},
 		{"the other way round", []tasking.Window{a[1], a[0]}, "1+2", ""},
-		{"other wishes", slices.Concat(a, pairAt(kern, 2*time.Hour, "3", "4"), pairAt(early, 3*time.Hour, "5", "6"), pairAt(old, 4*time.Hour, "7", "8")), "1+2 3+4 5+6 7+8", ""},
+		{"other specs", slices.Concat(a, pairAt(kern, 2*time.Hour, "3", "4"), pairAt(early, 3*time.Hour, "5", "6"), pairAt(old, 4*time.Hour, "7", "8")), "1+2 3+4 5+6 7+8", ""},
 		{"a survey", pairAt(survey, time.Hour, "1", "2"), "1+2", ""},
 		{"a survey, the other way round, beside a pair", []tasking.Window{pairAt(survey, 2*time.Hour, "3", "4")[1], pairAt(survey, 2*time.Hour, "3", "4")[0], a[0], a[1]}, "3+4 1+2", ""},
 		{"half a survey of other payloads, beside one", append(pairAt(survey, time.Hour, "1", "2"), pairAt(surveyIPI, time.Hour, "3", "4")[0]), "1+2", "3"},
@@ -143,7 +143,7 @@ func TestReconcile(t *testing.T) {
 	}{
 		{"nothing there", s, nil, always, "schedule PAYLOAD_SDR +24, schedule PAYLOAD_SABERTOOTH +24", ""},
 		{"there already", s, a, never, "", ""},
-		{"another wish beside it", kern, a, always, "schedule PAYLOAD_SDR +24, schedule PAYLOAD_SABERTOOTH +24", "another deployment stays: windows 1 and 2"},
+		{"another spec beside it", kern, a, always, "schedule PAYLOAD_SDR +24, schedule PAYLOAD_SABERTOOTH +24", "another deployment stays: windows 1 and 2"},
 		{"another delay beside four pairs", tutorial(func(s *Spec) { s.FetchDelay = 25 * time.Second }),
 			slices.Concat(a, pairAt(s, 3*Day, "3", "4"), pairAt(kern, 4*Day, "5", "6"), pairAt(s, 5*Day, "7", "8")), always,
 			"schedule PAYLOAD_SDR +24, schedule PAYLOAD_SABERTOOTH +24", "windows 7 and 8"},
