@@ -294,3 +294,13 @@ func TestPageOfMany(t *testing.T) {
 		t.Errorf("/files/ has %d rows in %d bytes with %d tags", n, len(all), marks)
 	}
 }
+
+// A script among a command's words is told by its size, on the page and in what
+// happened.
+func TestShown(t *testing.T) {
+	got := shown([]string{"/bin/sh", "-c", "a\nb\n", "survey-SDR.txt", "10.2.1.8 10.2.1.12"})
+	want := []string{"/bin/sh", "-c", "script of 4 bytes", "survey-SDR.txt", "10.2.1.8 10.2.1.12"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}

@@ -3,9 +3,11 @@ package mockfm
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"payload-ipc/pkg/desk/sandbox"
+	"payload-ipc/pkg/ground/plan"
 	"payload-ipc/pkg/ground/timeline"
 )
 
@@ -34,6 +36,17 @@ type windowView struct {
 	Mood                               string // of the outcome
 	Start, End                         time.Time
 	Argv                               []string
+}
+
+// shown are the words of a command for a person: of a script its size.
+func shown(argv []string) []string {
+	out := slices.Clone(argv)
+	for i, a := range out {
+		if strings.Contains(a, "\n") {
+			out[i] = fmt.Sprintf("script of %s bytes", plan.Grouped(int64(len(a))))
+		}
+	}
+	return out
 }
 
 // pause is the longest pause between two windows of one pass.
@@ -79,7 +92,7 @@ func (m *Mock) lookAtPass(windows []*window) passView {
 	v.Overlaps = overlaps(v.Axis, windows)
 	for _, w := range windows {
 		card := windowView{Payload: w.payload.name, ID: w.id, State: w.state, Phase: w.phase, Outcome: w.outcome, Start: w.start, End: w.end,
-			Argv: append([]string{w.command.Executable}, w.command.Arguments...)}
+			Argv: shown(append([]string{w.command.Executable}, w.command.Arguments...))}
 		v.Over = v.Over && w.phase != waiting && w.phase != running
 		i := slices.IndexFunc(v.Lanes, func(l laneView) bool { return l.Payload == w.payload.name })
 		if i < 0 {

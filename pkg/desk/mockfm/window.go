@@ -81,7 +81,7 @@ func (m *Mock) playWindow(ctx context.Context, w *window) sandbox.Outcome {
 			return sandbox.Outcome{End: sandbox.Refused, Why: err.Error()}
 		}
 	}
-	m.tell(w.event(Opened, " window %s opens: %s %s", w.id, b.Program, tasking.HideKeys(fmt.Sprintf("%q", b.Args))))
+	m.tell(w.event(Opened, " window %s opens: %s %s", w.id, b.Program, tasking.HideKeys(fmt.Sprintf("%q", shown(b.Args)))))
 	opened := time.Now()
 	if err := m.box.Open(b); err != nil {
 		// The time passes all the same.
