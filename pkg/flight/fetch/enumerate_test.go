@@ -212,7 +212,7 @@ func TestSettle(t *testing.T) {
 		if len(after.pieces) > 0 && after.proven > max(before.proven, after.pieces[0].start) {
 			bad("proven beyond a piece that is not verified")
 		}
-		if before.state == held && after.mine() && after.state != sealed && c.body && c.off < m.compare {
+		if before.state == held && after.confirmedThisRun() && after.state != sealed && c.body && c.off < m.compare {
 			bad("taken for what an earlier run began, and not all of that was compared")
 		}
 		if m.doubt && c.body && c.fault == nil && !c.over && w.fault == nil {

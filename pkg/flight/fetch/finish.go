@@ -78,7 +78,7 @@ func (r *run) sign(j *job, rec *outbox.Receipt) error {
 func (r *run) salvage(ctx context.Context, j *job) {
 	n := 1
 	if g := j.cur; g.part != nil && j.published == nil {
-		if !g.mine() && g.done() && !isDisk(j.err) {
+		if !g.confirmedThisRun() && g.done() && !isDisk(j.err) {
 			// An earlier run had it all, and could only not publish it.
 			if err := r.deliver(ctx, j, g); err != nil {
 				j.err = err
@@ -96,7 +96,7 @@ func (r *run) salvage(ctx context.Context, j *job) {
 		if j.published == nil {
 			g.salvage()
 			g.keep()
-			if g.mine() || j.told < 0 {
+			if g.confirmedThisRun() || j.told < 0 {
 				j.told, j.token = g.told, g.token()
 			}
 			j.verified = g.verified()
@@ -132,7 +132,7 @@ func (r *run) salvage(ctx context.Context, j *job) {
 // confirmNow tries, for a moment, to prove what has come without a digest. It
 // reports whether that is all of the file, and nothing speaks against it.
 func (r *run) confirmNow(ctx context.Context, j *job, g *generation) bool {
-	if !g.mine() || len(g.pieces) > 0 || g.refuted || g.rotatedPath != "" {
+	if !g.confirmedThisRun() || len(g.pieces) > 0 || g.refuted || g.rotatedPath != "" {
 		return false
 	}
 	all := g.id.Total >= 0 && g.held >= g.id.Total && g.held > g.id.Base

@@ -66,7 +66,7 @@ func (r *run) rebuild(j *job, g *generation) error {
 	}
 	g.sync()
 	g.pieces, g.next = nil, g.held
-	if g.mine() {
+	if g.confirmedThisRun() {
 		g.state = growing
 		g.arrive()
 	}

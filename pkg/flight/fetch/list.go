@@ -37,8 +37,8 @@ func (r *run) list(ctx context.Context, j *job) error {
 	var files []Path
 	var size int64
 	line := make([]byte, 0, 512)
-	fl := r.peer.Read(ctx, &j.tally, a)
-	defer fl.Done(0)
+	in := r.peer.Read(ctx, &j.tally, a)
+	defer in.Done(0)
 	add := func() error {
 		name, ok := entry(line)
 		line = line[:0]
@@ -56,7 +56,7 @@ func (r *run) list(ctx context.Context, j *job) error {
 		return nil
 	}
 	for {
-		b := fl.Next()
+		b := in.Next()
 		if b.Err != nil {
 			return peer.AsFault(b.Err)
 		}

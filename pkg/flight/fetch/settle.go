@@ -273,7 +273,7 @@ func (v *version) witness(q *question, c *came, f *facts) (w decision) {
 func (v *version) judge(f *facts, w *decision) {
 	fault := w.fault
 	lost := fault.Status == 404 || fault.Status == 410
-	snapshot := v.id.Snapshot != "" && v.mine()
+	snapshot := v.id.Snapshot != "" && v.confirmedThisRun()
 	rotated := v.rotatedPath != ""
 	switch {
 	case rotated:
@@ -316,7 +316,7 @@ func (v *version) replace(f *facts, w *decision) {
 	w.replaced = true
 	v.unpiece()
 	switch {
-	case !v.mine():
+	case !v.confirmedThisRun():
 		w.aside = true // what this run was asked for comes first
 	case v.rotatedPath == "" && v.held > v.id.Base && !v.generated && !strings.Contains(f.target, "?"):
 		v.move(f.target)

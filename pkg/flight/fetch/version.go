@@ -109,8 +109,8 @@ func (v *version) done() bool {
 // endKnown reports that what has ended has not only been cut off.
 func (v *version) endKnown() bool { return v.id.Total >= 0 || v.capped() }
 
-// mine reports that this run has had an answer about it, which settled its length.
-func (v *version) mine() bool { return v.state != fresh && v.state != held }
+// confirmedThisRun reports that this run has had an answer about it, which settled its length.
+func (v *version) confirmedThisRun() bool { return v.state != fresh && v.state != held }
 
 // overlap is how much is read again. Where the server caps its ranges (RFC
 // 9110 section 15.3.7) at so many bytes, little of each is spent on it.

@@ -24,7 +24,7 @@ const (
 	otherAfter  = 250 * time.Millisecond // the other candidates after the one that was good
 	LastAttempt = 300 * time.Millisecond // what one last attempt needs
 	quietAfter  = 500 * time.Millisecond // in the middle of an answer: is the network there?
-	knockEvery  = 250 * time.Millisecond
+	probeEvery  = 250 * time.Millisecond
 
 	maxDialing = 6 // attempts at once for one candidate
 	maxWaiting = 3
@@ -40,7 +40,7 @@ type Client struct {
 	backoff  *backoff.ExponentialBackOff
 	lasted   bool         // the last attempt was granted
 	nonces   *sign.Nonces // nil without a key
-	ring     ring
+	pool     bufferPool
 	attempts int64
 	received int64
 }
@@ -122,7 +122,7 @@ func (c monoClock) Now() time.Time { return c.now() }
 
 // New returns a Client that has no connection yet.
 func New(c Config) *Client {
-	s := &Client{Config: c, ring: newRing()}
+	s := &Client{Config: c, pool: newBufferPool()}
 	if c.Key != nil {
 		s.nonces = s.newNonces()
 	}

@@ -79,13 +79,13 @@ func (s *Client) dial(ctx context.Context, to *candidate, limit time.Duration) (
 	return c, nil
 }
 
-// knock dials until there is a connection, which it sends if there was none
+// probe dials until there is a connection, which it sends if there was none
 // before, or until ctx ends; then it closes fresh.
-func (s *Client) knock(ctx context.Context, to *candidate, fresh chan<- *conn) {
+func (s *Client) probe(ctx context.Context, to *candidate, fresh chan<- *conn) {
 	defer close(fresh)
 	for out := false; ctx.Err() == nil; out = true {
-		t := time.NewTimer(knockEvery)
-		c, err := s.dial(ctx, to, knockEvery)
+		t := time.NewTimer(probeEvery)
+		c, err := s.dial(ctx, to, probeEvery)
 		if err == nil {
 			t.Stop()
 			if out {

@@ -9,26 +9,26 @@ import (
 
 const (
 	blockSize  = 128 << 10
-	ringBlocks = 6
+	poolBlocks = 6
 )
 
-// A ring lends out the buffers between the wire and the disk, and so bounds
+// A bufferPool lends out the buffers between the wire and the disk, and so bounds
 // what a run holds in memory.
-type ring struct {
+type bufferPool struct {
 	free chan []byte
 	made int
 }
 
-func newRing() ring { return ring{free: make(chan []byte, ringBlocks)} }
+func newBufferPool() bufferPool { return bufferPool{free: make(chan []byte, poolBlocks)} }
 
-// get is called from one goroutine at a time: one flow runs after the other.
-func (r *ring) get() []byte {
+// get is called from one goroutine at a time: one Stream runs after the other.
+func (r *bufferPool) get() []byte {
 	select {
 	case b := <-r.free:
 		return b
 	default:
 	}
-	if r.made < ringBlocks {
+	if r.made < poolBlocks {
 		r.made++
 		return make([]byte, blockSize)
 	}
@@ -61,13 +61,13 @@ type Stream struct {
 	more   chan struct{} // one for each request that was sent after the first
 	last   *Answer
 	whole  bool // the last answer was read to its end
-	sums   chan portion
-	hashed chan struct{} // closed when the last portion is in its sum
+	sums   chan hashJob
+	hashed chan struct{} // closed when the last hashJob is in its sum
 }
 
-// A portion is bytes on their way into a sum. done is closed when all that was
+// A hashJob is bytes on their way into a sum. done is closed when all that was
 // sent before is in.
-type portion struct {
+type hashJob struct {
 	sum  hash.Hash
 	b    []byte
 	buf  []byte
@@ -76,30 +76,30 @@ type portion struct {
 
 // Read begins with a, whose body has not been read. The caller must call Done.
 func (s *Client) Read(ctx context.Context, t *Tally, a *Answer) *Stream {
-	fl := &Stream{s: s, t: t, c: a.c, ctx: ctx, blocks: make(chan Block, ringBlocks), more: make(chan struct{}, maxPending-1), last: a}
-	fl.stop = context.AfterFunc(ctx, func() { a.c.Close() })
-	fl.sums, fl.hashed = make(chan portion, ringBlocks), make(chan struct{})
-	go fl.read(a)
-	go fl.hash()
-	return fl
+	st := &Stream{s: s, t: t, c: a.c, ctx: ctx, blocks: make(chan Block, poolBlocks), more: make(chan struct{}, maxPending-1), last: a}
+	st.stop = context.AfterFunc(ctx, func() { a.c.Close() })
+	st.sums, st.hashed = make(chan hashJob, poolBlocks), make(chan struct{})
+	go st.read(a)
+	go st.hash()
+	return st
 }
 
-func (fl *Stream) hash() {
-	defer close(fl.hashed)
-	for p := range fl.sums {
+func (st *Stream) hash() {
+	defer close(st.hashed)
+	for p := range st.sums {
 		if p.done != nil {
 			close(p.done)
 			continue
 		}
 		p.sum.Write(p.b)
-		fl.s.ring.free <- p.buf[:cap(p.buf)]
+		st.s.pool.free <- p.buf[:cap(p.buf)]
 	}
 }
 
 // Settle waits until the sums have all that was sent to them.
-func (fl *Stream) Settle() {
+func (st *Stream) Settle() {
 	done := make(chan struct{})
-	fl.sums <- portion{done: done}
+	st.sums <- hashJob{done: done}
 	<-done
 }
 
@@ -107,48 +107,48 @@ func (fl *Stream) Settle() {
 const maxPending = 17
 
 // Send asks for more on the same connection; at most 16 at a time.
-func (fl *Stream) Send(q Request) error {
-	if err := fl.c.send(q); err != nil {
+func (st *Stream) Send(q Request) error {
+	if err := st.c.send(q); err != nil {
 		return AsFault(err)
 	}
-	fl.more <- struct{}{}
+	st.more <- struct{}{}
 	return nil
 }
 
-func (fl *Stream) read(a *Answer) {
-	defer close(fl.blocks)
+func (st *Stream) read(a *Answer) {
+	defer close(st.blocks)
 	for {
 		for {
-			b := fl.s.ring.get()
+			b := st.s.pool.get()
 			n, err := a.Body.Read(b)
 			if n > 0 {
 				a.proof.add(b[:n])
-				fl.blocks <- Block{Bytes: b[:n]}
+				st.blocks <- Block{Bytes: b[:n]}
 			} else {
-				fl.s.ring.free <- b
+				st.s.pool.free <- b
 			}
 			if err == io.EOF {
 				break
 			}
 			if err != nil {
-				fl.blocks <- Block{Err: AsFault(err)}
+				st.blocks <- Block{Err: AsFault(err)}
 				return
 			}
 		}
 		if a.proof.fails() {
-			fl.blocks <- Block{Err: errProof}
+			st.blocks <- Block{Err: errProof}
 			return
 		}
-		fl.blocks <- Block{End: true}
-		if _, ok := <-fl.more; !ok {
+		st.blocks <- Block{End: true}
+		if _, ok := <-st.more; !ok {
 			return
 		}
 		var err error
-		if a, err = fl.c.receive("GET"); err != nil {
-			fl.blocks <- Block{Err: err}
+		if a, err = st.c.receive("GET"); err != nil {
+			st.blocks <- Block{Err: err}
 			return
 		}
-		fl.blocks <- Block{Head: a}
+		st.blocks <- Block{Head: a}
 	}
 }
 
@@ -157,87 +157,87 @@ func (fl *Stream) read(a *Answer) {
 // (RFC 6298 section 5.5). So a silence has the network asked: a connection that
 // could not be had and then can be takes the place of the silent one. One that
 // can be had at once only says that the peer takes its time.
-func (fl *Stream) wait() (b Block, ok bool) {
+func (st *Stream) wait() (b Block, ok bool) {
 	t := time.NewTimer(quietAfter)
 	defer t.Stop()
 	select {
-	case b, ok = <-fl.blocks:
+	case b, ok = <-st.blocks:
 		return b, ok
 	case <-t.C:
 	}
-	if !fl.Probes {
-		b, ok = <-fl.blocks
+	if !st.Probes {
+		b, ok = <-st.blocks
 		return b, ok
 	}
-	ctx, cancel := context.WithCancel(fl.ctx)
+	ctx, cancel := context.WithCancel(st.ctx)
 	defer cancel()
 	fresh := make(chan *conn, 1)
-	go fl.s.knock(ctx, fl.c.from, fresh)
+	go st.s.probe(ctx, st.c.from, fresh)
 	select {
-	case b, ok = <-fl.blocks:
+	case b, ok = <-st.blocks:
 		cancel()
 		if c := <-fresh; c != nil {
 			c.Close()
 		}
 	case c := <-fresh:
 		if c != nil {
-			fl.s.park(c)
+			st.s.park(c)
 			return Block{Err: errOutage}, true
 		}
-		b, ok = <-fl.blocks
+		b, ok = <-st.blocks
 	}
 	return b, ok
 }
 
 // Next returns what comes next.
-func (fl *Stream) Next() Block {
-	fl.reuse()
-	b, ok := fl.wait()
+func (st *Stream) Next() Block {
+	st.reuse()
+	b, ok := st.wait()
 	switch {
 	case !ok:
 		return Block{Err: ErrShort}
 	case b.Head != nil:
-		fl.last, fl.whole = b.Head, false
+		st.last, st.whole = b.Head, false
 	case b.End:
-		fl.whole = true
+		st.whole = true
 	}
-	fl.lent = b.Bytes
-	fl.s.received += int64(len(b.Bytes))
-	fl.t.Received += int64(len(b.Bytes))
+	st.lent = b.Bytes
+	st.s.received += int64(len(b.Bytes))
+	st.t.Received += int64(len(b.Bytes))
 	return b
 }
 
 // reuse takes back the bytes of the last block.
-func (fl *Stream) reuse() {
-	if fl.lent != nil {
-		fl.s.ring.free <- fl.lent[:cap(fl.lent)]
-		fl.lent = nil
+func (st *Stream) reuse() {
+	if st.lent != nil {
+		st.s.pool.free <- st.lent[:cap(st.lent)]
+		st.lent = nil
 	}
 }
 
 // Add sends a stretch of the bytes of the last block into sum, which has them
 // when Settle returns.
-func (fl *Stream) Add(sum hash.Hash, from, to int64) {
+func (st *Stream) Add(sum hash.Hash, from, to int64) {
 	if from < to {
-		fl.sums <- portion{sum: sum, b: fl.lent[from:to], buf: fl.lent}
-		fl.lent = nil
+		st.sums <- hashJob{sum: sum, b: st.lent[from:to], buf: st.lent}
+		st.lent = nil
 	}
 }
 
 // Done ends the stream. The connection is kept if nothing is left on it.
-func (fl *Stream) Done(pending int) {
-	if !fl.whole || pending > 0 {
-		fl.c.Close()
+func (st *Stream) Done(pending int) {
+	if !st.whole || pending > 0 {
+		st.c.Close()
 	}
-	fl.reuse()
-	close(fl.more)
-	close(fl.sums)
-	<-fl.hashed
-	for b := range fl.blocks {
-		fl.lent = b.Bytes
-		fl.reuse()
+	st.reuse()
+	close(st.more)
+	close(st.sums)
+	<-st.hashed
+	for b := range st.blocks {
+		st.lent = b.Bytes
+		st.reuse()
 	}
-	if fl.stop() && fl.whole && pending == 0 {
-		fl.last.Finish()
+	if st.stop() && st.whole && pending == 0 {
+		st.last.Finish()
 	}
 }
