@@ -130,8 +130,9 @@ func (v *viewer) report(listing Listing, choice Choice) *Report {
 	slices.SortFunc(rep.Unread, func(a, b Unread) int { return cmp.Compare(a.Key, b.Key) })
 	for _, r := range v.runs {
 		slices.SortStableFunc(r.Items, func(a, b Item) int { return a.stamp.Compare(b.stamp) })
-		r.Verdict = judge(r.Items)
 		r.Logs = v.logsOf(r)
+		r.cutOff()
+		r.Verdict = judge(r.Items)
 		rep.Runs = append(rep.Runs, r)
 	}
 	slices.SortFunc(rep.Runs, func(a, b *Run) int {
