@@ -137,6 +137,10 @@ func (f Fetcher) withDefaults() Fetcher {
 		f.Piece = DefaultPiece
 	}
 	f.Piece = min(f.Piece, MaxPiece)
+	if f.Key != nil {
+		// Without a digest nothing comes, also where a piece has an overlap in front.
+		f.Piece = min(f.Piece, MaxPiece-maxOverlap)
+	}
 	if f.MaxBytes <= 0 {
 		f.MaxBytes = DefaultMaxBytes
 	}

@@ -226,6 +226,21 @@ func TestMeddlers(t *testing.T) {
 	}
 }
 
+// Nothing is asked for that is too long for a digest.
+func TestKeyBoundsPieces(t *testing.T) {
+	w := window.Spec{}.Open()
+	defer w.Close()
+	for _, key := range []*sign.Key{nil, runKey} {
+		most := int64(MaxPiece)
+		if key != nil {
+			most -= maxOverlap
+		}
+		if got := (Fetcher{Window: w, Piece: MaxPiece, Key: key}).withDefaults().Piece; got != most {
+			t.Errorf("got %d, want %d", got, most)
+		}
+	}
+}
+
 // --max-bytes below the length of a first answer, and a tail, are no reason to
 // take less than what is signed and right.
 func TestKeyWithLimits(t *testing.T) {

@@ -115,7 +115,7 @@ func (r *Results) Durable(b Bench) string {
 }
 
 func serverRows() []string {
-	return []string{bigRate, bigCPU, rangesRate, plainRate, digestRate, digest2, smallRates[1], smallRates[8], smallRates[64], peak64, firstByte}
+	return []string{bigRate, bigCPU, rangesRate, plainRate, digestRate, digest2, keyCostHere, smallRates[1], smallRates[8], smallRates[64], peak64, firstByte}
 }
 
 func (r *Results) cell(who, what string) string {

@@ -40,7 +40,7 @@ func (r *Results) Targets(verify int64) []Target {
 		atLeast("the same, 1 connection", r.over(ours, digestRate, bigRate), 0.35),
 		atLeast("the same, ratio to the same pieces without digests", r.over(ours, digestRate, plainRate), 0.35),
 		atLeast("sdr-serve: digests, ratio to the wire's 117.7 MB/s (several times)", r.scaled(ours, digestRate, 1/117.7), 3),
-		atMost("sdr-serve: "+keyCost, r.of(ours, keyCost), 1.01),
+		atMost("sdr-serve: "+keyCost, r.of(ours, keyCost), 0.01),
 		atMost("sabertooth-fetch: accept to published, median, ms", latency, 200),
 		p99,
 		atMost("sabertooth-fetch: bytes received / size under 20 resets", r.of(oursDigest, receivedRatio), 1.02),
