@@ -304,3 +304,11 @@ func TestShown(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
+
+func TestShownKey(t *testing.T) {
+	key := strings.Repeat("5a", 32)
+	got := strings.Join(shown([]string{"/persist/bin/sdr-serve", "--key", key, "--until", "1", "exec x --key=" + key}), " ")
+	if strings.Contains(got, key) || !strings.Contains(got, "--until 1") {
+		t.Errorf("got %q", got)
+	}
+}

@@ -38,9 +38,10 @@ type windowView struct {
 	Argv                               []string
 }
 
-// shown are the words of a command for a person: of a script its size.
+// shown are the words of a command for a person: of a script its size, of a key
+// nothing.
 func shown(argv []string) []string {
-	out := slices.Clone(argv)
+	out := plan.ShownArgs(argv)
 	for i, a := range out {
 		if strings.Contains(a, "\n") {
 			out[i] = fmt.Sprintf("script of %s bytes", plan.Grouped(int64(len(a))))

@@ -200,7 +200,7 @@ func (p *Plan) drawWindows(s *sheet) {
 
 // Command is a window's command on one line, its script and a key left out.
 func Command(x Window) string {
-	argv := append([]string{x.Executable}, shown(x.Args)...)
+	argv := append([]string{x.Executable}, ShownArgs(x.Args)...)
 	kind := "hand-over"
 	if surveys(x.Args) {
 		kind = "survey"

@@ -25,12 +25,12 @@ func (s Spec) key(run string) string {
 // MarshalJSON writes w without the value of a key.
 func (w Window) MarshalJSON() ([]byte, error) {
 	type bare Window
-	w.Args = shown(w.Args)
+	w.Args = ShownArgs(w.Args)
 	return json.Marshal(bare(w))
 }
 
-// shown is args as they may be seen.
-func shown(args []string) []string {
+// ShownArgs is args as they may be seen: without the value of a key.
+func ShownArgs(args []string) []string {
 	if args == nil {
 		return nil
 	}
