@@ -50,7 +50,7 @@ func (v *version) admit(q *question, h *head, f *facts) (m place, fault *peer.Fa
 		v.noRanges = v.noRanges || h.status == 200
 	case v.state == held:
 		if f.tail > 0 && v.held < h.total-f.tail { // the tail that is wanted begins behind what is held
-			*v = v.first()
+			v.reset()
 			m.unread = true
 			return m, nil
 		}
@@ -109,7 +109,7 @@ func (v *version) begin(q *question, h *head, f *facts) (m place, fault *peer.Fa
 		m.unread = true
 		return m, nil
 	}
-	*v = v.first()
+	v.reset()
 	v.state, v.id, v.told, v.limit = growing, id, h.total, id.Base+f.room
 	v.held, v.proven, v.next = id.Base, id.Base, id.Base
 	v.generated = h.generated

@@ -29,10 +29,10 @@ type named[T any] struct {
 // allVersions are all kinds of what can be held; 5,000 bytes of 9,000 mostly.
 func allVersions() (all []named[version]) {
 	add := func(name string, v version) { all = append(all, named[version]{name, v}) }
-	add("fresh", manner{}.first())
-	add("fresh, without Range once", manner{once: true, retried: true}.first())
-	add("fresh, without Range", manner{whole: true, refused: true}.first())
-	add("fresh, changed before", manner{changes: 1}.first())
+	add("fresh", blank(manner{}).version)
+	add("fresh, without Range once", blank(manner{once: true, retried: true}).version)
+	add("fresh, without Range", blank(manner{whole: true, refused: true}).version)
+	add("fresh, changed before", blank(manner{changes: 1}).version)
 	unvalidated := func(v *version) { v.id.Validator, v.validated = "", false }
 	for _, s := range []struct {
 		name string

@@ -3,6 +3,8 @@ package fetch
 import (
 	"net/netip"
 	"time"
+
+	"payload-ipc/pkg/flight/outbox"
 )
 
 // A Kind says what an Event is about.
@@ -37,4 +39,18 @@ type Event struct {
 	Done, Total int64
 	Wait        time.Duration
 	Err         error
+}
+
+// tell tells how far something has come.
+func (r *run) tell(k Kind, j *job, done, total int64) {
+	r.f.Events(Event{Kind: k, Path: j.Path.Path, Done: done, Total: total})
+}
+
+// published tells that p has its name.
+func (r *run) published(j *job, p *outbox.Published, total int64) {
+	r.f.Events(Event{Kind: Published, Path: j.Path.Path, Name: p.Name, Done: p.Size, Total: total})
+}
+
+func (r *run) diskError(j *job, err error) {
+	r.f.Events(Event{Kind: DiskError, Path: j.Path.Path, Err: err})
 }

@@ -27,7 +27,7 @@ func (r *run) deliver(ctx context.Context, j *job, g *generation) error {
 	p, err := g.part.Publish(context.WithoutCancel(ctx))
 	if p.Name != "" { // whatever went wrong behind it: it has its name
 		j.published = &p
-		r.f.Events(Event{Kind: Published, Path: j.Path.Path, Name: p.Name, Done: p.Size, Total: j.told})
+		r.published(j, &p, j.told)
 	}
 	return err
 }
@@ -53,7 +53,7 @@ func (r *run) finish(ctx context.Context, cut bool) {
 		err := r.sign(j, rec)
 		if err != nil {
 			exit, r.result.Reason = Local, err.Error()
-			r.f.Events(Event{Kind: DiskError, Path: j.Path.Path, Err: err})
+			r.diskError(j, err)
 			continue
 		}
 		r.f.Events(Event{Kind: Receipted, Path: j.Path.Path, Name: j.Label(), Status: rec.Exit, Err: errors.New(rec.Reason)})
@@ -164,14 +164,14 @@ func (r *run) part(ctx context.Context, j *job, g *generation, n int) *outbox.Pu
 	p, err := g.part.PublishPart(ctx, n)
 	if err != nil {
 		j.err = err
-		r.f.Events(Event{Kind: DiskError, Path: j.Path.Path, Err: err})
+		r.diskError(j, err)
 	}
 	if p.Name == "" {
 		j.kept = max(j.kept, g.part.Proven())
 		g.part.Close()
 		return nil
 	}
-	r.f.Events(Event{Kind: Published, Path: j.Path.Path, Name: p.Name, Done: p.Size, Total: g.told})
+	r.published(j, &p, g.told)
 	return &p
 }
 
@@ -216,10 +216,10 @@ func (r *run) unstaged(err error) {
 		return // the other instance writes the receipts
 	}
 	for _, j := range r.jobs {
-		r.f.Events(Event{Kind: DiskError, Path: j.Path.Path, Err: err})
+		r.diskError(j, err)
 		j.err = err
 		if err := outbox.PublishReceipt(r.config(), j.Label(), r.receipt(j, Local, false)); err != nil {
-			r.f.Events(Event{Kind: DiskError, Path: j.Path.Path, Err: err})
+			r.diskError(j, err)
 		}
 	}
 }

@@ -55,7 +55,7 @@ func (r *run) follow(ctx context.Context, j *job) error {
 // exchange asks q about g and settles what comes of it.
 func (r *run) exchange(ctx context.Context, j *job, g *generation, q question, f *facts) (decision, error) {
 	if g.state == held && !g.round {
-		r.f.Events(Event{Kind: Resuming, Path: j.Path.Path, Done: g.held - g.id.Base, Total: g.id.Total})
+		r.tell(Resuming, j, g.held-g.id.Base, g.id.Total)
 	}
 	if q.piece != nil {
 		g.asked(q.piece)
@@ -91,7 +91,7 @@ func (r *run) answered(ctx context.Context, j *job, g *generation, q question, a
 	var err error
 	if g.part == nil && g.state != fresh {
 		if err = j.create(); err != nil {
-			g.version = g.manner.first()
+			g.reset()
 		}
 	}
 	if err == nil {
@@ -118,7 +118,7 @@ func (r *run) answered(ctx context.Context, j *job, g *generation, q question, a
 func (r *run) settled(j *job, g *generation, q *question, m *place, c came, f *facts) (decision, error) {
 	w := g.settle(q, m, c, f)
 	if w.bad {
-		r.f.Events(Event{Kind: BadPiece, Path: j.Path.Path, Done: w.badAt})
+		r.tell(BadPiece, j, w.badAt, 0)
 		if w.fault == nil {
 			j.tally.Count(errDigest.Class)
 		}
@@ -133,7 +133,7 @@ func (r *run) carryOut(j *job, g *generation, w decision, had int64) (err error)
 		r.peer.Blame(&j.tally, w.fault)
 	}
 	if w.replaced {
-		r.f.Events(Event{Kind: Changed, Path: j.Path.Path, Done: had})
+		r.tell(Changed, j, had, 0)
 	}
 	f := w.fault
 	switch {
@@ -143,7 +143,7 @@ func (r *run) carryOut(j *job, g *generation, w decision, had int64) (err error)
 		if f = errChangedAgain; g.state == sealed && g.changes == 1 {
 			j.most = 0
 		}
-		j.cur = &generation{version: g.manner.first()}
+		j.cur = blank(g.manner)
 		if g.proven > g.id.Base {
 			j.previous = append(j.previous, g)
 		} else {

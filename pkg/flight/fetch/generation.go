@@ -13,6 +13,14 @@ type generation struct {
 	part *outbox.Part
 }
 
+// blank is a path of which nothing is known yet.
+func blank(m manner) *generation {
+	g := &generation{}
+	g.manner = m
+	g.reset()
+	return g
+}
+
 // keep has the disk agree with what is known of the version by now.
 func (g *generation) keep() (err error) {
 	if g.part == nil || g.state == fresh {
@@ -38,7 +46,7 @@ func (g *generation) dead() bool { return g.part != nil && errors.Is(g.part.Err(
 // discard throws it away; what begins then is asked for in the same manner.
 func (j *job) discard(g *generation) error {
 	if j.cur == g {
-		j.cur = &generation{version: g.manner.first()}
+		j.cur = blank(g.manner)
 	}
 	return g.part.Discard()
 }
@@ -60,7 +68,7 @@ func (r *run) rebuild(j *job, g *generation) error {
 		return err
 	}
 	j.rebuilt = true
-	r.f.Events(Event{Kind: DiskError, Path: j.Path.Path, Err: err})
+	r.diskError(j, err)
 	if e := g.part.Rebuild(); e != nil {
 		return j.discard(g)
 	}

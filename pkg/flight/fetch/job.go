@@ -48,7 +48,7 @@ func (j *job) reach() int64 {
 }
 
 func (r *run) job(p Path) *job {
-	return &job{Path: p, cur: &generation{version: manner{keyed: r.f.Key != nil}.first()}, tally: peer.Tally{Path: p.Path}, target: string(http1.AppendEscaped(nil, p.Path)), told: -1}
+	return &job{Path: p, cur: blank(manner{keyed: r.f.Key != nil}), tally: peer.Tally{Path: p.Path}, target: string(http1.AppendEscaped(nil, p.Path)), told: -1}
 }
 
 // open finds what earlier runs left of a file.
@@ -62,7 +62,7 @@ func (r *run) open(j *job) {
 	}
 	if j.out, j.err = r.stage.Target(j.Name, source); j.err != nil {
 		j.done = true
-		r.f.Events(Event{Kind: DiskError, Path: j.Path.Path, Err: j.err})
+		r.diskError(j, j.err)
 		return
 	}
 	r.missing(j)
@@ -74,7 +74,7 @@ func (r *run) open(j *job) {
 		g.next = g.held
 		if j.cur.part != nil {
 			j.previous = append(j.previous, j.cur)
-			j.cur = &generation{version: g.manner.first()}
+			j.cur = blank(g.manner)
 		}
 		if id.Sealed {
 			g.state = sealed
@@ -104,7 +104,7 @@ func (r *run) missing(j *job) {
 		Reason: "complete: " + itoa(u.Size) + " bytes; no receipt of that run is known to this stage, so a later one wrote this",
 	}
 	if err := j.out.PublishMissing(rec); err != nil {
-		r.f.Events(Event{Kind: DiskError, Path: j.Path.Path, Err: err})
+		r.diskError(j, err)
 		return
 	}
 	r.f.Events(Event{Kind: Receipted, Path: j.Path.Path, Name: j.Name, Err: errors.New(rec.Reason)})

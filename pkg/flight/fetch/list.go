@@ -111,7 +111,7 @@ func (r *run) addFiles(j *job, files []Path) error {
 		r.jobs = append(r.jobs, n)
 		r.open(n)
 	}
-	r.f.Events(Event{Kind: Listed, Path: j.Path.Path, Done: int64(len(files) - clash)})
+	r.tell(Listed, j, int64(len(files)-clash), 0)
 	if len(files) == 0 {
 		return &peer.Fault{Class: "listing", Text: "no regular files in this directory", Final: true}
 	}

@@ -27,7 +27,7 @@ func (r *run) checkProgress(j *job, g *generation) error {
 		return nil
 	}
 	r.checked = now
-	r.f.Events(Event{Kind: Progress, Path: j.Path.Path, Done: g.held - g.id.Base, Total: g.id.Total - g.id.Base})
+	r.tell(Progress, j, g.held-g.id.Base, g.id.Total-g.id.Base)
 	if err := g.part.Err(); err != nil {
 		return err
 	}

@@ -146,7 +146,7 @@ func (r *run) judge(j *job, err error) {
 	switch {
 	case isDisk(err):
 		j.err, j.done = err, true
-		r.f.Events(Event{Kind: DiskError, Path: j.Path.Path, Err: err})
+		r.diskError(j, err)
 		return
 	case !f.Counted:
 		r.peer.Blame(&j.tally, f)

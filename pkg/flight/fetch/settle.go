@@ -261,7 +261,7 @@ func (v *version) witness(q *question, c *came, f *facts) (w decision) {
 	case q.Target != f.target && c.match == right:
 		v.wholeDigest = true
 	case q.Target != f.target && c.match == wrong:
-		*v = v.first() // it is of no one version
+		v.reset() // it is of no one version
 		v.changes++
 		return decision{fault: errChanged, when: later, replaced: true}
 	}

@@ -11,7 +11,7 @@ const snapshotURL = "/f?snapshot=1"
 
 // ver makes a version of which [0, held) came and [0, proven) is proven.
 func ver(s state, held, proven, total int64, more ...func(*version)) version {
-	v := manner{}.first()
+	v := blank(manner{}).version
 	v.state, v.held, v.proven, v.next = s, held, proven, held
 	v.id.Total, v.told, v.seen = total, total, total
 	v.validated, v.id.Validator, v.answers = true, `"1"`, 1
@@ -56,9 +56,9 @@ func TestFaults(t *testing.T) {
 		// takes what is held; another version begins, the old one being sealed
 		// or left to itself.
 	}{
-		{name: "fresh", v: manner{}.first(), want: "wrwwg wwwww wgg"},
-		{name: "fresh, tried", v: manner{retried: true}.first(), want: "wwwwg wwwww wgg"},
-		{name: "fresh, no range was had", v: manner{}.first(), fresh: true, want: "wrwwg wwrrr rrr"},
+		{name: "fresh", v: blank(manner{}).version, want: "wrwwg wwwww wgg"},
+		{name: "fresh, tried", v: blank(manner{retried: true}).version, want: "wwwwg wwwww wgg"},
+		{name: "fresh, no range was had", v: blank(manner{}).version, fresh: true, want: "wrwwg wwrrr rrr"},
 		{name: "held", v: ver(held, 50, 50, 99), want: "lrwwg wwwww wgg"},
 		{name: "held, of a snapshot", v: ver(held, 50, 50, 99, snap), want: "lrwwg wwwww wgg"},
 		{name: "held, no range was had, tried", v: ver(held, 50, 50, 99, retried), fresh: true, want: "lwwwg wwrrr rrr"},
@@ -135,7 +135,7 @@ func TestArrive(t *testing.T) {
 		{"--max-bytes, length unknown", ver(growing, 100, 100, -1, limitAt(100)), complete},
 		{"empty", ver(growing, 0, 0, 0), complete},
 		{"gone from the peer", ver(sealed, 100, 100, 200), sealed},
-		{"nothing", manner{}.first(), fresh},
+		{"nothing", blank(manner{}).version, fresh},
 	} {
 		if c.v.arrive(); c.v.state != c.want {
 			t.Errorf("%s: got %d, want %d", c.name, c.v.state, c.want)
@@ -176,12 +176,12 @@ func TestAsk(t *testing.T) {
 		f    facts
 		want string
 	}{
-		{"nothing is known", manner{}.first(), base, "/f 0-3999 digest"},
-		{"nothing is known, of the peer neither", manner{}.first(), with(func(f *facts) { f.ranges = false }), "/f 0-3999 digest brief"},
-		{"a short tail", manner{}.first(), with(func(f *facts) { f.tail = 100 }), "/f -100 digest"},
-		{"a long tail: its length first", manner{}.first(), with(func(f *facts) { f.tail = 1 << 20 }), "/f 0-0 digest"},
-		{"a range was refused", manner{once: true}.first(), base, "/f digest unranged brief"},
-		{"ranges are refused", manner{whole: true}.first(), base, "/f digest unranged brief"},
+		{"nothing is known", blank(manner{}).version, base, "/f 0-3999 digest"},
+		{"nothing is known, of the peer neither", blank(manner{}).version, with(func(f *facts) { f.ranges = false }), "/f 0-3999 digest brief"},
+		{"a short tail", blank(manner{}).version, with(func(f *facts) { f.tail = 100 }), "/f -100 digest"},
+		{"a long tail: its length first", blank(manner{}).version, with(func(f *facts) { f.tail = 1 << 20 }), "/f 0-0 digest"},
+		{"a range was refused", blank(manner{once: true}).version, base, "/f digest unranged brief"},
+		{"ranges are refused", blank(manner{whole: true}).version, base, "/f digest unranged brief"},
 		{"of an earlier run, short", ver(held, 900, 900, 5000), base, "/f 0-66435 digest"},
 		{"of an earlier run: the beginning", ver(held, 5000, 5000, 9000, snap), base, "/f 0-1023 compare"},
 		{"... and then the end", ver(held, 5000, 5000, 9000, snap, compared), base, "/f 3976-70535 digest"},
@@ -282,5 +282,37 @@ func TestCuts(t *testing.T) {
 	q := v.ask(&f)
 	if w := v.settle(&q, &m, short, &f); w.fault != errChanged {
 		t.Errorf("marked: got %v", w.fault)
+	}
+}
+
+// TestWitness: what the digest of the whole says, and a validator before it.
+func TestWitness(t *testing.T) {
+	f := facts{target: "/f", time: true}
+	for _, c := range []struct {
+		name   string
+		size   int64
+		c      came
+		want   string // what is asked next
+		fault  *peer.Fault
+		proven bool
+	}{
+		{"the same", 9000, came{match: right}, "", nil, true},
+		{"another", 9000, came{match: wrong}, "", errChanged, false},
+		{"none", 9000, came{}, "", nil, false},
+		{"no answer", 9000, came{fault: peer.ErrShort}, "", nil, false},
+		{"large, and as it was", 40 << 20, came{}, "", nil, false},
+		{"large, and no answer", 40 << 20, came{fault: peer.ErrShort}, "", nil, false},
+		{"large, and written to", 40 << 20, came{other: true}, "HEAD " + snapshotURL, nil, false},
+	} {
+		v := ver(complete, c.size, c.size, c.size, snap, several)
+		q := v.ask(&f)
+		c.c.last = true
+		w := v.settle(&q, &place{}, c.c, &f)
+		if w.fault != c.fault || v.wholeDigest != c.proven {
+			t.Errorf("%s: got %v, %v", c.name, w.fault, v.wholeDigest)
+		}
+		if got := say(v.ask(&f)); c.fault == nil && got != c.want || c.fault != nil && (v.state != fresh || w.when != later) {
+			t.Errorf("%s: then %q, want %q", c.name, got, c.want)
+		}
 	}
 }

@@ -83,9 +83,9 @@ type piece struct {
 	sent       bool // asked for on this connection
 }
 
-// first is the version of which nothing is known.
-func (m manner) first() version {
-	return version{id: outbox.Identity{Total: -1}, told: -1, seen: -1, limit: unlimited, manner: m}
+// reset forgets all but how the path is asked.
+func (v *version) reset() {
+	*v = version{id: outbox.Identity{Total: -1}, told: -1, seen: -1, limit: unlimited, manner: v.manner}
 }
 
 // end is where fetching ends, as far as it is known.
@@ -191,7 +191,9 @@ func (v *version) split(p *piece, at int64) {
 	if i == len(v.pieces)-1 && v.next == p.end {
 		v.next = at
 	} else {
-		v.pieces = slices.Insert(v.pieces, i+1, &piece{start: at, end: p.end})
+		v.pieces = append(v.pieces, nil)
+		copy(v.pieces[i+2:], v.pieces[i+1:])
+		v.pieces[i+1] = &piece{start: at, end: p.end}
 	}
 	p.end = at
 }
