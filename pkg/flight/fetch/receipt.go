@@ -63,96 +63,90 @@ func (r *run) receipt(j *job, exit int, cut bool) *outbox.Receipt {
 
 // reason is one sentence for an operator who has not read this program.
 func (r *run) reason(j *job, rec *outbox.Receipt, cut bool) string {
-	var b strings.Builder
-	w := r.f.Window.Elapsed()
-	say := func(parts ...string) {
-		for _, p := range parts {
-			b.WriteString(p)
-		}
-	}
+	s, w := "", r.f.Window.Elapsed()
 	switch rec.Status {
 	case "complete":
-		say("complete: ", itoa(rec.Size), " bytes")
+		s += "complete: " + itoa(rec.Size) + " bytes"
 		switch rec.Verified {
 		case outbox.VerifiedDigest:
-			say(", every piece matched the server's digest")
+			s += ", every piece matched the server's digest"
 			if g := j.cur; g.wholeDigest {
-				say(", and the digest of the whole is the server's")
+				s += ", and the digest of the whole is the server's"
 			} else if g.id.Snapshot != "" && g.answers > 1 {
-				say("; the digest of the whole was not compared")
+				s += "; the digest of the whole was not compared"
 			}
 		case outbox.VerifiedOverlap:
-			say(", without digests from the server; head and tail read twice were equal")
+			s += ", without digests from the server; head and tail read twice were equal"
 		case outbox.VerifiedLength:
 			if rec.Total < 0 {
-				say(", to the end that the server marked; nothing else could be checked")
+				s += ", to the end that the server marked; nothing else could be checked"
 			} else {
-				say(", as many as the server told; nothing else could be checked")
+				s += ", as many as the server told; nothing else could be checked"
 			}
 			if j.cur.noValidator {
-				say(": it has no validator that would show a change between two answers")
+				s += ": it has no validator that would show a change between two answers"
 			}
 		default:
-			say("; the server told no length, so the end may be a cut")
+			s += "; the server told no length, so the end may be a cut"
 		}
 	case "partial":
 		switch {
 		case rec.Total < 0:
-			say("incomplete: ", itoa(rec.Size), " of an unknown number of bytes")
+			s += "incomplete: " + itoa(rec.Size) + " of an unknown number of bytes"
 		case rec.Size == rec.Total-rec.Offset:
-			say("unconfirmed: all ", itoa(rec.Size), " bytes came, but not that they are of one content could be seen")
+			s += "unconfirmed: all " + itoa(rec.Size) + " bytes came, but not that they are of one content could be seen"
 		default:
-			say("incomplete: ", itoa(rec.Size), " of ", itoa(rec.Total-rec.Offset), " bytes")
+			s += "incomplete: " + itoa(rec.Size) + " of " + itoa(rec.Total-rec.Offset) + " bytes"
 		}
 		if rec.Verified == outbox.VerifiedNone {
-			say(", unverified")
+			s += ", unverified"
 		}
 	default:
 		if j.kept > 0 {
-			say("nothing published; ", itoa(j.kept), " bytes are kept on the stage for the next run")
+			s += "nothing published; " + itoa(j.kept) + " bytes are kept on the stage for the next run"
 		} else if len(rec.Sealed) > 0 {
-			say("nothing came of what the file is now")
+			s += "nothing came of what the file is now"
 		} else {
-			say("nothing came")
+			s += "nothing came"
 		}
 	}
 	if r.f.Key != nil && rec.Status != "failed" {
-		say(", signed with this run's key")
+		s += ", signed with this run's key"
 	}
 	if rec.NULs.Runs > 0 {
-		say("; ", itoa(rec.NULs.Bytes), " NUL bytes in it, as truncation under a writer leaves them")
+		s += "; " + itoa(rec.NULs.Bytes) + " NUL bytes in it, as truncation under a writer leaves them"
 	}
 	if len(rec.Sealed) > 0 {
-		say("; the file changed on the server, the older content is beside it")
+		s += "; the file changed on the server, the older content is beside it"
 	}
 	if rec.Status == "complete" {
 		if j.err != nil {
-			say("; but ", j.err.Error())
+			s += "; but " + j.err.Error()
 		}
-		return b.String()
+		return s
 	}
 	switch {
 	case j.err != nil:
-		say("; ", j.err.Error())
+		s += "; " + j.err.Error()
 	case cut && r.peer.Attempts() == 0:
-		say("; the window was over before anything could be asked")
+		s += "; the window was over before anything could be asked"
 	case !r.peer.Heard():
-		say("; no server answered at ", r.asked())
+		s += "; no server answered at " + r.asked()
 		if r.f.Key != nil {
-			say(" with this run's key")
+			s += " with this run's key"
 		}
 	case cut && r.waited > w/4:
-		say("; the disk was too slow for this window: reading waited ", itoa(int64(r.waited/time.Second)), " s for it")
+		s += "; the disk was too slow for this window: reading waited " + itoa(int64(r.waited/time.Second)) + " s for it"
 	case cut:
-		say("; the window ended")
+		s += "; the window ended"
 	}
 	if j.tally.Last != "" && j.err == nil {
-		say("; last trouble: ", j.tally.Last)
+		s += "; last trouble: " + j.tally.Last
 	}
 	if len(j.tally.Errors) > 0 {
-		say(" (", counts(j.tally.Errors), ")")
+		s += " (" + counts(j.tally.Errors) + ")"
 	}
-	return b.String()
+	return s
 }
 
 func (r *run) asked() string {
