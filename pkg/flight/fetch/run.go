@@ -104,7 +104,7 @@ func (r *run) work(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		r.judge(j, err)
+		r.conclude(j, err)
 	}
 	for _, j := range r.jobs {
 		if j.published != nil {
@@ -136,8 +136,8 @@ func (r *run) advance(ctx context.Context, j *job) error {
 	return r.follow(ctx, j)
 }
 
-// judge decides what becomes of j after a turn.
-func (r *run) judge(j *job, err error) {
+// conclude decides what becomes of j after a turn.
+func (r *run) conclude(j *job, err error) {
 	if err == nil {
 		j.failing, j.done = false, true
 		return
