@@ -3,7 +3,6 @@ package outbox
 import (
 	"crypto/sha256"
 	"encoding/binary"
-	"slices"
 )
 
 // A cursor file has three slots of slotSize, all written at creation, so that
@@ -175,7 +174,9 @@ func readCursor(f File) (*cursor, error) {
 				at--
 			}
 			if at == 0 || all[at-1] != m {
-				all = slices.Insert(all, at, m)
+				all = append(all, m)
+				copy(all[at+1:], all[at:])
+				all[at] = m
 			}
 		}
 		if i != slotSwift && c.seq > newest {

@@ -1,7 +1,7 @@
 package serve
 
 import (
-	"slices"
+	"sort"
 	"strings"
 	"syscall"
 
@@ -90,7 +90,7 @@ func (x *exchange) list(d *file, lines bool) error {
 	if err != nil {
 		b.fail(err)
 	}
-	slices.SortFunc(held, func(a, b entry) int { return strings.Compare(a.name, b.name) })
+	sort.Sort(byName(held))
 	putAll()
 	if d.look() == nil && d.st.Nlink == 0 {
 		b.fail(syscall.ENOENT) // it was removed while it was listed
@@ -161,3 +161,11 @@ func kindName(mode uint32) string {
 	}
 	return "unknown"
 }
+
+// byName is for sort.Sort, which the modules bring along: slices.SortFunc of
+// entries is 6 KB of its own.
+type byName []entry
+
+func (s byName) Len() int           { return len(s) }
+func (s byName) Less(i, j int) bool { return s[i].name < s[j].name }
+func (s byName) Swap(i, j int)      { s[i], s[j] = s[j], s[i] }
