@@ -165,7 +165,7 @@ func counts(m map[string]int64) string {
 	for k := range m {
 		keys = append(keys, k)
 	}
-	sort.Strings(keys)
+	sort.StringSlice(keys).Sort()
 	s := ""
 	for i, k := range keys {
 		if i > 0 {

@@ -2,7 +2,7 @@ package outbox
 
 import (
 	"encoding/hex"
-	"slices"
+	"sort"
 	"time"
 )
 
@@ -203,7 +203,7 @@ func (j *object) errors(m map[string]int64) {
 	for n := range m {
 		names = append(names, n)
 	}
-	slices.Sort(names)
+	sort.StringSlice(names).Sort()
 	most := maxErrors
 	if j.cut <= 150 {
 		most = 6
