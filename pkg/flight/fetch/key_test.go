@@ -136,7 +136,7 @@ func TestImpostors(t *testing.T) {
 			return answering(t, "127.0.0.2", func(w http.ResponseWriter, q *http.Request) { w.WriteHeader(403) })
 		},
 		"who redirects": func(t *testing.T, _ netip.AddrPort) netip.AddrPort {
-			return answering(t, "127.0.0.2", func(w http.ResponseWriter, q *http.Request) { http.Redirect(w, q, "/g", 301) })
+			return answering(t, "127.0.0.2", func(w http.ResponseWriter, q *http.Request) { http.Redirect(w, q, "/g", http.StatusMovedPermanently) })
 		},
 		"who sends the signature back": func(t *testing.T, _ netip.AddrPort) netip.AddrPort {
 			return answering(t, "127.0.0.2", func(w http.ResponseWriter, q *http.Request) {
