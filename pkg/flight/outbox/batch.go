@@ -2,274 +2,271 @@ package outbox
 
 import (
 	"bytes"
-	"sync"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
 	"time"
 )
 
-// Bounds of a batch.
+// Bounds of a batch, and of what is done at once for it.
 const (
 	// MaxBatched is the size in bytes of the largest file that can be in one.
 	MaxBatched = 64 << 10
 
-	batchBytes  = 1 << 20
-	leastBatch  = 16  // files, and syncs at a time
-	mostBatch   = 128 // files, of which each holds a descriptor
+	batchBytes  = 1 << 20 // as much as a piece: a SIGKILL costs no more
+	leastBatch  = 16      // files
+	mostBatch   = 128     // of which each holds a descriptor
 	swiftCommit = 300 * time.Millisecond
 	slowCommit  = time.Second
+	atOnce      = 32 // syncs
 )
 
 // A Batch is many small files on their way into the outbox together, so that
 // they share the syncs of what is not theirs alone: two for each file, its own
-// and its receipt's, many of them at a time, and four for all: the stage, the
-// journal, the outbox with the files, the outbox with the receipts.
-//
-// What Add has taken a SIGKILL leaves, and after Publish a power cut does. In
-// between a batch is held by three bounds: files, bytes and Config.Pace.
+// and its receipt's, many of them at a time, and three for all: the stage, the
+// journal, the outbox. Until Publish it is in memory, bounded by files, bytes
+// and Config.Pace. The journal has the cursors of all, so that the next run
+// knows what has no receipt.
 type Batch struct {
-	s       *Stage
-	source  string
-	entries []*Entry
-	bytes   int64
-	began   time.Time
-	journal journal
+	Files []*Small
+	s     *Stage
+	bytes int64
+	began time.Time
 }
 
-// Entry is a file of a batch.
-type Entry struct {
-	Name  string
-	Stamp string // tells this content from a later one; kept, not interpreted
+// Small is a file of a batch, whole and proven.
+type Small struct {
+	Name, Source string // as for Stage.Target
 	Identity
-
-	// Run is that which brought the file. Earlier: it gave it its name too, so
-	// that only the receipt is missing, and there are no bytes any more.
-	Run     string
-	Earlier bool
-	Size    int64
-	SHA256  [32]byte
+	Data []byte // at most MaxBatched; gone once it is published
 
 	// Published is set by Batch.Publish; with Err too if the name may not
 	// survive a power cut. Without a Name, Err is why.
 	Published Published
 	Err       error
 
-	num      uint32
-	sheet    sheet
-	slip     sheet // its receipt
-	unsigned error // why it has none
+	num   uint32
+	d     *digest
+	sheet sheet
 }
 
-// NewBatch begins a batch of files of one source, by which Interrupted finds
-// it. The error is about a stage that cannot be listed.
-func (s *Stage) NewBatch(source string) (*Batch, error) {
-	if err := s.scan(); err != nil {
-		return nil, err
-	}
-	return &Batch{s: s, source: source}, nil
-}
+// NewBatch begins a batch.
+func (s *Stage) NewBatch() *Batch { return &Batch{s: s, began: s.now()} }
 
-// Add takes a whole and proven file of at most MaxBatched bytes; data is kept.
-// e.Identity.Total and e.Size are set to its length. After an error, an *Error,
-// the batch is as it was.
-func (b *Batch) Add(e *Entry, data []byte) error {
-	s := b.s
-	if len(b.entries) == 0 {
-		b.began = s.now()
-	}
-	if err := b.journal.create(b); err != nil {
-		return err
-	}
-	d := newDigest(s.c.Piece)
-	d.write(data)
-	e.Published = d.published(e.Name)
-	e.Size, e.SHA256, e.Total, e.Complete = d.size, e.Published.SHA256, d.size, true
-	e.num, e.Run = s.number(), s.c.Run
-	e.sheet = s.sheetOf(e, data)
-	err := e.sheet.write(s)
-	if err == nil {
-		err = b.journal.add(e)
-	}
-	if err != nil {
-		e.sheet.shut()
-		s.fs.Remove(e.sheet.tmp)
-		return err
-	}
-	if !s.same {
-		e.sheet.shut() // it will be copied
-	}
-	b.entries = append(b.entries, e)
-	b.bytes += e.Size
-	return nil
+// Add takes a file, which Left must not know of.
+func (b *Batch) Add(e *Small) {
+	e.Total, e.Complete = int64(len(e.Data)), true
+	b.Files = append(b.Files, e)
+	b.bytes += e.Total
 }
-
-// Len is the number of files.
-func (b *Batch) Len() int { return len(b.entries) }
 
 // Full reports that it is time to publish, by any of the bounds.
 func (b *Batch) Full() bool {
-	return len(b.entries) > 0 && (len(b.entries) >= b.s.pace.batch() || b.bytes >= batchBytes || b.s.now().Sub(b.began) >= b.s.c.Pace)
+	return len(b.Files) >= b.s.pace.batch() || b.bytes >= batchBytes || b.s.now().Sub(b.began) >= b.s.c.Pace
 }
 
-// Publish makes all files durable, then gives them their names, replacing
-// those of earlier runs, and then the receipts that receipt returns for what
-// has a name. Each Entry says what became of it; the first error of a receipt,
-// or of the stage, is returned. Nothing else may be published meanwhile. What could not be
-// published stays on the stage, for Interrupted of the next run.
-func (b *Batch) Publish(receipt func(*Entry) *Receipt) error {
+// The files of batches on the stage: .XXXXXXXX and a suffix, which no NAME can
+// be.
+const journalSuffix = ".jnl"
+
+func (s *Stage) batchPath(num uint32, suffix string) string {
+	return fmt.Sprintf("%s/.%08x%s", s.c.Stage, num, suffix)
+}
+
+// sheet is a small file that has a number of its own.
+func (s *Stage) sheet(name string, data []byte) sheet {
+	if _, err := s.left(); err != nil {
+		s.next |= 1 << 31 // where nobody was, most likely
+	}
+	s.next++
+	return sheet{name: name, tmp: s.batchPath(s.next, tmpSuffix), data: data}
+}
+
+// Publish makes all files durable, and then gives them their names, replacing
+// those of earlier runs. Each says what became of it. Nothing else may be
+// published meanwhile.
+func (b *Batch) Publish() {
 	s := b.s
 	start := s.now()
-	b.settle()
-	b.name()
-	err := b.sign(receipt)
-	if e := b.clear(); err == nil {
-		err = e
+	var sheets []*sheet
+	for _, e := range b.Files {
+		e.d = newDigest(s.c.Piece)
+		e.d.write(e.Data)
+		e.sheet = s.sheet(e.Name, e.Data)
+		e.num = s.next
+		sheets = append(sheets, &e.sheet)
 	}
-	s.pace.committed(len(b.entries), s.now().Sub(start))
-	return err
-}
-
-// Close leaves the batch to the next run.
-func (b *Batch) Close() {
-	for _, e := range b.entries {
-		e.sheet.shut()
+	s.settle(sheets)
+	// A file that the journal names and whose own is not on the stage was
+	// published. So the journal precedes a rename, and follows a copy.
+	if s.same {
+		b.note()
 	}
-	b.journal.close()
-}
-
-// settle makes the bytes durable, and then the journal, which says so.
-func (b *Batch) settle() {
-	s := b.s
-	for _, e := range b.entries {
-		if !e.Earlier && e.Run != s.c.Run {
-			e.Run = s.c.Run // of now on it is this run's
-			b.journal.add(e)
-		}
-	}
-	together(b.entries, func(e *Entry) {
-		if !e.Earlier {
-			e.sheet.settle(s)
-		}
-	})
-	// A file that the journal names and the stage has no more was published:
-	// so the names on the stage are durable before the journal is complete.
-	// Without it the files are published all the same, and a run that is cut
-	// off before their receipts leaves them without.
-	if s.syncDir(s.c.Stage) == nil {
-		b.journal.commit()
-	}
-}
-
-// name gives every file its name, and makes the names durable.
-func (b *Batch) name() {
-	s := b.s
-	for _, e := range b.entries {
-		if e.Earlier {
-			continue
-		}
-		s.c.Gate.naming(Given{Size: e.Size})
+	for _, e := range b.Files {
+		s.c.Gate.naming(Given{Size: e.Total})
 		if e.Err = e.sheet.publish(s); e.Err == nil {
-			s.withdraw(e.Name, bytes.NewReader(e.sheet.data), e.Size)
+			e.Published = e.d.published(e.Name)
+			s.withdraw(e.Name, bytes.NewReader(e.Data), e.Total)
 		}
 	}
 	err := diskError("sync", s.c.Outbox, s.syncDir(s.c.Outbox))
-	for _, e := range b.entries {
-		switch {
-		case e.Err != nil:
-			e.Published = Published{}
-		case !e.Earlier:
+	for _, e := range b.Files {
+		if e.Data = nil; e.Err == nil {
 			e.Err = err
 		}
 	}
+	if !s.same && err == nil {
+		b.note()
+	}
+	s.pace.committed(len(b.Files), s.now().Sub(start))
 }
 
-// sign publishes the receipts, of a run that goes on: its exit code is open.
-func (b *Batch) sign(receipt func(*Entry) *Receipt) (first error) {
+// note writes the journal. Without it a run that is cut off before its
+// receipts leaves these files without.
+func (b *Batch) note() {
 	s := b.s
-	var signed []*Entry
-	for _, e := range b.entries {
-		if !e.Earlier && e.Published.Name == "" {
+	s.next++
+	path := s.batchPath(s.next, journalSuffix)
+	f, err := s.fs.Open(path, os.O_RDWR|os.O_CREATE)
+	if err != nil {
+		return
+	}
+	defer f.Close()
+	var all []byte
+	for _, e := range b.Files {
+		if e.sheet.f != nil || e.Published.Name != "" {
+			c := &cursor{gen: e.num, name: e.Name, source: e.Source, id: e.Identity, published: true, run: s.c.Run}
+			if e.Total > 0 {
+				c.marks = []mark{e.d.mark()}
+			}
+			all = append(all, c.encode()...)
+		}
+	}
+	if _, err = f.WriteAt(all, 0); err == nil {
+		if err = f.Datasync(); err == nil {
+			err = s.syncDir(s.c.Stage)
+		}
+	}
+	if err != nil { // a claim that may outlive what it is about
+		f.Truncate(0)
+		f.Datasync()
+		s.fs.Remove(path)
+		return
+	}
+	s.journals = append(s.journals, path)
+}
+
+// Left reports whether an earlier run left anything of NAME on the stage, or
+// that this cannot be known: then it is a matter for Target.
+func (s *Stage) Left(name string) bool {
+	names, err := s.left()
+	return names[name] || err != nil
+}
+
+// left looks once at what earlier runs left, by NAME.
+func (s *Stage) left() (map[string]bool, error) {
+	if s.names != nil {
+		return s.names, nil
+	}
+	list, err := s.fs.Names(s.c.Stage)
+	if err != nil {
+		return nil, diskError("list", s.c.Stage, err)
+	}
+	s.names, s.late = map[string]bool{}, map[string]*late{}
+	tmp := map[uint32]bool{}
+	var journals []string
+	for _, n := range list {
+		i := len(n) - len(".00000000.jnl")
+		if i < 0 || n[i] != '.' {
 			continue
 		}
-		r := *receipt(e)
-		r.Name = e.Name
-		name := e.Name
-		if e.Earlier {
-			r.Run = e.Run
-			name = lateName(name, e.Run)
+		num, err := strconv.ParseUint(n[i+1:i+9], 16, 32)
+		switch {
+		case err != nil:
+			continue
+		case i > 0:
+			s.names[n[:i]] = true
+			continue
+		case n[9:] == journalSuffix:
+			journals = append(journals, s.c.Stage+"/"+n)
+		default:
+			tmp[uint32(num)] = true
 		}
-		slip := s.batchPath(e.num, slipSuffix)
-		e.slip = sheet{name: name + receiptSuffix, tmp: slip, spare: slip, data: r.Encode()}
-		signed = append(signed, e)
+		s.next = max(s.next, uint32(num))
 	}
-	together(signed, func(e *Entry) { e.slip.settle(s) })
-	for _, e := range signed {
-		s.c.Gate.naming(Given{Receipt: true, Exit: -1})
-		e.unsigned = e.slip.publish(s)
-		e.slip.shut()
+	for _, path := range journals {
+		s.recallAll(path, tmp)
 	}
-	err := diskError("sync", s.c.Outbox, s.syncDir(s.c.Outbox))
-	for _, e := range signed {
-		if e.unsigned == nil {
-			e.unsigned = err
-		}
-		if first == nil {
-			first = e.unsigned
+	synced := false
+	for num, rubbish := range tmp {
+		if rubbish {
+			if !synced { // or a journal that names it might come back
+				synced = true
+				s.syncDir(s.c.Stage)
+			}
+			s.fs.Remove(s.batchPath(num, tmpSuffix))
 		}
 	}
-	return first
+	return s.names, nil
 }
 
-// clear takes from the stage what is published and signed.
-func (b *Batch) clear() (err error) {
-	s := b.s
-	left := false
-	for _, e := range b.entries {
-		left = left || e.Err != nil || e.unsigned != nil
-	}
-	if left {
-		for _, e := range b.entries {
-			// What may not keep its name must not be counted on either.
-			if e.Published.Name != "" && e.Err != nil || e.Err == nil && e.unsigned == nil {
-				b.journal.void(e)
-			}
-		}
-		b.journal.sync()
-	}
-	copied := false
-	for _, e := range b.entries {
-		e.sheet.shut()
-		file := s.batchPath(e.num, fileSuffix)
-		if e.Published.Name != "" && (!e.sheet.renamed || e.sheet.tmp != file) {
-			s.fs.Remove(file)
-			copied = true
-		}
-	}
-	if copied {
-		// Or a power cut brings the bytes back, to be published once more.
-		err = diskError("sync", s.c.Stage, s.syncDir(s.c.Stage))
-	}
-	if left {
-		b.journal.close()
-	} else {
-		b.journal.remove(s)
-	}
-	return err
+// late is a file that a journal says was published.
+type late struct {
+	c    *cursor
+	path string
+	more *int // how many of that journal have no receipt
 }
 
-// together calls do for all of list, so many at a time that a disk has always
-// something to do, and few enough for the threads that wait for it.
-func together[T any](list []T, do func(T)) {
-	var wg sync.WaitGroup
-	work := make(chan T)
-	for range min(leastBatch, len(list)) {
-		wg.Go(func() {
-			for v := range work {
-				do(v)
-			}
-		})
+// recallAll reads a journal.
+func (s *Stage) recallAll(path string, tmp map[uint32]bool) {
+	b := make([]byte, mostBatch*slotSize)
+	f, err := s.fs.Open(path, os.O_RDONLY)
+	if err == nil {
+		var n int
+		if n, err = f.ReadAt(b, 0); err == io.EOF {
+			err = nil
+		}
+		b = b[:n]
+		f.Close()
 	}
-	for _, v := range list {
-		work <- v
+	if err != nil { // who knows what is in it: all stays as it is
+		for num := range tmp {
+			tmp[num] = false
+		}
+		return
 	}
-	close(work)
-	wg.Wait()
+	more := 0
+	for {
+		c, ok := decodeCursor(b)
+		if !ok {
+			break
+		}
+		b = b[binary.LittleEndian.Uint32(b[len(magic):])+32:]
+		if _, ok := tmp[c.gen]; ok {
+			tmp[c.gen] = false // not published, and known by it as long as the journal is there
+			continue
+		}
+		s.names[c.name] = true
+		if o := s.late[c.name]; o != nil { // of two the later one is told
+			s.told(o.path, o.more)
+		}
+		s.late[c.name] = &late{c, path, &more}
+		more++
+	}
+	if more == 0 {
+		more = 1
+		s.told(path, &more)
+	}
+}
+
+// told counts a file of a journal that has its receipt, and removes the journal
+// with the last of them.
+func (s *Stage) told(path string, more *int) error {
+	if *more--; *more > 0 {
+		return nil
+	}
+	s.untidy = true
+	return diskError("remove", path, s.fs.Remove(path))
 }

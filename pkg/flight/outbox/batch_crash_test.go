@@ -2,8 +2,11 @@ package outbox
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -15,13 +18,12 @@ type swarm struct {
 	files map[string][]byte
 	order []string
 	lot   int
-	taken map[string]bool // Add has taken it, in a window that was cut off
 	safe  map[string]bool // Publish said so
 	bad   []string
 }
 
 func newSwarm(n, lot int) *swarm {
-	g := &swarm{files: map[string][]byte{}, lot: lot, taken: map[string]bool{}, safe: map[string]bool{}}
+	g := &swarm{files: map[string][]byte{}, lot: lot, safe: map[string]bool{}}
 	src := text(10_000)
 	for i := range n {
 		name := fmt.Sprintf("f%d", i)
@@ -33,90 +35,65 @@ func newSwarm(n, lot int) *swarm {
 
 func (g *swarm) wrong(f string, a ...any) { g.bad = append(g.bad, fmt.Sprintf(f, a...)) }
 
-func (g *swarm) receipt(e *Entry) *Receipt {
-	if want := g.files[e.Name]; e.Size != int64(len(want)) || !e.Earlier && !bytes.Equal(e.sheet.data, want) {
-		g.wrong("an entry of other bytes: %+v", e)
+// window writes the receipts that are missing, and brings all files. It says
+// whether all went well.
+func (g *swarm) window(c Config) (first error) {
+	failed := func(err error) {
+		if err == nil {
+			return
+		}
+		if _, ok := KindOf(err); !ok {
+			g.wrong("an error without a kind: %v", err)
+		}
+		if first == nil {
+			first = err
+		}
 	}
-	r := &Receipt{Run: "test", Status: "complete"}
-	if e.Earlier {
-		r.Size = e.Size
-	} else {
-		r.Bytes(e.Published)
-	}
-	return r
-}
-
-// window brings what the earlier one left to its end, and then all others. It
-// says whether all went well.
-func (g *swarm) window(c Config) error {
 	s, err := Open(c)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	have := map[string]bool{}
-	publish := func(b *Batch) {
-		for _, e := range b.Entries() {
-			if have[e.Name] {
-				g.wrong("%s comes twice", e.Name)
-			}
-			have[e.Name] = true
-		}
-		e := b.Publish(g.receipt)
-		if err == nil {
-			err = e
-		}
-		for _, e := range b.Entries() {
-			if e.Err != nil && err == nil {
-				err = e.Err
-			}
-			if e.Err != nil {
-				if _, ok := KindOf(e.Err); !ok {
-					g.wrong("an error without a kind: %v", e.Err)
-				}
-			} else if e.unsigned == nil && !e.Earlier {
-				g.safe[e.Name] = true
-			}
-			if e.Err == nil && e.unsigned == nil {
-				delete(g.taken, e.Name)
-			}
-		}
-	}
-	for _, b := range s.Interrupted("/many/") {
-		publish(b)
-	}
-	for name := range g.taken {
-		if !have[name] && c.FS.(*disk).fault == nil {
-			g.wrong("%s was taken, and is lost", name)
-		}
-	}
-	b, e := s.NewBatch("/many/")
-	if e != nil {
-		return e
-	}
-	for _, name := range g.order {
-		if have[name] {
+	for _, name := range lateNames(s, "/many/") {
+		tg, err := s.Target(name, "/many/"+name)
+		if err != nil {
+			failed(err)
 			continue
 		}
-		if e := b.Add(&Entry{Name: name, Stamp: "stamp of " + name, Identity: Identity{Verified: VerifiedDigest}}, g.files[name]); e != nil {
-			if err == nil {
-				err = e
-			}
-			continue
+		if u := tg.Unreceipted(); u.SHA256 != sha256.Sum256(g.files[name]) || u.Size != int64(len(g.files[name])) {
+			g.wrong("a receipt is missing of %+v", u)
 		}
-		g.taken[name] = true
-		if b.Len() == g.lot {
-			publish(b)
-			if b, e = s.NewBatch("/many/"); e != nil {
-				return e
+		failed(tg.PublishMissing(&Receipt{Status: "complete"}))
+	}
+	var slips []*Slip
+	for order := g.order; len(order) > 0; {
+		b := s.NewBatch()
+		for ; len(order) > 0 && len(b.Files) < g.lot; order = order[1:] {
+			name := order[0]
+			if s.Left(name) && s.names == nil {
+				_, err := s.Target(name, "/many/"+name)
+				failed(err)
+			}
+			b.Add(&Small{Name: name, Source: "/many/" + name, Identity: Identity{Verified: VerifiedDigest}, Data: g.files[name]})
+		}
+		b.Publish()
+		for _, e := range b.Files {
+			if failed(e.Err); e.Published.Name != "" {
+				r := &Receipt{Run: "test", Status: "complete"}
+				r.Bytes(e.Published)
+				slips = append(slips, NewSlip(e.Name, r))
 			}
 		}
 	}
-	if b.Len() > 0 {
-		publish(b)
+	if s.Sign(slips) {
+		s.EndBatches()
 	}
-	b.Close()
-	return err
+	for _, p := range slips {
+		if failed(p.Err); p.Err == nil {
+			g.safe[strings.TrimSuffix(p.sheet.name, receiptSuffix)] = true
+		}
+	}
+	return first
 }
 
 // audit looks into the outbox as a downlink would find it, and at what the
@@ -151,12 +128,10 @@ func (g *swarm) audit(d *disk, where string, noted bool) {
 		return
 	}
 	known := map[string]bool{}
-	for _, b := range s.Interrupted("/many/") {
-		for _, e := range b.Entries() {
-			known[e.Name] = true
-			if e.Earlier && out[e.Name] == nil {
-				g.wrong("%s: %s is said to be published, and is not", where, e.Name)
-			}
+	for _, name := range lateNames(s, "/many/") {
+		known[name] = true
+		if out[name] == nil {
+			g.wrong("%s: %s is said to be published, and is not", where, name)
 		}
 	}
 	for name := range out {
@@ -182,8 +157,8 @@ func (d *disk) clone() *disk {
 // Each call in turn fails, once or from then on, or is the last before a
 // SIGKILL or a power cut, of which also any later name may survive an earlier
 // one (loose). Then the disk is well again, and the next window must converge:
-// nothing that was taken is lost by a SIGKILL, nothing that was published by a
-// power cut, and nothing is told that is not.
+// nothing that was published is lost by a power cut, what has no receipt is
+// known, and nothing is told that is not.
 func TestBatchEachCallFails(t *testing.T) {
 	var runs atomic.Int64
 	t.Cleanup(func() { t.Logf("%d windows with a fault each", runs.Load()) })
@@ -225,7 +200,6 @@ func (g *swarm) trial(d *disk, mode, before string, n int) (hit bool) {
 		g.window(d.config())
 		if d = d.restart(); before == "power" {
 			d = d.cut()
-			clear(g.taken)
 		}
 		clear(g.safe)
 	}
@@ -243,18 +217,14 @@ func (g *swarm) trial(d *disk, mode, before string, n int) (hit bool) {
 	well := d.off && d.mounts[d.outbox] == d.mounts["/stage"]
 	d = d.restart()
 	g.audit(d, where, well)
-	switch {
-	case strings.HasPrefix(mode, "power"):
+	if strings.HasPrefix(mode, "power") {
 		d = d.cut()
-		clear(g.taken)
 		g.audit(d, where+", after the cut", well && before == "")
 		for name := range g.safe {
 			if !d.delivered(name) {
 				g.wrong("%s: %s was published, and a power cut took it", where, name)
 			}
 		}
-	case mode != "kill":
-		clear(g.taken) // a disk that fails may lose what is not published
 	}
 	if err := g.window(d.config()); err != nil {
 		g.wrong("%s: the next window does not converge: %v", where, err)
@@ -267,13 +237,16 @@ func (g *swarm) trial(d *disk, mode, before string, n int) (hit bool) {
 			g.wrong("%s: a power cut after the end takes %s", where, name)
 		}
 	}
-	for name := range img.cache["/stage"] {
-		if strings.HasSuffix(name, fileSuffix) {
-			g.wrong("%s: a power cut after the end brings %s back", where, name)
-		}
+	// Of a window that failed, what no journal names goes with the next one.
+	s, err := Open(d.config())
+	if err != nil {
+		g.wrong("%s: %v", where, err)
+		return true
 	}
+	s.left()
+	s.Close()
 	if k := len(d.cache["/stage"]) - 1 + len(d.cache["/."]); k != 0 {
-		g.wrong("%s: %d names left on the stage or beside the outbox", where, k)
+		g.wrong("%s: left on the stage, or beside the outbox: %q %q", where, slices.Sorted(maps.Keys(d.cache["/stage"])), slices.Sorted(maps.Keys(d.cache["/."])))
 	}
 	for name := range d.cache[d.outbox] {
 		if strings.HasSuffix(name, newSuffix) {
@@ -314,4 +287,16 @@ func (d *disk) restart() *disk {
 		i.locked = nil
 	}
 	return d
+}
+
+// lateNames are the files of a source of which a journal says that they were
+// published.
+func lateNames(s *Stage, prefix string) (names []string) {
+	s.left()
+	for name, l := range s.late {
+		if strings.HasPrefix(l.c.source, prefix) {
+			names = append(names, name)
+		}
+	}
+	return names
 }

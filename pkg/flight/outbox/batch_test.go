@@ -1,7 +1,7 @@
 package outbox
 
 import (
-	"bytes"
+	"crypto/sha256"
 	"fmt"
 	"os"
 	"sync"
@@ -68,36 +68,34 @@ func TestBatchSyncs(t *testing.T) {
 			fs.data.Store(0)
 			fs.dirs.Store(0)
 			src := text(1_000_000)
-			b, err := s.NewBatch("/many/")
-			check(t, err)
-			publish := func() {
-				check(t, b.Publish(func(e *Entry) *Receipt {
+			var slips []*Slip
+			b, batches := s.NewBatch(), 0
+			for i := range 1000 {
+				b.Add(&Small{Name: fmt.Sprintf("f%03d", i), Data: src[i*900 : i*900+4096]})
+				if i < 999 && !b.Full() {
+					continue
+				}
+				b.Publish()
+				batches++
+				for _, e := range b.Files {
+					check(t, e.Err)
 					r := &Receipt{Status: "complete"}
 					r.Bytes(e.Published)
-					return r
-				}))
-				for _, e := range b.Entries() {
-					check(t, e.Err)
+					slips = append(slips, NewSlip(e.Name, r))
 				}
+				b = s.NewBatch()
 			}
-			batches := 1
-			for i := range 1000 {
-				check(t, b.Add(&Entry{Name: fmt.Sprintf("f%03d", i)}, src[i*900:i*900+4096]))
-				if b.Full() {
-					publish()
-					batches++
-					b, err = s.NewBatch("/many/")
-					check(t, err)
-				}
+			if !s.Sign(slips) {
+				t.Error("not all are signed")
 			}
-			publish()
+			s.EndBatches()
 			data, dirs := fs.data.Load(), fs.dirs.Load()
 			t.Logf("%d batches, %d syncs of files, %d of directories, %d at a time", batches, data, dirs, fs.most)
 			if data+dirs > 2100 || data < 2000 {
 				t.Errorf("got %d and %d syncs, want at most 2,100", data, dirs)
 			}
-			if fs.most < 8 || fs.most > leastBatch {
-				t.Errorf("got %d syncs at a time, want 8 to %d", fs.most, leastBatch)
+			if fs.most < 8 || fs.most > atOnce {
+				t.Errorf("got %d syncs at a time, want 8 to %d", fs.most, atOnce)
 			}
 			for i := range 1000 {
 				wantFile(t, fmt.Sprintf("%s/f%03d", c.Outbox, i), src[i*900:i*900+4096])
@@ -119,14 +117,14 @@ func TestBatchBounds(t *testing.T) {
 	c.Pace = 500 * time.Millisecond
 	s := mustOpen(t, c)
 	fill := func(size int, tick time.Duration) int {
-		b, err := s.NewBatch("/many/")
-		check(t, err)
+		b := s.NewBatch()
 		for i := 0; !b.Full(); i++ {
-			check(t, b.Add(&Entry{Name: fmt.Sprint("f", i)}, make([]byte, size)))
+			b.Add(&Small{Name: fmt.Sprint("f", i), Data: make([]byte, size)})
 			now = now.Add(tick)
 		}
-		b.Publish(func(*Entry) *Receipt { return &Receipt{} })
-		return b.Len()
+		b.Publish()
+		s.EndBatches()
+		return len(b.Files)
 	}
 	if n := fill(10, 0); n != leastBatch {
 		t.Errorf("the first batch: got %d files, want %d", n, leastBatch)
@@ -149,49 +147,52 @@ func TestBatchBounds(t *testing.T) {
 	}
 }
 
-// What is left of NAME on the stage, and of batches of another source, is none
-// of this batch's business.
-func TestBatchBeside(t *testing.T) {
+// What is left of NAME on the stage is a matter for Target, also what has no
+// receipt: that of another source is not told of this one.
+func TestBatchLeft(t *testing.T) {
 	c := desk(t)
+	c.Run = "one"
 	s := mustOpen(t, c)
 	p := mustNew(t, mustTarget(t, s, "log", "/src"))
 	feed(t, p, text(100), 100)
 	check(t, p.Close())
-	other, err := s.NewBatch("/other/")
-	check(t, err)
-	check(t, other.Add(&Entry{Name: "o"}, text(10)))
-	other.Close()
+	b := s.NewBatch()
+	for _, n := range []string{"o", "p"} {
+		b.Add(&Small{Name: n, Source: "/other/" + n, Identity: Identity{Validator: "v"}, Data: text(10)})
+	}
+	b.Publish()
 	check(t, s.Close())
 
 	s = mustOpen(t, c)
-	if !s.Left("log") || s.Left("lo") || s.Left("") || s.Left("f") {
+	if !s.Left("log") || !s.Left("o") || s.Left("lo") || s.Left("") || s.Left("f") {
 		t.Error("what is left is not known")
 	}
-	if n := len(s.Interrupted("/many/")); n != 0 {
-		t.Errorf("got %d batches of another source", n)
+	if len(lateNames(s, "/many/")) != 0 || len(lateNames(s, "/other/")) != 2 {
+		t.Errorf("late: got %q and %q", lateNames(s, "/many/"), lateNames(s, "/other/"))
 	}
-	b, err := s.NewBatch("/many/")
-	check(t, err)
-	check(t, b.Add(&Entry{Name: "f"}, text(10)))
-	check(t, b.Publish(func(*Entry) *Receipt { return &Receipt{} }))
-	list := s.Interrupted("/other/")
-	if len(list) != 1 || list[0].Len() != 1 || list[0].Entries()[0].Name != "o" || !bytes.Equal(list[0].Entries()[0].sheet.data, text(10)) {
-		t.Fatalf("got %+v", list)
+	for _, c := range []struct{ source, validator string }{{"/other/o", "v"}, {"/elsewhere/p", ""}} {
+		tg := mustTarget(t, s, c.source[len(c.source)-1:], c.source)
+		u := tg.Unreceipted()
+		if u == nil || u.Run != "one" || u.Size != 10 || u.SHA256 != sha256.Sum256(text(10)) || u.Identity.Validator != c.validator {
+			t.Errorf("%s: got %+v", c.source, u)
+		}
+		check(t, tg.PublishMissing(&Receipt{}))
 	}
-	check(t, list[0].Publish(func(*Entry) *Receipt { return &Receipt{} }))
-	wantFile(t, c.Outbox+"/o", text(10))
 	check(t, s.Close())
+	wantNames(t, c.Stage, "lock", "log.00000001.cur", "log.00000001.dat")
+	wantNames(t, c.Outbox, "o", "o.one.receipt.json", "p", "p.one.receipt.json")
 }
 
-// Stage and outbox vanish, or are full: what Add has said stays true.
+// The stage vanishes, or is full.
 func TestBatchWithoutStage(t *testing.T) {
 	c := desk(t)
 	s := mustOpen(t, c)
-	b, err := s.NewBatch("/many/")
-	check(t, err)
-	check(t, b.Add(&Entry{Name: "f"}, text(10)))
+	b := s.NewBatch()
+	b.Add(&Small{Name: "f", Data: text(10)})
 	check(t, os.RemoveAll(c.Stage))
-	check(t, b.Publish(func(*Entry) *Receipt { return &Receipt{} }))
+	b.Publish()
+	check(t, b.Files[0].Err)
+	s.Sign([]*Slip{NewSlip("f", &Receipt{})})
 	wantFile(t, c.Outbox+"/f", text(10))
 	wantNames(t, c.Outbox, "f", "f.receipt.json")
 	s.Close()
@@ -200,21 +201,22 @@ func TestBatchWithoutStage(t *testing.T) {
 	c.Stage, c.Outbox = dir+"/stage", dir+"/outbox"
 	check(t, os.Mkdir(c.Outbox, 0o755))
 	s = mustOpen(t, c)
-	b, err = s.NewBatch("/many/")
-	check(t, err)
-	n := 0
-	for ; err == nil && n < 100; n++ {
-		err = b.Add(&Entry{Name: fmt.Sprint("f", n)}, text(4096))
+	b = s.NewBatch()
+	for n := range 40 {
+		b.Add(&Small{Name: fmt.Sprint("f", n), Data: text(4096)})
 	}
-	if k, ok := KindOf(err); !ok || k != Full {
-		t.Fatalf("got %v, want Full", err)
+	b.Publish()
+	whole := 0
+	for _, e := range b.Files {
+		if k, ok := KindOf(e.Err); e.Err != nil && (!ok || k != Full) {
+			t.Errorf("got %v, want Full", e.Err)
+		} else if e.Err == nil {
+			whole++
+			wantFile(t, c.Outbox+"/"+e.Name, text(4096))
+		}
 	}
-	if b.Publish(func(*Entry) *Receipt { return &Receipt{} }); b.Len() != n-1 {
-		t.Fatalf("got %d files, want %d", b.Len(), n-1)
-	}
-	for _, e := range b.Entries() {
-		check(t, e.Err)
-		wantFile(t, c.Outbox+"/"+e.Name, text(4096))
+	if whole == 0 || whole == 40 || len(names(t, c.Outbox)) != whole {
+		t.Errorf("%d of 40 are there", whole)
 	}
 	check(t, s.Close())
 }

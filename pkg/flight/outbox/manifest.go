@@ -3,8 +3,7 @@ package outbox
 // Listed is a line of the manifest of an archive: what a listing of the server
 // names, and what became of it.
 type Listed struct {
-	Name     string // of the member
-	Href     string // its exact bytes, percent-encoded, where it is no UTF-8
+	Name     string // any bytes
 	Type     string // as the listing has it: file, directory, symlink, fifo, ...
 	Size     int64  // bytes in the archive; of what is missing, as the listing has it, negative if it has not
 	MTime    string // as the listing has it, "" if it has not
@@ -13,28 +12,23 @@ type Listed struct {
 	SHA256   string // hex, of a file that is in the archive
 	Verified Verified
 	Reason   string // why it is not in it, or not as it is now
+
+	_ [0]func() // nobody compares two: 560 bytes of uplink
 }
 
 // Append adds the line to b: a JSON object and a newline. Keys that say nothing
-// are left out.
-func (l *Listed) Append(b []byte) []byte {
-	const cut = 2 * MaxText
-	j := &object{b: append(b, '{'), cut: cut}
+// are left out. href, the exact bytes of the name, is for one that is no UTF-8.
+func (l *Listed) Append(b []byte, href string) []byte {
+	j := &object{b: append(b, '{'), cut: 2 * MaxText}
 	j.text("name", l.Name)
-	if l.Href != "" {
-		j.text("href", l.Href)
-	}
-	j.text("type", l.Type)
-	if l.Size >= 0 && l.Type == "file" {
+	if l.Type == "file" && l.Size >= 0 {
 		j.int("size", l.Size)
 	}
-	for _, f := range []struct{ key, value string }{
-		{"mtime", l.MTime}, {"mode", l.Mode}, {"target", l.Target}, {"sha256", l.SHA256}, {"verified", string(l.Verified)}, {"reason", l.Reason},
-	} {
-		if f.value != "" {
-			j.text(f.key, f.value)
+	keys := [...]string{"href", "type", "mtime", "mode", "target", "sha256", "verified", "reason"}
+	for k, v := range [...]string{href, l.Type, l.MTime, l.Mode, l.Target, l.SHA256, string(l.Verified), l.Reason} {
+		if v != "" {
+			j.text(keys[k], v)
 		}
 	}
-	j.close('}')
-	return append(j.b, '\n')
+	return append(j.b, "}\n"...)
 }

@@ -12,15 +12,16 @@ import (
 func TestListed(t *testing.T) {
 	for _, c := range []struct {
 		l    Listed
+		href string
 		want string
 	}{
-		{Listed{Name: "many/a", Type: "file", Size: 0, MTime: "2026-11-22T08:30:00.123456789Z", Mode: "0644", SHA256: "ab", Verified: VerifiedDigest},
-			`{"name":"many/a","type":"file","size":0,"mtime":"2026-11-22T08:30:00.123456789Z","mode":"0644","sha256":"ab","verified":"digest"}`},
-		{Listed{Name: "many/\xff", Href: "many/%FF", Type: "file", Size: -1, Reason: "the server answered 403"},
+		{Listed{Name: "many/a", Type: "file", Size: 0, MTime: "2026-11-22T08:30:00.123456789Z", Mode: "0644", SHA256: "ab", Verified: VerifiedDigest}, "",
+			`{"name":"many/a","size":0,"type":"file","mtime":"2026-11-22T08:30:00.123456789Z","mode":"0644","sha256":"ab","verified":"digest"}`},
+		{Listed{Name: "many/\xff", Type: "file", Size: -1, Reason: "the server answered 403"}, "many/%FF",
 			`{"name":"many/\ufffd","href":"many/%FF","type":"file","reason":"the server answered 403"}`},
-		{Listed{Name: "many/l", Type: "symlink", Size: 3, Target: "a\nb"}, `{"name":"many/l","type":"symlink","target":"a\u000ab"}`},
+		{Listed{Name: "many/l", Type: "symlink", Size: 3, Target: "a\nb"}, "", `{"name":"many/l","type":"symlink","target":"a\u000ab"}`},
 	} {
-		got := string(c.l.Append([]byte("before")))
+		got := string(c.l.Append([]byte("before"), c.href))
 		if got != "before"+c.want+"\n" || !json.Valid([]byte(got[len("before"):])) {
 			t.Errorf("got %s, want %s", got, c.want)
 		}

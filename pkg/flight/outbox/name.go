@@ -44,34 +44,47 @@ func CheckName(name string) error {
 	return nil
 }
 
-// CheckNames checks every name, and that no two of them, nor the files made
-// for them (NAME.part, NAME.N.part, NAME.receipt.json, NAME.new), nor any of
-// reserved (the log), would meet in /outbox. The first error names the name.
+// Names are those that are taken in /outbox, by files, for them, and, where they
+// were set to true, by what is no file.
+type Names map[string]bool
+
+// Add takes a name. The error says why it cannot stand there (CheckName), or
+// that it, or a file made for it (NAME.part, NAME.N.part, NAME.receipt.json,
+// NAME.new), would meet one that is taken, or one made for that.
+func (t Names) Add(name string) error {
+	if err := CheckName(name); err != nil {
+		return fmt.Errorf("%q: %w", name, err)
+	}
+	const numbered = "\x00"
+	made := []string{name, name + partSuffix, name + receiptSuffix, name + newSuffix, name + numbered}
+	base, ok := strings.CutSuffix(name, partSuffix)
+	if i := strings.LastIndexByte(base, '.'); ok && i >= 0 && strings.Trim(base[i+1:], "0123456789") == "" {
+		if base = base[:i]; t[base+numbered+numbered] {
+			return fmt.Errorf("%q: a part of %q would meet it in /outbox", name, base)
+		}
+		made = append(made, base+numbered)
+	}
+	for _, n := range made[:5] {
+		if t[n] {
+			return fmt.Errorf("%q: it would meet %q in /outbox", name, n)
+		}
+	}
+	for _, n := range append(made[:4], append(made[5:], name+numbered+numbered)...) {
+		t[n] = true
+	}
+	return nil
+}
+
+// CheckNames checks every name, and that none of them meets another in /outbox
+// (Names.Add), nor any of reserved. The first error names the name.
 func CheckNames(names []string, reserved ...string) error {
-	owner := make(map[string]string, 4*len(names)+len(reserved))
+	t := Names{}
 	for _, r := range reserved {
-		owner[r] = r
+		t[r] = true
 	}
 	for _, n := range names {
-		if err := CheckName(n); err != nil {
-			return fmt.Errorf("%q: %w", n, err)
-		}
-		if o, ok := owner[n]; ok {
-			return fmt.Errorf("%q: the name is also that of %q", n, o)
-		}
-		owner[n] = n
-	}
-	for _, n := range names {
-		for _, s := range []string{partSuffix, receiptSuffix, newSuffix} {
-			if o, ok := owner[n+s]; ok {
-				return fmt.Errorf("%q: %q would meet it in /outbox", n, o)
-			}
-		}
-		base, ok := strings.CutSuffix(n, partSuffix)
-		if i := strings.LastIndexByte(base, '.'); ok && i >= 0 && strings.Trim(base[i+1:], "0123456789") == "" {
-			if o, ok := owner[base[:i]]; ok {
-				return fmt.Errorf("%q: a part of %q would meet it in /outbox", n, o)
-			}
+		if err := t.Add(n); err != nil {
+			return err
 		}
 	}
 	return nil

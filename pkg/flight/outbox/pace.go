@@ -8,15 +8,16 @@ import (
 
 // pace is what this disk has shown of its speed, and how far it is behind.
 type pace struct {
-	mu     sync.Mutex
-	late   [4]time.Duration // the last syncs of next to nothing, 0 not yet
-	perMiB [4]time.Duration // what a MiB took in the last larger ones, 0 not yet
-	lates  int
-	larger int
-	ahead  int64         // bytes that may be written and not synced
-	dirty  int64         // bytes that are
-	synced chan struct{} // closed when a sync has returned
-	files  int           // in the next batch, 0 not yet
+	mu      sync.Mutex
+	late    [4]time.Duration // the last syncs of next to nothing, 0 not yet
+	perMiB  [4]time.Duration // what a MiB took in the last larger ones, 0 not yet
+	lates   int
+	larger  int
+	ahead   int64         // bytes that may be written and not synced
+	dirty   int64         // bytes that are
+	synced  chan struct{} // closed when a sync has returned
+	files   int           // in the next batch, 0 not yet
+	batched time.Duration // what the last one took
 }
 
 const (
@@ -137,6 +138,13 @@ func (s *Stage) urgent() bool {
 	return p.dirty*2 >= p.most()
 }
 
+// BatchCost is what the last batch took to publish; 0 before there was one.
+func (s *Stage) BatchCost() time.Duration {
+	s.pace.mu.Lock()
+	defer s.pace.mu.Unlock()
+	return s.pace.batched
+}
+
 // batch is how many files the next batch has at most.
 func (p *pace) batch() int {
 	p.mu.Lock()
@@ -149,6 +157,7 @@ func (p *pace) batch() int {
 func (p *pace) committed(files int, took time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.batched = took
 	switch {
 	case took < swiftCommit && files >= p.files:
 		p.files = min(2*max(p.files, leastBatch), mostBatch)

@@ -268,6 +268,9 @@ func (p *Part) settle() error {
 }
 
 func (p *Part) shut() {
+	if p.rec != nil {
+		p.rec.buf = nil // there may be a thousand of them
+	}
 	p.cleaned(p.written)
 	p.data.Close()
 	p.cur.Close()

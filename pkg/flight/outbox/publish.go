@@ -191,6 +191,14 @@ func (p *Part) withdraw() {
 	}
 }
 
+// Withdraw removes the NAME.part of an earlier run, of which the caller knows
+// that all of it is in the NAME that was published.
+func (t *Target) Withdraw() {
+	if name := partName(t.name, 1); !t.published[name] && t.published[t.name] {
+		t.s.fs.Remove(t.s.c.Outbox + "/" + name)
+	}
+}
+
 // withdraw removes NAME.part if it is no more than a prefix of src; whatever
 // else it is stays.
 func (s *Stage) withdraw(name string, src io.ReaderAt, most int64) {
@@ -218,25 +226,12 @@ func (s *Stage) withdraw(name string, src io.ReaderAt, most int64) {
 	s.fs.Remove(path)
 }
 
-// PublishReceipt publishes r as NAME.receipt.json: call it last. It replaces
-// the receipt of an earlier run. If that run left a NAME and this one did not,
-// the receipt says so under "earlier".
-func (t *Target) PublishReceipt(r *Receipt) error {
-	q := *r
-	q.Name = t.name
-	t.s.c.Gate.naming(Given{Receipt: true, Exit: r.Exit})
-	if !t.published[t.name] {
-		q.earlier = t.earlier
-	}
-	if err := t.s.putReceipt(&q, t.name); err != nil {
-		return err
-	}
-	for _, path := range t.receiptless {
-		t.s.fs.Remove(path)
-		t.s.untidy = true
-	}
-	t.receiptless = nil
-	return nil
+// PublishReceipt publishes r alone (Slip, Sign).
+func (t *Target) PublishReceipt(r *Receipt) error { return t.s.signOne(t.Slip(r)) }
+
+func (s *Stage) signOne(p *Slip) error {
+	s.Sign([]*Slip{p})
+	return p.Err
 }
 
 // Unreceipted is a whole file that an earlier run published, and of whose
@@ -248,6 +243,7 @@ type Unreceipted struct {
 	Size     int64
 	SHA256   [32]byte
 	path     string
+	more     *int // how many files at path have no receipt
 }
 
 // Unreceipted is what is known of such a file, nil if there is none.
@@ -256,14 +252,15 @@ func (t *Target) Unreceipted() *Unreceipted { return t.unreceipted }
 // PublishMissing publishes the receipt r of that file as
 // NAME.RUN.receipt.json, RUN being the earlier run, once.
 func (t *Target) PublishMissing(r *Receipt) error {
+	u := t.unreceipted
 	q := *r
-	q.Name, q.Run = t.name, t.unreceipted.Run
-	t.s.c.Gate.naming(Given{Receipt: true, Exit: -1})
-	if err := t.s.putReceipt(&q, lateName(t.name, q.Run)); err != nil {
+	q.Run = u.Run
+	p := NewSlip(t.name, &q)
+	p.exit, p.sheet.name = -1, lateName(t.name, u.Run)+receiptSuffix
+	if err := t.s.signOne(p); err != nil {
 		return err
 	}
-	t.s.untidy = true
-	return diskError("remove", t.unreceipted.path, t.s.fs.Remove(t.unreceipted.path))
+	return t.s.told(u.path, u.more)
 }
 
 // lateName is NAME.RUN, for the receipt that a later run writes.
@@ -281,20 +278,5 @@ func PublishReceipt(c Config, name string, r *Receipt) error {
 		return err
 	}
 	c = c.withDefaults()
-	q := *r
-	q.Name = name
-	c.Gate.naming(Given{Receipt: true, Exit: r.Exit})
-	return (&Stage{c: c, fs: c.FS}).putReceipt(&q, name)
-}
-
-func (s *Stage) putReceipt(r *Receipt, name string) error {
-	b := r.Encode()
-	tmp := s.c.Stage + "/" + stageName(r.Name, 0) + tmpSuffix
-	// Two kilobytes are always worth a try: no deadline stops them.
-	never := func() error { return nil }
-	err := s.put(never, name+receiptSuffix, tmp, bytes.NewReader(b), int64(len(b)))
-	if err != nil {
-		return err
-	}
-	return diskError("sync", s.c.Outbox, s.syncDir(s.c.Outbox))
+	return (&Stage{c: c, fs: c.FS, names: map[string]bool{}}).signOne(NewSlip(name, r))
 }

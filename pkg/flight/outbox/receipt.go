@@ -31,6 +31,7 @@ type Receipt struct {
 	Finished      time.Time
 	ClockTrusted  bool
 	Exit          int
+	Open          bool   // the run goes on: Exit is of this file alone
 	Reason        string // one sentence
 	Pieces        [][32]byte
 
@@ -142,7 +143,7 @@ func (r *Receipt) encode(n int) []byte {
 	if r.Offset > 0 {
 		j.int("offset", r.Offset)
 	}
-	if r.Status == "partial" && r.SHA256 != "" {
+	if r.Status == "partial" && r.SHA256 != "" && r.Archive == nil {
 		j.int("line_end", r.LineEnd)
 	}
 	if r.NULs.Runs > 0 {

@@ -8,85 +8,75 @@ import (
 
 // A sheet is a small file, held in memory, between its bytes and its name.
 type sheet struct {
-	name    string // in the outbox
-	tmp     string // on the stage
-	spare   string // takes the place of tmp where that cannot be synced
-	data    []byte
-	f       File // open: tmp, or a file in the outbox that has no name
-	renamed bool // tmp has become name
+	name string // in the outbox
+	tmp  string // on the stage
+	data []byte
+	f    File // durable: tmp, or a file in the outbox that has no name; nil: publish copies
 }
 
-// write makes or rewrites tmp, without a sync.
-func (h *sheet) write(s *Stage) (err error) {
-	flag := os.O_RDWR | os.O_CREATE | syscall.O_NOFOLLOW
-	if h.tmp == h.spare {
-		flag |= os.O_TRUNC // rubbish of an earlier run, not what a journal names
+// settle makes sheets durable, so many at a time that a disk has always
+// something to do. Not syncfs(2): before Linux 5.8 it hides errors of write-back.
+func (s *Stage) settle(list []*sheet) {
+	next, done := make(chan *sheet), make(chan bool)
+	n := min(atOnce, len(list))
+	for range n {
+		go func() {
+			for h := range next {
+				h.settle(s)
+			}
+			done <- true
+		}()
 	}
-	if h.f, err = s.fs.Open(h.tmp, flag); err != nil {
-		h.f = nil
-		return diskError("open", h.tmp, err)
+	for _, h := range list {
+		next <- h
 	}
-	return h.fill()
-}
-
-func (h *sheet) fill() error {
-	if len(h.data) == 0 {
-		return nil
+	close(next)
+	for range n {
+		<-done
 	}
-	_, err := h.f.WriteAt(h.data, 0)
-	return diskError("write", h.tmp, err)
 }
 
 // settle makes the bytes durable where a rename or a link can give them their
 // name. After a sync that failed another inode gets them, for a second sync of
-// the same one would lie; if that fails too, publish has to copy.
+// the same one would lie.
 func (h *sheet) settle(s *Stage) {
-	for again := range 2 {
+	for range 2 {
+		var f File
 		var err error
-		switch {
-		case h.f != nil:
-		case !s.same:
-			if h.f, err = s.openUnnamed(); err == nil {
-				err = h.fill()
-			} else {
-				h.f = nil
-			}
-		case again > 0:
-			h.tmp = h.spare
-			s.fs.Remove(h.tmp)
-			err = h.write(s)
-		default:
-			err = h.write(s)
+		if s.same {
+			f, err = s.fs.Open(h.tmp, os.O_RDWR|os.O_CREATE|os.O_TRUNC|syscall.O_NOFOLLOW)
+		} else {
+			f, err = s.openUnnamed()
 		}
-		if err == nil && h.f.Datasync() == nil {
+		if err != nil {
+			continue
+		}
+		if _, err = f.WriteAt(h.data, 0); err == nil && f.Datasync() == nil {
+			h.f = f
 			return
 		}
-		h.shut()
+		f.Close()
+		if s.same {
+			s.fs.Remove(h.tmp)
+		}
 	}
 }
 
 // publish gives the file its name, which is not durable before the outbox is
 // synced.
-func (h *sheet) publish(s *Stage) error {
+func (h *sheet) publish(s *Stage) (err error) {
 	to := s.c.Outbox + "/" + h.name
-	switch {
-	case h.f == nil:
-	case !s.same:
-		return diskError("publish", to, s.linkAs(h.f, h.name))
-	default:
-		err := s.fs.Rename(h.tmp, to)
-		h.renamed = err == nil
-		if !elsewhere(err) {
+	if h.f != nil {
+		defer h.f.Close()
+		if !s.same {
+			return diskError("publish", to, s.linkAs(h.f, h.name))
+		}
+		if err = s.fs.Rename(h.tmp, to); !elsewhere(err) {
 			return diskError("publish", to, err)
 		}
 	}
-	never := func() error { return nil }
-	return s.put(never, h.name, h.spare, bytes.NewReader(h.data), int64(len(h.data)))
+	return s.put(never, h.name, h.tmp, bytes.NewReader(h.data), int64(len(h.data)))
 }
 
-func (h *sheet) shut() {
-	if h.f != nil {
-		h.f.Close()
-		h.f = nil
-	}
-}
+// never: two kilobytes are always worth a try, and a small file is.
+func never() error { return nil }

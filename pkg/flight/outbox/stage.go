@@ -18,10 +18,12 @@ type Stage struct {
 	untidy bool // a name of the stage is gone, and not for good
 	pace   pace
 
-	// Of batches, from the first look at what earlier runs left.
-	left  map[string]bool // by NAME: something is on the stage
-	found []*Batch
-	next  uint32
+	// Of batches: from the first look at what earlier runs left (left), and
+	// the journals of this run.
+	names    map[string]bool
+	late     map[string]*late
+	next     uint32
+	journals []string
 }
 
 func (c Config) withDefaults() Config {
@@ -157,10 +159,7 @@ func (s *Stage) Tidy() {
 	}
 }
 
-// Close lets the lock go. Every Part and Batch must be closed before.
+// Close lets the lock go. Every Part must be closed before.
 func (s *Stage) Close() error {
-	for _, b := range s.found {
-		b.Close()
-	}
 	return diskError("close", s.c.Stage, s.lock.Close())
 }

@@ -49,6 +49,9 @@ func (s *Stage) Target(name, source string) (*Target, error) {
 	if len(source) > MaxText {
 		return nil, fmt.Errorf("source too long for the cursor: got %d bytes, want at most %d", len(source), MaxText)
 	}
+	if _, err := s.left(); err != nil {
+		return nil, err
+	}
 	names, err := s.fs.Names(s.c.Stage)
 	if err != nil {
 		return nil, diskError("list", s.c.Stage, err)
@@ -88,6 +91,11 @@ func (s *Stage) Target(name, source string) (*Target, error) {
 		if p := t.load(gen); p != nil {
 			t.parts = append(t.parts, p)
 		}
+	}
+	if l := s.late[name]; l != nil {
+		t.recalled(l.c, l.path)
+		t.unreceipted.more = l.more
+		delete(s.late, name)
 	}
 	// What a crash left between linking and renaming (putLink) is still on
 	// the stage, or the next publishing makes it anew.
@@ -163,7 +171,14 @@ func (t *Target) recall(path string, gen uint32) bool {
 	if err != nil || c == nil || !c.published || c.gen != gen || c.name != t.name || len(c.marks) == 0 && c.id.Total != 0 {
 		return false
 	}
-	u := &Unreceipted{Run: c.run, Identity: c.id, Size: c.proven(), path: path}
+	t.recalled(c, path)
+	return true
+}
+
+// recalled takes note of a file that was published, as its cursor has it.
+func (t *Target) recalled(c *cursor, path string) {
+	one := 1
+	u := &Unreceipted{Run: c.run, Identity: c.id, Size: c.proven(), path: path, more: &one}
 	if n := len(c.marks); n > 0 {
 		u.SHA256 = c.marks[n-1].sum
 	} else {
@@ -176,7 +191,6 @@ func (t *Target) recall(path string, gen uint32) bool {
 		t.s.fs.Remove(t.unreceipted.path) // of two the later one is told
 	}
 	t.unreceipted = u
-	return true
 }
 
 // rewrite makes the bytes that no durable slot claims dirty again: a sync of
