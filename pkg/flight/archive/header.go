@@ -40,12 +40,9 @@ type Header struct {
 // The ustar header: where a field is, and how long.
 const (
 	nameAt, nameLen     = 0, 100
-	modeAt              = 100
-	uidAt               = 108
-	gidAt               = 116
 	sizeAt              = 124
 	mtimeAt             = 136
-	sumAt, sumLen       = 148, 8
+	sumAt               = 148
 	typeAt              = 156
 	linkAt              = 157
 	magicAt             = 257
@@ -63,70 +60,65 @@ const (
 // pax header, and in the ustar header, for those who do not know of pax (some
 // builds of busybox), the first of its bytes and a hash.
 func AppendHeader(b []byte, h Header) []byte {
-	var pax []byte
+	pax := ""
 	prefix, name, fits := split(h.Name)
 	if !fits {
-		pax = record(pax, "path", h.Name)
+		pax = record("path", h.Name)
 	}
 	if len(h.Linkname) > nameLen {
-		pax = record(pax, "linkpath", h.Linkname)
+		pax += record("linkpath", h.Linkname)
 	}
-	if pax != nil && !(utf8.ValidString(h.Name) && utf8.ValidString(h.Linkname)) {
-		pax = append(record(nil, "hdrcharset", "BINARY"), pax...)
+	if pax != "" && !(utf8.ValidString(h.Name) && utf8.ValidString(h.Linkname)) {
+		pax = record("hdrcharset", "BINARY") + pax
 	}
 	if h.Size > mostOctal {
-		pax = record(pax, "size", strconv.FormatInt(h.Size, 10))
+		pax += record("size", strconv.FormatInt(h.Size, 10))
 	}
 	if h.ModTime < 0 || h.ModTime > mostOctal {
-		pax = record(pax, "mtime", strconv.FormatInt(h.ModTime, 10))
+		pax += record("mtime", strconv.FormatInt(h.ModTime, 10))
 	}
 	if h.Comment != "" {
-		pax = record(pax, "comment", h.Comment)
+		pax += record("comment", h.Comment)
 	}
-	if pax != nil {
-		b = appendBlock(b, "", "PaxHeader", Header{Size: int64(len(pax)), Mode: 0o644, Type: extended})
-		b = append(b, pax...)
-		b = AppendPadding(b, int64(len(pax)))
+	if n := int64(len(pax)); n > 0 {
+		b = appendBlock(b, "", "PaxHeader", &Header{Size: n, Mode: 0o644, Type: extended})
+		b = AppendPadding(append(b, pax...), n)
 	}
-	return appendBlock(b, prefix, name, h)
+	return appendBlock(b, prefix, name, &h)
 }
 
-func appendBlock(b []byte, prefix, name string, h Header) []byte {
-	at := len(b)
-	b = append(b, make([]byte, BlockSize)...)
-	k := b[at:]
+func appendBlock(b []byte, prefix, name string, h *Header) []byte {
+	k := make([]byte, BlockSize)
 	copy(k[nameAt:], name)
 	copy(k[prefixAt:], prefix)
 	copy(k[linkAt:linkAt+nameLen], h.Linkname)
 	copy(k[magicAt:], ustarMagic)
 	k[typeAt] = h.Type
-	octal(k[modeAt:], 8, h.Mode)
-	octal(k[uidAt:], 8, 0)
-	octal(k[gidAt:], 8, 0)
-	octal(k[sizeAt:], 12, h.Size)
-	octal(k[mtimeAt:], 12, h.ModTime)
-	octal(k[sumAt:], sumLen-1, checksum(k))
-	k[sumAt+sumLen-1] = ' '
-	return b
+	k[sumAt+7] = ' '
+	for i, n := range [...]int64{h.Mode, 0, 0, h.Size, h.ModTime, 0} {
+		f := numbers[i]
+		if i == 5 {
+			n = checksum(k)
+		}
+		if n < 0 || n > mostOctal {
+			n = 0 // a pax record has it
+		}
+		for i := f.size - 1; i >= 0; i-- {
+			k[f.at+i] = '0' + byte(n&7)
+			n >>= 3
+		}
+	}
+	return append(b, k...)
 }
 
-// octal writes n in n-1 digits and a NUL; 0 if it does not fit: then a pax
-// record has it.
-func octal(b []byte, size int, n int64) {
-	if n < 0 || n > mostOctal {
-		n = 0
-	}
-	for i := size - 2; i >= 0; i-- {
-		b[i] = '0' + byte(n&7)
-		n >>= 3
-	}
-	b[size-1] = 0
-}
+// numbers are the fields of octal digits, behind each of which a NUL stands:
+// mode, owner, group, size, time, checksum.
+var numbers = [...]struct{ at, size int }{{100, 7}, {108, 7}, {116, 7}, {sizeAt, 11}, {mtimeAt, 11}, {sumAt, 6}}
 
 // checksum adds up the bytes of a block, those of the sum itself as spaces.
 func checksum(k []byte) (n int64) {
 	for i, c := range k[:BlockSize] {
-		if i >= sumAt && i < sumAt+sumLen {
+		if i >= sumAt && i < sumAt+8 {
 			c = ' '
 		}
 		n += int64(c)
@@ -153,14 +145,13 @@ func split(s string) (prefix, name string, fits bool) {
 	return "", s[:nameLen-len(tail)] + tail, false
 }
 
-// record adds "LENGTH KEY=VALUE\n" (pax Extended Header), the length being of
+// record is "LENGTH KEY=VALUE\n" (pax Extended Header), the length being of
 // all of it, its own digits too.
-func record(b []byte, key, value string) []byte {
-	n := len(key) + len(value) + 3
+func record(key, value string) string {
+	s := " " + key + "=" + value + "\n"
 	for d := 1; ; d++ {
-		if size := strconv.Itoa(n + d); len(size) == d {
-			b = append(append(b, size...), ' ')
-			return append(append(append(append(b, key...), '='), value...), '\n')
+		if size := strconv.Itoa(len(s) + d); len(size) == d {
+			return size + s
 		}
 	}
 }

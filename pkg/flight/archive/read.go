@@ -18,28 +18,30 @@ var ErrFormat = errors.New("not an archive of this program")
 // io.EOF where blocks of zeros end the archive, or where it has no byte at
 // off; ErrFormat; those of src.
 func Read(src io.ReaderAt, off int64) (h Header, content int64, err error) {
-	var k [BlockSize]byte
-	var pax []byte
+	k := make([]byte, BlockSize)
+	pax := ""
 	for {
-		if n, err := src.ReadAt(k[:], off); n < BlockSize {
-			if n > 0 && err == io.EOF {
-				err = ErrFormat
-			}
+		n, err := src.ReadAt(k, off)
+		if n == 0 && err != nil {
 			return h, 0, err
 		}
-		if k == ([BlockSize]byte{}) {
+		if n == BlockSize && k[0] == 0 {
 			return h, 0, io.EOF
 		}
 		off += BlockSize
-		size, ok1 := number(k[sizeAt : sizeAt+12])
-		sum, ok2 := number(k[sumAt : sumAt+sumLen-1])
-		mode, ok3 := number(k[modeAt : modeAt+8])
-		mtime, ok4 := number(k[mtimeAt : mtimeAt+12])
-		if !(ok1 && ok2 && ok3 && ok4) || sum != checksum(k[:]) || string(k[magicAt:magicAt+len(ustarMagic)]) != ustarMagic {
+		var field [len(numbers)]int64
+		for i, f := range numbers {
+			field[i], err = strconv.ParseInt(string(k[f.at:f.at+f.size]), 8, 64)
+			if err != nil || field[i] < 0 {
+				return h, 0, ErrFormat
+			}
+		}
+		if n < BlockSize || field[5] != checksum(k) {
 			return h, 0, ErrFormat
 		}
+		size := field[3]
 		if k[typeAt] != extended {
-			h = Header{Name: text(k[nameAt : nameAt+nameLen]), Linkname: text(k[linkAt : linkAt+nameLen]), Size: size, ModTime: mtime, Mode: mode, Type: k[typeAt]}
+			h = Header{Name: text(k[nameAt : nameAt+nameLen]), Linkname: text(k[linkAt : linkAt+nameLen]), Size: size, ModTime: field[4], Mode: field[0], Type: k[typeAt]}
 			if p := text(k[prefixAt : prefixAt+prefixLen]); p != "" {
 				h.Name = p + "/" + h.Name
 			}
@@ -48,32 +50,24 @@ func Read(src io.ReaderAt, off int64) (h Header, content int64, err error) {
 			}
 			return h, off, nil
 		}
-		if pax != nil || size <= 0 || size > maxExtended {
+		b := make([]byte, min(size, maxExtended))
+		if n, _ := src.ReadAt(b, off); n < len(b) || pax != "" || size > maxExtended {
 			return h, 0, ErrFormat
 		}
-		pax = make([]byte, size)
-		if n, err := src.ReadAt(pax, off); n < len(pax) {
-			if err == io.EOF {
-				err = ErrFormat
-			}
-			return h, 0, err
-		}
+		pax = string(b)
 		off += size + Padding(size)
 	}
 }
 
 // extend takes the records of a pax header.
-func (h *Header) extend(pax []byte) (ok bool) {
-	for s := string(pax); s != ""; {
+func (h *Header) extend(s string) (ok bool) {
+	for s != "" {
 		digits, _, _ := strings.Cut(s, " ")
 		n, err := strconv.Atoi(digits)
-		if err != nil || n <= len(digits)+1 || n > len(s) || s[n-1] != '\n' {
+		if err != nil || n <= len(digits)+1 || n > len(s) {
 			return false
 		}
-		key, value, ok := strings.Cut(s[len(digits)+1:n-1], "=")
-		if !ok {
-			return false
-		}
+		key, value, _ := strings.Cut(s[len(digits)+1:n-1], "=")
 		s = s[n:]
 		switch key {
 		case "path":
@@ -92,20 +86,6 @@ func (h *Header) extend(pax []byte) (ok bool) {
 		}
 	}
 	return true
-}
-
-// number reads octal digits that end in a NUL.
-func number(b []byte) (n int64, ok bool) {
-	for i, c := range b {
-		if c == 0 {
-			return n, i > 0
-		}
-		if c < '0' || c > '7' {
-			return 0, false
-		}
-		n = n<<3 | int64(c-'0')
-	}
-	return n, false
 }
 
 func text(b []byte) string {
