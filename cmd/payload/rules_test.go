@@ -39,7 +39,7 @@ var rules = []rule{
 		"the file server is an engine: no log, no flags, no fetching"},
 	{"payload-ipc/pkg/flight/peer", true, "std payload-ipc/pkg/flight/http1 payload-ipc/pkg/flight/sign payload-ipc/pkg/flight/window github.com/cenkalti/backoff/v4", "",
 		"who asks knows neither files nor disks; it dials through what it is given"},
-	{"payload-ipc/pkg/flight/fetch", true, "std payload-ipc/pkg/flight/http1 payload-ipc/pkg/flight/sign payload-ipc/pkg/flight/window payload-ipc/pkg/flight/outbox payload-ipc/pkg/flight/peer github.com/cenkalti/backoff/v4", "",
+	{"payload-ipc/pkg/flight/fetch", true, "std payload-ipc/pkg/flight/http1 payload-ipc/pkg/flight/sign payload-ipc/pkg/flight/window payload-ipc/pkg/flight/outbox payload-ipc/pkg/flight/archive payload-ipc/pkg/flight/peer github.com/cenkalti/backoff/v4", "",
 		"the retrieval is an engine: no log, no flags, no serving"},
 	{engine, false, "",
 		"github.com/spf13/pflag github.com/rs/zerolog*",

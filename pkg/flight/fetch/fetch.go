@@ -37,10 +37,14 @@ const (
 
 // A Path is a file on the peer and the name it gets in the outbox. A Path that
 // ends in a slash stands for the regular files of that directory; a Name of it
-// is put before theirs, with an underscore.
+// is put before theirs, with an underscore. With a Name that ends in .tar the
+// directory comes as one archive.
 type Path struct{ Path, Name string }
 
 func (p Path) dir() bool { return strings.HasSuffix(p.Path, "/") }
+
+// Archive reports whether it is a directory that comes as one archive.
+func (p Path) Archive() bool { return p.dir() && strings.HasSuffix(p.Name, ".tar") }
 
 // Label is NAME of the receipt: that of the file, or of the directory that
 // could not be listed.
@@ -48,11 +52,7 @@ func (p Path) Label() string {
 	if p.Name != "" {
 		return p.Name
 	}
-	s := strings.TrimRight(p.Path, "/")
-	if s = s[strings.LastIndexByte(s, '/')+1:]; s == "" {
-		return "root"
-	}
-	return outbox.EscapeName(s)
+	return outbox.EscapeName(baseOf(p.Path))
 }
 
 // DefaultPaths is what is fetched when nothing is asked for.
@@ -77,6 +77,8 @@ type Fetcher struct {
 	Piece    int64         // bytes, at most MaxPiece
 	Tail     int64         // bytes; 0 for the whole file
 	MaxBytes int64         // published in one run, all files together
+	Depth    int           // directories that are listed one below the other; 1 at least
+	Reserved []string      // names in the outbox that are not for files
 	RunID    string        // goes into the receipts
 
 	// Grace is how long after the end of the window a disk that has not

@@ -15,6 +15,12 @@ const maxSealed = 3
 // deliver publishes a file that has come to its end.
 func (r *run) deliver(ctx context.Context, j *job, g *generation) error {
 	j.told, j.token = g.told, g.token()
+	if g.done() && j.member() {
+		if err := r.enclose(ctx, j.from, j.item, g.verified(), g.part, g.part.Proven()); err != nil {
+			return err
+		}
+		return j.discard(g)
+	}
 	if !g.done() { // --max-bytes
 		g.salvage()
 		g.keep()
@@ -42,21 +48,21 @@ func (r *run) finish(ctx context.Context, cut bool) {
 		defer cancel()
 	}
 	for _, j := range r.jobs {
-		r.salvage(ctx, j)
+		if j.directory != nil && j.archived != nil {
+			r.finishArchive(ctx, j)
+		} else if j.member() {
+			for _, g := range append(j.previous, j.cur) {
+				if g.part != nil {
+					g.part.Close() // the next run goes on with it
+				}
+			}
+		} else {
+			r.salvage(ctx, j)
+		}
 	}
-	exit := r.exit()
-	for _, j := range r.jobs {
-		if j.out == nil && !j.dir() || j.dir() && j.err == nil && !j.failing && j.done {
-			continue
-		}
-		rec := r.receipt(j, exit, cut)
-		err := r.sign(j, rec)
-		if err != nil {
-			exit, r.result.Reason = Local, err.Error()
-			r.diskError(j, err)
-			continue
-		}
-		r.f.Events(Event{Kind: Receipted, Path: j.Path.Path, Name: j.Label(), Status: rec.Exit, Err: errors.New(rec.Reason)})
+	exit := r.sign(r.exit(), cut)
+	if r.result.Reason == "" && exit == Complete {
+		r.result.Reason = "complete: " + itoa(int64(r.result.Files)) + " files"
 	}
 	if !r.f.Window.Ends() || r.f.Window.Rest() > margin+2*r.stage.Cost() {
 		r.stage.Tidy()
@@ -67,11 +73,36 @@ func (r *run) finish(ctx context.Context, cut bool) {
 	r.result.Exit, r.result.Received, r.result.Attempts = exit, r.peer.Received(), r.peer.Attempts()
 }
 
-func (r *run) sign(j *job, rec *outbox.Receipt) error {
-	if j.out == nil {
-		return outbox.PublishReceipt(r.config(), j.Label(), rec)
+// sign publishes all receipts, and returns the exit code that this leaves.
+func (r *run) sign(exit int, cut bool) int {
+	var slips []*outbox.Slip
+	var of []*job
+	var reasons []string
+	for _, j := range r.jobs {
+		if j.member() || j.brought() || j.out == nil && j.from == nil && !j.dir() {
+			continue
+		}
+		rec := r.receipt(j, exit, cut)
+		p := outbox.NewSlip(j.Label(), rec)
+		if j.out != nil {
+			p = j.out.Slip(rec)
+		}
+		slips, of, reasons = append(slips, p), append(of, j), append(reasons, rec.Reason)
 	}
-	return j.out.PublishReceipt(rec)
+	if r.stage.Sign(slips) {
+		r.stage.EndBatches()
+	}
+	for k, p := range slips {
+		e := Event{Kind: Receipted, Path: of[k].Path.Path, Name: of[k].Label(), Status: exit, Err: p.Err}
+		if p.Err != nil {
+			exit, r.result.Reason = Local, p.Err.Error()
+			e.Kind, e.Name = DiskError, ""
+		} else {
+			e.Err = errors.New(reasons[k])
+		}
+		r.f.Events(e)
+	}
+	return exit
 }
 
 // salvage publishes what j has that is not yet.
@@ -179,13 +210,16 @@ func (r *run) part(ctx context.Context, j *job, g *generation, n int) *outbox.Pu
 func (r *run) exit() int {
 	exit, some := Complete, false
 	for _, j := range r.jobs {
+		if j.member() {
+			continue
+		}
 		some = some || j.published != nil || len(j.sealed) > 0
 		r.result.Parts += len(j.sealed)
 		switch {
 		case isDisk(j.err) && j.published == nil:
 			exit = Local
 			r.result.Failed++
-		case j.dir() && j.done && j.err == nil, j.unchanged:
+		case j.brought(), j.unchanged:
 		case j.published == nil:
 			r.result.Failed++
 		case j.partial:
@@ -199,7 +233,7 @@ func (r *run) exit() int {
 		if j.published != nil {
 			r.result.Bytes += j.published.Size
 		}
-		if exit == Complete && (j.published == nil || j.partial) && !j.unchanged && !(j.dir() && j.done && j.err == nil) {
+		if exit == Complete && (j.published == nil || j.partial || j.directory != nil && j.archived != nil && j.counts.Missing+j.counts.LeftOut > 0) && !j.unchanged && !j.brought() {
 			exit = Partial
 		}
 	}

@@ -16,6 +16,10 @@ type job struct {
 	server string // as the peer names itself
 	tally  peer.Tally
 
+	*directory       // of a Path that ends in a slash
+	from       *job  // that of the directory that brought it up
+	item       *item // ... and what its listing says
+
 	out      *outbox.Target
 	cur      *generation   // what the path means now
 	previous []*generation // what it meant before
@@ -54,6 +58,7 @@ func (r *run) job(p Path) *job {
 // open finds what earlier runs left of a file.
 func (r *run) open(j *job) {
 	if j.dir() {
+		r.openDirectory(j)
 		return
 	}
 	source := j.Path.Path
@@ -136,7 +141,7 @@ func (r *run) room(j *job) int64 {
 		switch {
 		case o.published != nil:
 			n -= o.published.Size
-		case o == j || o.cur.part == nil:
+		case o == j || o.cur.part == nil || o.member():
 		case o.cur.id.Total >= 0:
 			n -= o.cur.end() - o.cur.id.Base
 		default:

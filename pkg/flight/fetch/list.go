@@ -1,6 +1,7 @@
 package fetch
 
 import (
+	"bytes"
 	"context"
 	"strconv"
 	"strings"
@@ -12,15 +13,19 @@ import (
 )
 
 const (
-	maxListing = 4 << 20 // bytes
-	maxFiles   = 1000
+	maxListing = 64 << 20 // bytes, of which no more than a line is held
 	maxEntry   = 16 << 10
 )
 
-// list asks for a directory (docs/wire.md) and makes a job of each regular
-// file in it; what is below it is left alone.
-func (r *run) list(ctx context.Context, j *job) error {
-	a, err := r.request(ctx, j, peer.Request{Target: j.target, Last: -1, Listing: true})
+// An item is an entry of a directory, by its name from there.
+type item struct {
+	outbox.Listed
+	tries int // that failed
+}
+
+// list asks for a directory (docs/wire.md) and tells add of each entry.
+func (r *run) list(ctx context.Context, j *job, target string, add func(*item)) error {
+	a, err := r.request(ctx, j, peer.Request{Target: target, Last: -1, Listing: true})
 	if err != nil {
 		return peer.AsFault(err)
 	}
@@ -34,26 +39,15 @@ func (r *run) list(ctx context.Context, j *job) error {
 		a.Drop()
 		return &peer.Fault{Class: "listing", Text: "the server has no machine-readable listing of this directory", Final: true}
 	}
-	var files []Path
 	var size int64
 	line := make([]byte, 0, 512)
 	in := r.peer.Read(ctx, &j.tally, a)
 	defer in.Done(0)
-	add := func() error {
-		name, ok := entry(line)
+	take := func() {
+		if i, ok := entry(line); ok {
+			add(i)
+		}
 		line = line[:0]
-		if !ok || name == "" || strings.IndexByte(name, '/') >= 0 {
-			return nil
-		}
-		if len(files) == maxFiles {
-			return &peer.Fault{Class: "listing", Text: "more than 1000 files in this directory", Final: true}
-		}
-		p := Path{j.Path.Path + name, outbox.EscapeName(name)}
-		if j.Name != "" {
-			p.Name = outbox.EscapeName(j.Name + "_" + name)
-		}
-		files = append(files, p)
-		return nil
 	}
 	for {
 		b := in.Next()
@@ -64,73 +58,39 @@ func (r *run) list(ctx context.Context, j *job) error {
 			if !a.Body.ProvenEnd() {
 				return peer.ErrShort
 			}
-			break
+			take()
+			return nil
 		}
 		size += int64(len(b.Bytes))
 		for rest := b.Bytes; len(rest) > 0; {
-			i := 0
-			for i < len(rest) && rest[i] != '\n' {
-				i++
+			i := bytes.IndexByte(rest, '\n')
+			if i < 0 {
+				i = len(rest)
 			}
 			line = append(line, rest[:i]...)
 			if len(line) > maxEntry || size > maxListing {
 				return &peer.Fault{Class: "listing", Text: "the listing of this directory is too large", Final: true}
 			}
 			if i < len(rest) {
-				if err = add(); err != nil {
-					return err
-				}
+				take()
 				i++
 			}
 			rest = rest[i:]
 		}
 	}
-	if err = add(); err != nil {
-		return err
-	}
-	return r.addFiles(j, files)
-}
-
-// addFiles puts jobs behind the others. A name that is taken is left out, and
-// said: two files must not become one.
-func (r *run) addFiles(j *job, files []Path) error {
-	var names []string
-	for _, o := range r.jobs {
-		if o != j {
-			names = append(names, o.Name)
-		}
-	}
-	clash := 0
-	for _, p := range files {
-		if outbox.CheckNames(append(names, p.Name)) != nil {
-			clash++
-			continue
-		}
-		names = append(names, p.Name)
-		n := r.job(p)
-		r.jobs = append(r.jobs, n)
-		r.open(n)
-	}
-	r.tell(Listed, j, int64(len(files)-clash), 0)
-	if len(files) == 0 {
-		return &peer.Fault{Class: "listing", Text: "no regular files in this directory", Final: true}
-	}
-	if clash > 0 {
-		return &peer.Fault{Class: "listing", Text: strconv.Itoa(clash) + " files of this directory have names that are taken", Final: true}
-	}
-	return nil
 }
 
 // entry reads one line of a Listing: a JSON object without depth. ok is false
-// for what is not a regular file, or cannot be read. The name is that of href,
-// which has the exact bytes, if there is one.
-func entry(line []byte) (name string, ok bool) {
+// for what cannot be read, or has a name that no entry has. The names are those
+// of href and target_href, which have the exact bytes, where these are there.
+func entry(line []byte) (e *item, ok bool) {
+	e = &item{}
 	s := strings.TrimSpace(string(line))
 	if !strings.HasPrefix(s, "{") {
-		return "", false
+		return e, false
 	}
 	s = s[1:]
-	var href, kind string
+	e.Size = -1
 	for {
 		s = strings.TrimLeft(s, " \t\r,")
 		if strings.HasPrefix(s, "}") {
@@ -138,41 +98,84 @@ func entry(line []byte) (name string, ok bool) {
 		}
 		var key, value string
 		if key, s, ok = quoted(s); !ok {
-			return "", false
+			return e, false
 		}
 		s = strings.TrimLeft(s, " \t")
 		if !strings.HasPrefix(s, ":") {
-			return "", false
+			return e, false
 		}
 		s = strings.TrimLeft(s[1:], " \t")
 		if strings.HasPrefix(s, `"`) {
 			if value, s, ok = quoted(s); !ok {
-				return "", false
+				return e, false
 			}
 		} else {
 			i := strings.IndexAny(s, ",}")
 			if i < 0 || strings.ContainsAny(s[:i], "{[\"") {
+				return e, false
+			}
+			value, s = strings.TrimSpace(s[:i]), s[i:]
+		}
+		if !e.set(key, value) {
+			return e, false
+		}
+	}
+	return e, e.Name != "" && e.Name != "." && e.Name != ".." && strings.IndexByte(e.Name, '/') < 0
+}
+
+// set takes a key of a line. Of a directory the slash behind its name is left out.
+func (i *item) set(key, value string) (ok bool) {
+	switch key {
+	case "name":
+		if i.Name == "" {
+			i.Name = value
+		}
+	case "href":
+		i.Name, ok = unescaped(strings.TrimSuffix(value, "/"))
+		return ok
+	case "target":
+		if i.Target == "" {
+			i.Target = value
+		}
+	case "target_href":
+		i.Target, ok = unescaped(value)
+		return ok
+	case "type":
+		i.Type = value
+	case "mtime":
+		i.MTime = value
+	case "mode":
+		i.Mode = value
+	case "size":
+		if n, ok := http1.ParseInt(value); ok {
+			i.Size = n
+		}
+	}
+	return true
+}
+
+// unescaped takes back percent-encoding.
+func unescaped(s string) (string, bool) {
+	b := make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if c == '%' {
+			if i+2 >= len(s) {
 				return "", false
 			}
-			s = s[i:]
+			n, err := strconv.ParseUint(s[i+1:i+3], 16, 8)
+			if err != nil {
+				return "", false
+			}
+			c = byte(n)
+			i += 2
 		}
-		switch key {
-		case "name":
-			name = value
-		case "href":
-			href = value
-		case "type":
-			kind = value
-		}
-	}
-	if href != "" {
-		t, err := http1.ParseTarget("GET", "/"+href)
-		if err != nil || t.Dir {
+		if c == 0 {
 			return "", false
 		}
-		name = t.Path[1:]
+		b = append(b, c)
 	}
-	return name, kind == "file"
+	return string(b), true
 }
 
 // quoted reads a JSON string (RFC 8259 section 7).

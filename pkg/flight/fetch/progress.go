@@ -95,5 +95,11 @@ func (r *run) publishing() time.Duration {
 			cost += o.cur.part.Cost()
 		}
 	}
+	for _, o := range r.jobs {
+		if d := o.directory; d != nil && (d.batch != nil || d.busy != nil) {
+			cost += 2*r.stage.BatchCost() + r.stage.Cost()
+		}
+	}
+	cost += r.stage.SignCost(len(r.jobs))
 	return margin + cost + cost/2 - r.f.Reserve
 }

@@ -44,6 +44,10 @@ func (r *run) receipt(j *job, exit int, cut bool) *outbox.Receipt {
 		rec.Bytes(*j.published)
 		rec.Offset = j.cur.id.Base
 	}
+	if j.directory != nil && j.archived != nil {
+		rec.Archive = &j.counts
+		rec.NULs = outbox.NULs{} // they are the format's
+	}
 	if u := j.before; j.unchanged {
 		rec.Status, rec.Verified, rec.Generation = "complete", u.Identity.Verified, tokenOf(u.Identity)
 		rec.Unchanged = &u.Run
@@ -64,8 +68,12 @@ func (r *run) receipt(j *job, exit int, cut bool) *outbox.Receipt {
 // reason is one sentence for an operator who has not read this program.
 func (r *run) reason(j *job, rec *outbox.Receipt, cut bool) string {
 	s, w := "", r.f.Window.Elapsed()
-	switch rec.Status {
-	case "complete":
+	switch {
+	case rec.Archive != nil:
+		s = j.archived.reason(rec)
+	case j.directory != nil:
+		s = r.cameReason(j)
+	case rec.Status == "complete":
 		s += "complete: " + itoa(rec.Size) + " bytes"
 		switch rec.Verified {
 		case outbox.VerifiedDigest:
@@ -89,7 +97,7 @@ func (r *run) reason(j *job, rec *outbox.Receipt, cut bool) string {
 		default:
 			s += "; the server told no length, so the end may be a cut"
 		}
-	case "partial":
+	case rec.Status == "partial":
 		switch {
 		case rec.Total < 0:
 			s += "incomplete: " + itoa(rec.Size) + " of an unknown number of bytes"

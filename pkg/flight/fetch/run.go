@@ -17,6 +17,7 @@ type run struct {
 	gate       *outbox.Gate
 	stage      *outbox.Stage
 	jobs       []*job
+	names      outbox.Names // that are taken
 	started    time.Time
 	size       int64 // of the next pieces
 	scratch    []byte
@@ -31,10 +32,16 @@ type run struct {
 }
 
 func newRun(f *Fetcher, gate *outbox.Gate) *run {
-	r := &run{f: f, gate: gate, size: min(firstPiece, f.Piece), scratch: make([]byte, 16<<10), started: f.Window.Now()}
+	r := &run{f: f, names: outbox.Names{}, gate: gate, size: min(firstPiece, f.Piece), scratch: make([]byte, 16<<10), started: f.Window.Now()}
 	r.peer = peer.New(peer.Config{From: f.From, Window: f.Window, Left: r.left, Key: f.Key, Dial: f.Dial, Observe: r.observe})
+	for _, n := range f.Reserved {
+		r.names[n] = true
+	}
 	for _, p := range f.Paths {
 		r.jobs = append(r.jobs, r.job(p))
+		if !p.dir() || p.Archive() {
+			r.names.Add(p.Label())
+		}
 	}
 	return r
 }
@@ -104,7 +111,9 @@ func (r *run) work(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		r.conclude(j, err)
+		if r.conclude(j, err); j.done {
+			r.childDone(j)
+		}
 	}
 	for _, j := range r.jobs {
 		if j.published != nil {
@@ -125,13 +134,18 @@ func (r *run) pick() *job {
 			next = j
 		}
 	}
+	if next == nil || next.failing {
+		if j := r.spawn(); j != nil {
+			return j
+		}
+	}
 	return next
 }
 
 // advance brings j on until it is done or something fails.
 func (r *run) advance(ctx context.Context, j *job) error {
 	if j.dir() {
-		return r.list(ctx, j)
+		return r.bring(ctx, j)
 	}
 	return r.follow(ctx, j)
 }

@@ -35,7 +35,7 @@ func Run(ctx context.Context, args []string, std agent.Stdio) int {
 		},
 	}
 	from := fetch.DefaultFrom[0].String() + "," + fetch.DefaultFrom[1].String()
-	piece, tail, most := agent.Size(fetch.DefaultPiece), agent.Size(0), agent.Size(fetch.DefaultMaxBytes)
+	piece, tail, most, depth := agent.Size(fetch.DefaultPiece), agent.Size(0), agent.Size(fetch.DefaultMaxBytes), agent.Size(1)
 	c := agent.NewCommand(name, "[PATH[=NAME]]... (default /var/log/syslog=sdr_syslog)")
 	c.Flags.StringVar(&from, "from", from, "candidates, tried side by side")
 	c.Flags.StringVar(&f.Outbox, "outbox", f.Outbox, "directory that is sent down")
@@ -44,10 +44,11 @@ func Run(ctx context.Context, args []string, std agent.Stdio) int {
 	c.Flags.Var(&piece, "piece", "bytes proven at a time, at most 8MiB")
 	c.Flags.Var(&tail, "tail", "only the last bytes of each file")
 	c.Flags.Var(&most, "max-bytes", "publish no more in one run")
+	c.Flags.Var(&depth, "depth", "of a directory, list so many levels of directories, itself included")
 	c.Flags.BoolVar(&f.NoSalvage, "no-salvage", false, "do not publish incomplete files")
 	c.Flags.StringVar(&f.RunID, "run", "", "name of this run in the receipts")
 	code, done := c.Parse(args, std, func() (err error) {
-		f.Piece, f.Tail, f.MaxBytes = int64(piece), int64(tail), int64(most)
+		f.Piece, f.Tail, f.MaxBytes, f.Depth = int64(piece), int64(tail), int64(most), int(depth)
 		if f.From, err = candidates(from); err != nil {
 			return errors.New("--from: " + err.Error())
 		}
@@ -73,6 +74,7 @@ func Run(ctx context.Context, args []string, std agent.Stdio) int {
 	// half a second before the program must be gone.
 	f.Reserve = max(f.Reserve-window.Margin, window.Margin)
 	f.Grace = window.Margin / 2
+	f.Reserved = []string{name + ".log"}
 	l := newLines(log, w, std.Err)
 	f.Events = l.event
 	log.Info().Str("from", from).Int("paths", len(f.Paths)).Str("run", agent.Safe(f.RunID)).
@@ -186,6 +188,14 @@ func ParsePaths(args []string) ([]fetch.Path, error) {
 func check(f *fetch.Fetcher) error {
 	if f.Piece > fetch.MaxPiece {
 		return errors.New("--piece: want at most 8MiB")
+	}
+	if f.Depth < 1 || f.Depth > fetch.MaxDepth {
+		return errors.New("--depth: want 1 to 16")
+	}
+	for _, p := range f.Paths {
+		if p.Archive() && f.Tail > 0 {
+			return errors.New("--tail: it is of files, and " + agent.Safe(p.Path) + " comes as an archive")
+		}
 	}
 	if f.Reserve < 0 {
 		return errors.New("--reserve: want a duration above 0")

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"payload-ipc/pkg/flight/fetch"
 	"payload-ipc/pkg/flight/outbox"
 	"payload-ipc/pkg/flight/sabertooth"
 	"payload-ipc/pkg/ground/tasking"
@@ -13,7 +14,7 @@ import (
 // File is one thing to be brought down.
 type File struct {
 	Path string // on the serving payload; a directory ends in a slash
-	Name string // in the outbox; of a directory, what stands before its files' names
+	Name string // in the outbox; of a directory, what stands before its files' names, or that of the archive it comes as (.tar)
 }
 
 // ParseFile reads PATH[=NAME] as the fetcher does. Name is empty where none is
@@ -79,6 +80,8 @@ func (s Spec) checkFiles() *SpecError {
 		return bad("tail", "%d is negative; give a size such as 64KiB", s.Tail)
 	case s.MaxBytes < 0:
 		return bad("max-bytes", "%d is negative; give a size such as 10MB", s.MaxBytes)
+	case s.Depth < 0 || s.Depth > fetch.MaxDepth:
+		return bad("depth", "%d is not 1 to %d", s.Depth, fetch.MaxDepth)
 	case len(s.Files) > 1000:
 		return bad("path", "%d are more than the fetcher takes; give at most 1,000", len(s.Files))
 	case len(s.Files) == 0:
@@ -87,6 +90,8 @@ func (s Spec) checkFiles() *SpecError {
 	var names []string
 	for _, f := range s.Files {
 		switch {
+		case s.Tail > 0 && fetch.Path(f).Archive():
+			return bad("tail", "it is of files, and %s comes as an archive; leave out one of the two", f.Path)
 		case !strings.HasPrefix(f.Path, "/"):
 			return bad("path", "%q is not an absolute path on the %s; give one such as %s", f.Path, s.from().Name, DefaultPath)
 		case !printable(f.Path):

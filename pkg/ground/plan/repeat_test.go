@@ -119,6 +119,9 @@ func TestCheckMore(t *testing.T) {
 		{"to-payload", func(s *Spec) { s.ToPayload = SDR }},
 		{"from-payload", func(s *Spec) { s.FromPayload = "GPS" }},
 		{"tail", func(s *Spec) { s.Tail = -1 }},
+		{"tail", func(s *Spec) { s.Files, s.Tail = []File{{"/var/log/", "log.tar"}}, 9 }},
+		{"depth", func(s *Spec) { s.Depth = -1 }},
+		{"depth", func(s *Spec) { s.Depth = 17 }},
 		{"max-bytes", func(s *Spec) { s.MaxBytes = -1 }},
 	} {
 		got := ""

@@ -196,6 +196,8 @@ func (v *viewer) item(p *paired) Item {
 	switch {
 	case p.key != "" && r.Unchanged != nil:
 		it.Verdict, it.Why = Delivered, fmt.Sprintf("unchanged, came down with %s: %s bytes, sha256 as in the receipt", named(v.owner[p.key]), size)
+	case p.key != "" && r.Status == "complete" && r.lacks():
+		it.Verdict, it.Why = Partial, fmt.Sprintf("the archive came down whole, %s bytes, sha256 as in the receipt, but not all of the directory is in it: %s", size, r.Reason)
 	case p.key != "" && r.Status == "complete":
 		it.Verdict, it.Why = Delivered, fmt.Sprintf("whole, %s bytes, sha256 as in the receipt, %s", size, proof(r.Verified))
 	case p.key != "":

@@ -37,12 +37,21 @@ type Receipt struct {
 	Earlier       *Published       `json:"earlier"`   // of an earlier run, under another name
 	Unchanged     *string          `json:"unchanged"` // the run that published the file, which was not fetched again
 
+	Archive *struct {
+		Missing int64 `json:"missing"`
+		LeftOut int64 `json:"left_out"`
+		Changed int64 `json:"changed"`
+	} `json:"archive"` // what an archive of a directory lacks
+
 	raw json.RawMessage
 }
 
 // MarshalJSON gives a receipt as it came down, with the keys that are not known
 // here.
 func (r *Receipt) MarshalJSON() ([]byte, error) { return r.raw, nil }
+
+// lacks reports that an archive has less than its directory.
+func (r *Receipt) lacks() bool { return r.Archive != nil && r.Archive.Missing+r.Archive.LeftOut > 0 }
 
 // path is what was asked for, whichever of the server's addresses answered.
 func (r *Receipt) path() string {

@@ -1,0 +1,241 @@
+package fetch
+
+import (
+	"context"
+	"strings"
+
+	"payload-ipc/pkg/flight/http1"
+	"payload-ipc/pkg/flight/outbox"
+	"payload-ipc/pkg/flight/peer"
+)
+
+// Bounds of a directory. What is beyond them is left out, and said.
+const (
+	maxApart   = 1000   // files that come as files of their own
+	maxMembers = 10_000 // entries of an archive
+	MaxDepth   = 16     // levels of directories
+	maxTries   = 3      // for what is not the only thing that is asked for
+	maxOpen    = 8      // files that are tried again, at a time
+)
+
+// A directory is what a job has to bring whose path ends in a slash.
+type directory struct {
+	folders []*item // to be listed; their names end in a slash, or are empty
+	small   []*item // to be asked for on one connection, one behind the other
+	single  []*item // each to be a job of its own
+	open    int     // of these, not done
+	listed  int64   // entries that are wanted
+	left    int64   // beyond the bounds
+	clashes int64   // files with names that are taken
+	unswept bool    // nothing is proven by one answer: the server has no digests
+
+	batch, sent    *outbox.Batch // that is being filled, and that is being published
+	jobs, sentJobs []*job        // of their files
+	busy           chan bool     // is closed when that is published
+
+	*archived // nil: the files come as they are
+}
+
+// rest is how much is still to be brought.
+func (d *directory) rest() int { return len(d.folders) + len(d.small) + len(d.single) + d.open }
+
+// brought reports that all of a directory came that was wanted, or is told of
+// by receipts of its own.
+func (j *job) brought() bool {
+	return j.directory != nil && j.archived == nil && j.done && j.err == nil && j.rest() == j.open
+}
+
+// openDirectory begins with what earlier runs left.
+func (r *run) openDirectory(j *job) {
+	j.directory = &directory{folders: []*item{{}}}
+	if j.Archive() {
+		r.openArchive(j)
+	}
+}
+
+// bring lists a directory and what is below it, and brings its small files. It
+// returns when the others are left, which are jobs of their own.
+func (r *run) bring(ctx context.Context, j *job) (err error) {
+	for err == nil {
+		switch {
+		case len(j.small) > 0:
+			err = r.sweep(ctx, j)
+		case len(j.folders) > 0:
+			err = r.listFolder(ctx, j)
+		default:
+			err = j.verdict()
+			r.endBatch(j)
+			return err
+		}
+	}
+	r.endBatch(j)
+	return err
+}
+
+// verdict is what there is to say of a directory that was listed; of an archive
+// the receipt has it.
+func (d *directory) verdict() error {
+	f := &peer.Fault{Class: "listing", Final: true}
+	switch {
+	case d.archived != nil:
+		return nil
+	case d.left > 0:
+		f.Text = itoa(d.left) + " entries of this directory were left out: more than " + itoa(maxApart)
+	case d.clashes > 0:
+		f.Text = itoa(d.clashes) + " files of this directory have names that are taken"
+	case d.listed == 0:
+		f.Text = "no regular files in this directory"
+	default:
+		return nil
+	}
+	return f
+}
+
+// listFolder lists the next directory and sorts what is in it.
+func (r *run) listFolder(ctx context.Context, j *job) error {
+	d, f := j.directory, j.folders[0]
+	var items []*item
+	over, most := int64(0), int64(maxApart)
+	if d.archived != nil {
+		most = maxMembers
+	}
+	seen := map[string]bool{}
+	err := r.list(ctx, j, r.target(j, f.Name), func(i *item) {
+		switch {
+		case seen[i.Name], d.archived == nil && i.Type != "file" && i.Type != "directory":
+		case d.listed+int64(len(items)) >= most:
+			over++
+		default:
+			seen[i.Name] = true
+			i.Name = f.Name + i.Name
+			items = append(items, i)
+		}
+	})
+	if err != nil && (ctx.Err() != nil || f.Name == "") {
+		return err
+	}
+	d.folders = d.folders[1:]
+	if err != nil { // not the only one: the others come first
+		if f.tries++; f.tries < maxTries && !peer.AsFault(err).Final {
+			d.folders = append(d.folders, f)
+			return err
+		}
+		d.left++
+		return nil
+	}
+	d.left += over
+	for _, i := range items {
+		if i.Type == "directory" && strings.Count(i.Name, "/")+1 < r.f.Depth {
+			d.folders = append(d.folders, &item{Listed: outbox.Listed{Name: i.Name + "/"}})
+		}
+		if i.Type == "file" || d.archived != nil {
+			if err := r.sort(ctx, j, i); err != nil {
+				return err
+			}
+		}
+	}
+	r.f.Events(Event{Kind: Listed, Path: j.Path.Path + f.Name, Done: d.listed})
+	return nil
+}
+
+// sort decides how an entry is brought.
+func (r *run) sort(ctx context.Context, j *job, i *item) error {
+	d := j.directory
+	name := j.nameOf(i.Name)
+	switch {
+	case d.archived != nil:
+		d.listed++
+		if done, err := r.enter(ctx, j, i); done {
+			return err
+		}
+	case r.names.Add(name) != nil:
+		d.clashes++
+		return nil
+	default:
+		d.listed++
+	}
+	if i.Size > outbox.MaxBatched || r.f.Tail > 0 || d.unswept || d.archived == nil && r.stage.Left(name) {
+		d.single = append(d.single, i)
+	} else {
+		d.small = append(d.small, i)
+	}
+	return nil
+}
+
+// nameOf is the NAME of a file of the directory.
+func (j *job) nameOf(name string) string {
+	if j.Name != "" {
+		name = j.Name + "_" + name
+	}
+	return outbox.EscapeName(name)
+}
+
+// target is the URL path of something in the directory.
+func (r *run) target(j *job, name string) string {
+	return string(http1.AppendEscaped([]byte(j.target), name))
+}
+
+// child is the job of a file of the directory.
+func (r *run) child(j *job, i *item) *job {
+	n := r.job(Path{j.Path.Path + i.Name, j.nameOf(i.Name)})
+	n.from, n.item = j, i
+	r.jobs = append(r.jobs, n)
+	return n
+}
+
+// spawn makes a job of the next file that needs one; nil if there is none.
+func (r *run) spawn() *job {
+	for _, j := range r.jobs {
+		if d := j.directory; d != nil && len(d.single) > 0 && d.open < maxOpen {
+			i := d.single[0]
+			d.single = d.single[1:]
+			d.open++
+			n := r.child(j, i)
+			if r.open(n); !n.done {
+				return n
+			}
+			r.childDone(n) // the disk has failed
+		}
+	}
+	return nil
+}
+
+// childDone takes note that a file of a directory needs nothing more.
+func (r *run) childDone(j *job) {
+	if j.from == nil {
+		return
+	}
+	d := j.from.directory
+	d.open--
+	if d.archived == nil {
+		return
+	}
+	j.from.tally.Attempts += j.tally.Attempts
+	j.from.tally.Received += j.tally.Received
+	if j.err != nil {
+		d.miss(j.item, j.err.Error())
+	}
+}
+
+// member reports that j is a file that goes into an archive.
+func (j *job) member() bool { return j.from != nil && j.from.archived != nil }
+
+// cameReason is what came of a directory.
+func (r *run) cameReason(j *job) string {
+	n := int64(0)
+	for _, o := range r.jobs {
+		if o.from == j && (o.published != nil && !o.partial || o.unchanged) {
+			n++
+		}
+	}
+	return itoa(n) + " of " + itoa(j.listed) + " files came, each with a receipt of its own"
+}
+
+// baseOf is the last part of a directory's path.
+func baseOf(path string) string {
+	s := strings.TrimRight(path, "/")
+	if s = s[strings.LastIndexByte(s, '/')+1:]; s == "" || s == "." || s == ".." {
+		return "root"
+	}
+	return s
+}

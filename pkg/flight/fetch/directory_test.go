@@ -1,0 +1,397 @@
+package fetch
+
+import (
+	"archive/tar"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"payload-ipc/pkg/flight/window"
+)
+
+// A tree is what a host lists: of each directory its entries.
+type tree map[string][]string
+
+func (d tree) add(dir, kind, name string, size int, more string) {
+	d[dir] = append(d[dir], fmt.Sprintf(`{"name":%q,"type":%q,"size":%d,"mtime":"2026-01-01T00:00:01.5Z","mode":"0640","inode":7%s}`, name, kind, size, more))
+}
+
+// treeOf lists the files of a host; directories are entries of those above.
+func treeOf(files map[string]string) tree {
+	d := tree{}
+	var names []string
+	for name := range files {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		dir := path.Dir(name) + "/"
+		d.add(dir, "file", path.Base(name), len(files[name]), "")
+	}
+	return d
+}
+
+// lists answers for directories, and leaves the rest to then.
+func (d tree) lists(p *host, then func(n int, q *http.Request, a *reply)) {
+	p.script = func(n int, q *http.Request, a *reply) {
+		if lines, ok := d[q.URL.Path]; ok {
+			*a = *p.frame(&reply{status: 200, cut: -1, pauseAt: -1, body: []byte(strings.Join(lines, "\n") + "\n"), head: []string{"Content-Type: application/x-ndjson"}})
+		} else if then != nil {
+			then(n, q, a)
+		}
+	}
+}
+
+func manyFiles(n, size int) map[string]string {
+	files := map[string]string{}
+	for i := range n {
+		files[fmt.Sprintf("/many/f%04d", i)] = text(size+i%50, fmt.Sprint(i))
+	}
+	return files
+}
+
+func got(o outcome, files map[string]string, prefix string) (n int) {
+	for name, data := range files {
+		if o.files[prefix+path.Base(name)] == data {
+			n++
+		}
+	}
+	return n
+}
+
+// Many small files come on one connection, one request each, every one with its
+// receipt; a window that ends in the middle is no failure of the disk, and the
+// next one goes on.
+func TestMany(t *testing.T) {
+	files := manyFiles(300, 2000)
+	for _, abilities := range []string{"sdr", "no digests", "no ranges", "no listing size"} {
+		t.Run(abilities, func(t *testing.T) {
+			virtual(t, func(t *testing.T, b *bench) {
+				p := sdr(files)
+				d := treeOf(files)
+				switch abilities {
+				case "no digests":
+					p.digests, p.snapshots = false, false
+				case "no ranges":
+					p.ranges = false
+				case "no listing size":
+					for i := range d["/many/"] {
+						d["/many/"][i] = fmt.Sprintf(`{"name":"f%04d","type":"file"}`, i)
+					}
+				}
+				d.lists(p, nil)
+				b.net.hosts[addrA] = p.connect
+				o := b.run(Fetcher{Paths: []Path{{"/many/", "m"}}}, window.Spec{For: 60 * time.Second})
+				conns, requests := p.count()
+				if n := got(o, files, "m_"); o.Exit != Complete || n != 300 || len(o.receipts) != 300 || o.Files != 300 {
+					t.Errorf("exit %d, %d files, %d receipts: %s", o.Exit, n, len(o.receipts), o.Reason)
+				}
+				if abilities == "sdr" && (conns > 1 || requests != 301) {
+					t.Errorf("%d connections, %d requests", conns, requests)
+				}
+				for name, r := range o.receipts {
+					if r.Exit != o.Exit || r.Status != "complete" || r.Attempts < 1 {
+						t.Errorf("%s: %+v", name, r)
+					}
+				}
+				if left := names(t, b.stage); len(left) != 1 {
+					t.Errorf("left on the stage: %q", left)
+				}
+			})
+		})
+	}
+}
+
+func TestManyCut(t *testing.T) {
+	files := manyFiles(300, 20_000)
+	virtual(t, func(t *testing.T, b *bench) {
+		p := sdr(files)
+		treeOf(files).lists(p, func(n int, q *http.Request, a *reply) { a.delay = 20 * time.Millisecond })
+		b.net.hosts[addrA] = p.connect
+		seen := map[string]bool{}
+		for i := range 4 {
+			o := b.run(Fetcher{Paths: []Path{{"/many/", ""}}}, window.Spec{For: 4 * time.Second})
+			if n := got(o, files, ""); n == 0 || n != len(o.files) || len(o.receipts) != n+1 {
+				t.Errorf("window %d: %d files, %d whole, %d receipts", i, len(o.files), n, len(o.receipts))
+			}
+			if r := o.receipts["many"]; o.Exit != Partial || r.Status != "failed" || !strings.Contains(r.Reason, fmt.Sprint(len(o.files), " of 300 files came")) || !strings.Contains(r.Reason, "the window ended") {
+				t.Errorf("window %d: exit %d, %+v", i, o.Exit, r)
+			}
+			for name := range o.files {
+				seen[name] = true
+			}
+			clear(t, b.outbox)
+		}
+	})
+}
+
+// One file that ends every connection, one that is refused, one that lies about
+// its digest, and one that is empty keep no other from coming.
+func TestManyTroubles(t *testing.T) {
+	files := manyFiles(60, 1000)
+	files["/many/f0010"] = ""
+	virtual(t, func(t *testing.T, b *bench) {
+		p := sdr(files)
+		treeOf(files).lists(p, func(n int, q *http.Request, a *reply) {
+			switch q.URL.Path {
+			case "/many/f0003":
+				a.nothing, a.how = true, "reset"
+			case "/many/f0020":
+				*a = *p.frame(&reply{status: 403, cut: -1, pauseAt: -1, body: []byte("no")})
+			case "/many/f0030":
+				for i, h := range a.head {
+					if strings.HasPrefix(h, "Content-Digest") {
+						a.head[i] = digestLine([]byte("something else"))
+					}
+				}
+			}
+		})
+		b.net.hosts[addrA] = p.connect
+		o := b.run(Fetcher{Paths: []Path{{"/many/", ""}}}, window.Spec{For: 20 * time.Second})
+		if n := got(o, files, ""); n != 57 || o.Exit != Partial || o.files["f0010"] != "" || len(o.receipts) != 60 {
+			t.Errorf("exit %d, %d files, %d receipts", o.Exit, n, len(o.receipts))
+		}
+		for name, status := range map[string]string{"f0003": "failed", "f0020": "failed", "f0030": "failed", "f0010": "complete"} {
+			if r := o.receipts[name]; r.Status != status {
+				t.Errorf("%s: %+v", name, r)
+			}
+		}
+	})
+}
+
+// --max-bytes ends a directory as it ends files.
+func TestManyMaxBytes(t *testing.T) {
+	files := manyFiles(60, 1000)
+	virtual(t, func(t *testing.T, b *bench) {
+		p := sdr(files)
+		treeOf(files).lists(p, nil)
+		b.net.hosts[addrA] = p.connect
+		o := b.run(Fetcher{Paths: []Path{{"/many/", ""}}, MaxBytes: 20_500}, window.Spec{For: 20 * time.Second})
+		n := 0
+		for _, data := range o.files {
+			n += len(data)
+		}
+		if o.Exit != Partial || n > 20_500 || n < 19_000 {
+			t.Errorf("exit %d, %d bytes", o.Exit, n)
+		}
+		clear(t, b.outbox)
+		clear(t, b.stage)
+		o = b.run(Fetcher{Paths: []Path{{"/many/", "m.tar"}}, MaxBytes: 40_000}, window.Spec{For: 20 * time.Second})
+		if n := len(o.files["m.tar"]); o.Exit != Partial || n > 40_000 || n < 20_000 || o.receipts["m.tar"].Archive.Missing == 0 {
+			t.Errorf("exit %d, %d bytes, %+v", o.Exit, n, o.receipts["m.tar"])
+		}
+	})
+}
+
+// lineOf is a line of a manifest.
+type lineOf struct {
+	Name, Href, Type, MTime, Mode, SHA256, Verified, Target, Reason string
+	Size                                                            *int64
+}
+
+// unpack reads an archive and holds its manifest against it.
+func unpack(t *testing.T, data string, r receipt) (files map[string]string, manifest map[string]lineOf) {
+	t.Helper()
+	files, manifest = map[string]string{}, map[string]lineOf{}
+	in := tar.NewReader(strings.NewReader(data))
+	last := ""
+	for {
+		h, err := in.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatalf("the archive: %v", err)
+		}
+		b, err := io.ReadAll(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, ok := files[h.Name]; ok {
+			t.Errorf("%q is twice in the archive", h.Name)
+		}
+		files[h.Name], last = string(b), h.Name
+		if h.Typeflag == tar.TypeSymlink {
+			files[h.Name] = "-> " + h.Linkname
+		}
+	}
+	if last != "MANIFEST.jsonl" || sum(files[last]) != r.Archive.Manifest {
+		t.Fatalf("the last member is %q, its sum is not that of the receipt: %+v", last, r.Archive)
+	}
+	for _, l := range strings.Split(strings.TrimSpace(files[last]), "\n") {
+		var m lineOf
+		if l != "" {
+			if err := json.Unmarshal([]byte(l), &m); err != nil {
+				t.Fatalf("%v: %s", err, l)
+			}
+			manifest[m.Name] = m
+		}
+	}
+	delete(files, last)
+	in_, missing := int64(0), int64(0)
+	for name, data := range files {
+		m, ok := manifest[strings.TrimSuffix(name, "/")]
+		if !ok || m.Type == "file" && (m.SHA256 != sum(data) || m.Size == nil || *m.Size != int64(len(data))) {
+			t.Errorf("%q: %+v", name, m)
+		}
+		in_++
+	}
+	for name, m := range manifest {
+		_, ok := files[name]
+		if m.Type == "directory" {
+			_, ok = files[name+"/"]
+		}
+		if !ok && m.Reason == "" {
+			t.Errorf("%q is not there, and nobody says why", name)
+		}
+		if !ok && (m.Type == "file" || m.Type == "directory") {
+			missing++
+		}
+	}
+	if in_ != r.Archive.Members || missing != r.Archive.Missing {
+		t.Errorf("%d members and %d missing, the receipt says %+v", in_, missing, r.Archive)
+	}
+	return files, manifest
+}
+
+// A directory as one archive, with what is not a small file, and what is none.
+func TestArchive(t *testing.T) {
+	files := manyFiles(40, 1000)
+	files["/many/large"] = text(300_000, "large")
+	files["/many/sub/a"] = "a"
+	files["/many/sub/deeper/b"] = "b"
+	d := treeOf(files)
+	d.add("/many/", "directory", "sub", 0, `,"href":"sub/"`)
+	d.add("/many/sub/", "directory", "deeper", 0, `,"href":"deeper/"`)
+	d.add("/many/", "symlink", "link", 9, `,"target":"../../etc/passwd"`)
+	d.add("/many/", "symlink", "link2", 9, `,"target":"\ufffd","target_href":"%ff"`)
+	d.add("/many/", "fifo", "fifo", 0, "")
+	d.add("/many/", "file", "..", 1, "")
+	d.add("/many/", "file", "f0001", 1000, "") // twice
+	d.add("/many/", "file", "evil", 1, `,"href":"..%2fevil"`)
+	for depth, want := range map[int]int{1: 40 + 1 + 1 + 2, 2: 40 + 1 + 1 + 2 + 2, 3: 40 + 1 + 1 + 2 + 3} {
+		virtual(t, func(t *testing.T, b *bench) {
+			p := sdr(files)
+			d.lists(p, nil)
+			b.net.hosts[addrA] = p.connect
+			o := b.run(Fetcher{Paths: []Path{{"/many/", "m.tar"}}, Depth: depth}, window.Spec{For: 20 * time.Second})
+			r := o.receipts["m.tar"]
+			if o.Exit != Complete || r.Status != "complete" || len(o.files) != 1 || r.Verified != "digest" || r.NULs.Runs > 0 {
+				t.Fatalf("depth %d: exit %d, %+v", depth, o.Exit, r)
+			}
+			in, manifest := unpack(t, o.files["m.tar"], r)
+			if len(in) != want {
+				t.Errorf("depth %d: %d members, want %d", depth, len(in), want)
+			}
+			for name, data := range files {
+				if level := strings.Count(name, "/") - 1; level <= depth && in[name[1:]] != data {
+					t.Errorf("depth %d: %s: got %d bytes, want %d", depth, name, len(in[name[1:]]), len(data))
+				}
+			}
+			if in["many/link"] != "-> ../../etc/passwd" || in["many/link2"] != "-> \xff" || manifest["many/fifo"].Type != "fifo" {
+				t.Errorf("links: %q, %q", in["many/link"], in["many/link2"])
+			}
+			if left := names(t, b.stage); len(left) != 1 {
+				t.Errorf("left on the stage: %q", left)
+			}
+		})
+	}
+}
+
+// A window that ends in the middle leaves an archive that is valid, and the
+// next one fetches nothing again that is in it.
+func TestArchiveResumed(t *testing.T) {
+	files := manyFiles(200, 20_000)
+	files["/many/large"] = text(1_500_000, "large")
+	for _, emptied := range []bool{false, true} {
+		virtual(t, func(t *testing.T, b *bench) {
+			p := sdr(files)
+			d := treeOf(files)
+			then := func(n int, q *http.Request, a *reply) {
+				a.delay = 20 * time.Millisecond
+				if strings.HasPrefix(q.URL.Path, "/many/large") {
+					a.rate = 1_000_000
+				}
+				if q.URL.Path == "/many/f0199" {
+					*a = *p.frame(&reply{status: 403, cut: -1, pauseAt: -1, body: []byte("no")})
+				}
+			}
+			d.lists(p, then)
+			b.net.hosts[addrA] = p.connect
+			had, windows := map[string]string{}, 0
+			for ; windows < 6; windows++ {
+				if emptied {
+					clear(t, b.outbox)
+				}
+				from := len(p.asked())
+				o := b.run(Fetcher{Paths: []Path{{"/many/", "m.tar"}}}, window.Spec{For: 4 * time.Second})
+				r := o.receipts["m.tar"]
+				for _, q := range p.asked()[from:] {
+					for name := range had {
+						if strings.Contains(q, "/"+path.Base(name)+" ") || strings.HasSuffix(q, "/"+path.Base(name)) {
+							t.Errorf("window %d asks for %s again: %s", windows, name, q)
+						}
+					}
+				}
+				if data, ok := o.files["m.tar"]; ok {
+					in, manifest := unpack(t, data, r)
+					if len(in) != 200 || o.Exit != Partial || r.Status != "complete" || r.Archive.Missing != 1 || !strings.Contains(manifest["many/f0199"].Reason, "403") {
+						t.Errorf("the last window: exit %d, %d members, %+v", o.Exit, len(in), r)
+					}
+					for name := range in {
+						if in[name] != files["/"+name] {
+							t.Errorf("%s is another", name)
+						}
+					}
+					if r := manifest["many/f0000"].Reason; !strings.Contains(r, "changed on the server") {
+						t.Errorf("a change is not told: %q", r)
+					}
+					break
+				}
+				in, _ := unpack(t, o.files["m.tar.part"], r)
+				if o.Exit != Partial || r.Status != "partial" || len(in) < len(had) {
+					t.Errorf("window %d: exit %d, %d members, %+v", windows, o.Exit, len(in), r)
+				}
+				for name, data := range in {
+					if data != files["/"+name] {
+						t.Errorf("%s is another", name)
+					}
+				}
+				had = in
+				if windows == 0 { // it changes on the server
+					d["/many/"][0] = strings.Replace(d["/many/"][0], "00:00:01.5Z", "00:00:09Z", 1)
+				}
+			}
+			if windows < 2 || windows == 6 {
+				t.Errorf("%d windows", windows)
+			}
+			if left := names(t, b.stage); len(left) != 1 {
+				t.Errorf("left on the stage: %q", left)
+			}
+		})
+	}
+}
+
+// A directory of 100,000 entries is bounded, and says what it left out.
+func TestHugeDirectory(t *testing.T) {
+	d := tree{}
+	for i := range 100_000 {
+		d.add("/many/", "symlink", fmt.Sprint("l", i), 1, `,"target":"x"`)
+	}
+	virtual(t, func(t *testing.T, b *bench) {
+		p := sdr(map[string]string{})
+		d.lists(p, nil)
+		b.net.hosts[addrA] = p.connect
+		o := b.run(Fetcher{Paths: []Path{{"/many/", "m.tar"}}}, window.Spec{For: 20 * time.Second})
+		r := o.receipts["m.tar"]
+		if in, _ := unpack(t, o.files["m.tar"], r); o.Exit != Partial || len(in) != maxMembers || r.Archive.LeftOut != 90_000 || !strings.Contains(r.Reason, "90000 were left out") {
+			t.Errorf("exit %d, %d members, %+v", o.Exit, len(in), r)
+		}
+	})
+}
