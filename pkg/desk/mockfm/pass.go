@@ -55,15 +55,15 @@ const pause = 5 * time.Minute
 
 // passes are a satellite's windows, oldest first, without those long over.
 func (m *Mock) passes(s *satellite) (shown [][]*window, more int) {
-	var mine []*window
+	var own []*window
 	for _, w := range m.windows {
 		if w.satellite == s.ID {
-			mine = append(mine, w)
+			own = append(own, w)
 		}
 	}
-	slices.SortStableFunc(mine, func(a, b *window) int { return a.start.Compare(b.start) })
+	slices.SortStableFunc(own, func(a, b *window) int { return a.start.Compare(b.start) })
 	var end time.Time
-	for _, w := range mine {
+	for _, w := range own {
 		if len(shown) == 0 || w.start.Sub(end) > pause {
 			shown = append(shown, nil)
 		}
