@@ -229,7 +229,7 @@ func TestOtherPeoplesS3(t *testing.T) {
 	if !same {
 		t.Errorf("ground review does not begin with the listing of aws:\n%s", cmp.Diff(listing, reviewTheirs))
 	}
-	for _, want := range []string{"RUN    SATELLITE  START", "run whole on FM1: DELIVERED", "run cut on FM1: PARTIAL", "run none on FM1: MISSING"} {
+	for _, want := range []string{"SATELLITE  START", "run whole on FM1: DELIVERED", "run cut on FM1: PARTIAL", "run none on FM1: MISSING"} {
 		if !strings.Contains(verdicts, want) {
 			t.Errorf("review lacks %q:\n%s", want, verdicts)
 		}

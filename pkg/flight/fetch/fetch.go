@@ -133,7 +133,7 @@ func (f Fetcher) withDefaults() Fetcher {
 	}
 	f.Reserve = max(f.Reserve, 2*margin)
 	if f.Window.Ends() {
-		f.Reserve = min(f.Reserve, f.Window.Rest()/2) // also if a signal came before
+		f.Reserve = min(f.Reserve, f.Window.UntilEnd()/2) // also if a signal came before
 	}
 	if f.Piece <= 0 {
 		f.Piece = DefaultPiece
@@ -189,7 +189,7 @@ func (f *Fetcher) wait(ctx context.Context, done <-chan struct{}) bool {
 	// Not a child of ctx: after a signal there is still something to publish.
 	hard, cancel := f.Window.Context(context.WithoutCancel(ctx), margin)
 	defer cancel()
-	end := f.Window.Rest()
+	end := f.Window.UntilEnd()
 	began := f.Window.Mono()
 	select {
 	case <-done:

@@ -42,7 +42,7 @@ func (r *run) deliver(ctx context.Context, j *job, g *generation) error {
 func (r *run) finish(ctx context.Context, cut bool) {
 	if r.f.Window.Ends() {
 		// A copy that takes too long must leave time for the receipt.
-		last := min(r.f.Window.Rest(), max(r.f.Reserve, r.left()+r.f.Reserve)) - margin
+		last := min(r.f.Window.UntilEnd(), max(r.f.Reserve, r.left()+r.f.Reserve)) - margin
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, last-2*r.stage.Cost())
 		defer cancel()
@@ -64,7 +64,7 @@ func (r *run) finish(ctx context.Context, cut bool) {
 	if r.result.Reason == "" && exit == Complete {
 		r.result.Reason = "complete: " + itoa(int64(r.result.Files)) + " files"
 	}
-	if !r.f.Window.Ends() || r.f.Window.Rest() > margin+2*r.stage.Cost() {
+	if !r.f.Window.Ends() || r.f.Window.UntilEnd() > margin+2*r.stage.Cost() {
 		r.stage.Tidy()
 	}
 	if err := r.stage.Close(); err != nil && exit == Complete {

@@ -61,7 +61,7 @@ func (r *run) left() time.Duration {
 	if !r.f.Window.Ends() {
 		return math.MaxInt64
 	}
-	return r.f.Window.Left() - r.f.Reserve
+	return r.f.Window.Remaining() - r.f.Reserve
 }
 
 func (r *run) run(ctx context.Context) {

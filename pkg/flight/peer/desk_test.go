@@ -107,7 +107,7 @@ func onDesk(t *testing.T, a, b host, f func(t *testing.T, d *desk)) {
 		d := &desk{t: t, began: time.Now(), hosts: map[netip.AddrPort]host{first: a, second: b}, tally: peer.Tally{Path: "/f"}}
 		ns := map[netip.AddrPort]int{}
 		d.Client = peer.New(peer.Config{
-			From: []netip.AddrPort{first, second}, Window: w, Left: w.Left, Observe: func(peer.Event) {},
+			From: []netip.AddrPort{first, second}, Window: w, Left: w.Remaining, Observe: func(peer.Event) {},
 			Dial: func(ctx context.Context, to netip.AddrPort) (net.Conn, error) {
 				d.mu.Lock()
 				h, n := d.hosts[to], ns[to]

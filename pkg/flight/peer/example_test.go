@@ -29,7 +29,7 @@ func Example() {
 	client := peer.New(peer.Config{
 		From:   []netip.AddrPort{nobody, there},
 		Window: w,
-		Left:   w.Left,
+		Left:   w.Remaining,
 		Dial: func(ctx context.Context, to netip.AddrPort) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, "tcp", to.String())
 		},

@@ -82,7 +82,7 @@ func Run(ctx context.Context, args []string, std agent.Stdio) int {
 	r := f.Run(ctx)
 	last := time.Second
 	if ctx.Err() == nil && w.Ends() {
-		last = max(w.Left()-closing, window.Margin/5) // a word even where there is no time
+		last = max(w.Remaining()-closing, window.Margin/5) // a word even where there is no time
 	}
 	told := make(chan struct{})
 	go func() {

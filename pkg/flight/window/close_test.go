@@ -51,12 +51,12 @@ func TestCloseWith(t *testing.T) {
 	if other.release() {
 		t.Error("the context still knew the window that was over")
 	}
-	if w.Left() == 0 {
+	if w.Remaining() == 0 {
 		t.Error("over before the signal")
 	}
 	cancel()
 	<-w.over
-	if left, rest := w.Left(), w.Rest(); left != 0 || rest < 50*time.Second || rest > time.Minute {
+	if left, rest := w.Remaining(), w.UntilEnd(); left != 0 || rest < 50*time.Second || rest > time.Minute {
 		t.Errorf("after the signal: left %v, rest %v", left, rest)
 	}
 	late := Spec{For: time.Minute}.Open()

@@ -20,9 +20,9 @@ func Example() {
 	<-work.Done()
 
 	fmt.Println(context.Cause(work))
-	fmt.Println("time to publish:", w.Left() > 0)
+	fmt.Println("time to publish:", w.Remaining() > 0)
 	w.Close() // what a signal does
-	fmt.Println("and then:", w.Left())
+	fmt.Println("and then:", w.Remaining())
 	// Output:
 	// the window is over
 	// time to publish: true
@@ -35,7 +35,7 @@ func ExampleWindow_Trusted() {
 	end := time.Date(2027, 1, 8, 12, 10, 0, 0, time.UTC)
 	for _, clock := range []time.Time{end.Add(-9 * time.Minute), time.Unix(0, 0), end.Add(time.Hour)} {
 		w := window.Spec{Until: end, For: 10 * time.Minute, Wall: func() time.Time { return clock }}.Open()
-		fmt.Printf("%s: set %t, trusted %t, %v left\n", w.Now().Format(time.DateTime), w.Set(), w.Trusted(), w.Left().Round(time.Minute))
+		fmt.Printf("%s: set %t, trusted %t, %v left\n", w.Now().Format(time.DateTime), w.Set(), w.Trusted(), w.Remaining().Round(time.Minute))
 		w.Close()
 	}
 	// Output:

@@ -76,7 +76,7 @@ type Window struct {
 	spec  Spec
 	start time.Time     // monotonic
 	last  time.Duration // the end never moves behind this, after start
-	over  chan struct{} // closed by close, or when Left or a context finds that the window has ended
+	over  chan struct{} // closed by close, or when Remaining or a context finds that the window has ended
 
 	mu       sync.Mutex
 	looked   time.Duration // when the wall clock was last looked at, after start
@@ -129,8 +129,8 @@ func (w *Window) look(elapsed time.Duration) {
 	}
 }
 
-// Left returns how long the window still lasts, 0 once it is over.
-func (w *Window) Left() time.Duration {
+// Remaining returns how long the window still lasts, 0 once it is over.
+func (w *Window) Remaining() time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.ended {
@@ -144,9 +144,9 @@ func (w *Window) Left() time.Duration {
 	return left
 }
 
-// Rest returns Left as if Close had not been called: after a signal, the time
+// UntilEnd returns Remaining as if Close had not been called: after a signal, the time
 // that there is all the same.
-func (w *Window) Rest() time.Duration {
+func (w *Window) UntilEnd() time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return max(w.rest(), 0)
@@ -206,7 +206,7 @@ func (w *Window) Context(parent context.Context, early time.Duration) (context.C
 	ctx, cancel := context.WithCancelCause(parent)
 	go func() {
 		for {
-			left := w.Left() - early
+			left := w.Remaining() - early
 			if left <= 0 {
 				cancel(ErrOver)
 				return

@@ -94,8 +94,8 @@ func TestEnd(t *testing.T) {
 				defer cancel()
 				if c.want == 0 {
 					time.Sleep(24 * time.Hour)
-					if w.Left() <= 0 || ctx.Err() != nil || w.Ends() {
-						t.Errorf("ended: left %v, %v", w.Left(), ctx.Err())
+					if w.Remaining() <= 0 || ctx.Err() != nil || w.Ends() {
+						t.Errorf("ended: left %v, %v", w.Remaining(), ctx.Err())
 					}
 					return
 				}
@@ -106,8 +106,8 @@ func TestEnd(t *testing.T) {
 				if got := time.Since(start); got < c.want-time.Second || got > c.want+time.Second {
 					t.Errorf("ended after %v, want %v", got, c.want)
 				}
-				if w.Left() != 0 {
-					t.Errorf("left %v after the end", w.Left())
+				if w.Remaining() != 0 {
+					t.Errorf("left %v after the end", w.Remaining())
 				}
 				select {
 				case <-w.over:
@@ -136,7 +136,7 @@ func TestStart(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := Spec{For: c.dur, Start: time.Now().Add(-c.age)}.Open()
-				if got := w.Left(); got != c.want {
+				if got := w.Remaining(); got != c.want {
 					t.Errorf("left %v, want %v", got, c.want)
 				}
 			})
@@ -145,7 +145,7 @@ func TestStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // Until does not care
 		time.Sleep(30 * 365 * 24 * time.Hour)
 		w := Spec{Until: time.Now().Add(20 * time.Second), For: time.Minute, Start: time.Now().Add(-30 * time.Second)}.Open()
-		if got := w.Left(); got != 20*time.Second {
+		if got := w.Remaining(); got != 20*time.Second {
 			t.Errorf("left %v, want 20s", got)
 		}
 	})
@@ -169,8 +169,8 @@ func TestEarlier(t *testing.T) {
 			}
 			w := s.Open()
 			if c.want < 0 {
-				if w.Ends() || w.Left() < 24*time.Hour {
-					t.Errorf("without an end: left %v", w.Left())
+				if w.Ends() || w.Remaining() < 24*time.Hour {
+					t.Errorf("without an end: left %v", w.Remaining())
 				}
 				return
 			}
@@ -178,7 +178,7 @@ func TestEarlier(t *testing.T) {
 			ctx, cancel := w.Context(t.Context(), 0)
 			defer cancel()
 			<-ctx.Done()
-			if got := time.Since(begin); got != c.want || w.Left() != 0 {
+			if got := time.Since(begin); got != c.want || w.Remaining() != 0 {
 				t.Errorf("until %v, for %v: over after %v, want %v", c.until, c.dur, got, c.want)
 			}
 		})
@@ -189,7 +189,7 @@ func TestLeave(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := Spec{For: 10 * time.Second, Early: Margin}.Open()
 		w.Leave(2 * time.Second)
-		if got, want := w.Left(), 8*time.Second-Margin; got != want {
+		if got, want := w.Remaining(), 8*time.Second-Margin; got != want {
 			t.Errorf("left %v, want %v", got, want)
 		}
 	})
@@ -201,14 +201,14 @@ func TestEndIsFinal(t *testing.T) {
 		k := &clock{}
 		w := Spec{Until: k.now().Add(10 * time.Second), For: time.Minute, Wall: k.now}.Open()
 		time.Sleep(9*time.Second + 500*time.Millisecond)
-		w.Left()
+		w.Remaining()
 		time.Sleep(time.Second)
-		if w.Left() != 0 {
+		if w.Remaining() != 0 {
 			t.Fatal("not over at its end")
 		}
 		k.step(-time.Hour)
 		time.Sleep(5 * time.Second)
-		if w.Left() != 0 {
+		if w.Remaining() != 0 {
 			t.Error("a clock set back opened the window again")
 		}
 	})
@@ -224,8 +224,8 @@ func TestEarly(t *testing.T) {
 		if got := time.Since(start); got != 8*time.Second {
 			t.Errorf("drain after %v, want 8s", got)
 		}
-		if w.Left() != 2*time.Second {
-			t.Errorf("left %v, want 2s", w.Left())
+		if w.Remaining() != 2*time.Second {
+			t.Errorf("left %v, want 2s", w.Remaining())
 		}
 	})
 }
