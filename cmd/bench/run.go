@@ -54,7 +54,7 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 	flags.IntVar(&o.Trials, "trials", 100, "of the time from accept to published")
 	flags.DurationVar(&o.Load, "load", time.Second, "of one run of small requests")
 	flags.BoolVar(&o.strict, "strict", false, "fail if a target does not hold")
-	flags.StringVar(&o.Only, "only", "", "measure only servers, only fetchers, or only durable: fetchers on a disk that takes its time")
+	flags.StringVar(&o.Only, "only", "", "measure only servers, fetchers, directory (many small files), or durable: fetchers on a disk that takes its time")
 	flags.BoolVar(&o.Ours, "ours", false, "of the fetchers, measure only ours")
 	flags.BoolVar(&o.asJSON, "json", false, "a JSON line for each target and each measurement")
 	flags.StringVar(&o.file, "evidence", "", "put tables and pictures into this file and beside it")
@@ -69,8 +69,8 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 		err = errors.New("--rounds, --trials, --load: want numbers above 0")
 	case min(*big, *file, *verify) < 1 || max(*big, *file, *verify) > most:
 		err = errors.New("--big, --file, --verify: want MiB above 0, at most a million")
-	case !slices.Contains([]string{"", "servers", "fetchers", "durable"}, o.Only):
-		err = fmt.Errorf("--only: there are servers, fetchers and durable, not %q", o.Only)
+	case !slices.Contains([]string{"", "servers", "fetchers", "directory", "durable"}, o.Only):
+		err = fmt.Errorf("--only: there are servers, fetchers, directory and durable, not %q", o.Only)
 	}
 	o.Big, o.Fetch, o.Verify = *big<<20, *file<<20, *verify<<20
 	return o, err

@@ -18,7 +18,7 @@ func TestUsage(t *testing.T) {
 		{[]string{"--rounds", "0"}, 2, "--rounds"},
 		{[]string{"--load", "0s"}, 2, "--load"},
 		{[]string{"--big", "8796093022208"}, 2, "--big"},
-		{[]string{"--only", "nonsense"}, 2, "servers, fetchers and durable"},
+		{[]string{"--only", "nonsense"}, 2, "servers, fetchers, directory and durable"},
 		{[]string{"--help"}, 0, "--rounds"},
 		{[]string{"--bin", t.TempDir()}, 1, "build it with make"},
 	} {

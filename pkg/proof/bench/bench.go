@@ -24,7 +24,7 @@ type Bench struct {
 	Fetch  int64         // bytes of the file that fetchers bring
 	Verify int64         // bytes that are fetched with digests, against curl
 	Trials int           // of the time from accept to published
-	Only   string        // servers, fetchers, or of them only durable; "" for all
+	Only   string        // servers, fetchers, or of them only directory or durable; "" for all
 	Ours   bool          // of the fetchers, only ours
 	Say    io.Writer     // progress
 }
@@ -76,7 +76,7 @@ func (b Bench) Run(ctx context.Context) (*Results, error) {
 			}
 		}
 	}
-	if b.Only != "durable" {
+	if b.Only == "" || b.Only == "servers" || b.Only == "fetchers" {
 		sha(r, b.Rounds)
 	}
 	if b.Only == "servers" {

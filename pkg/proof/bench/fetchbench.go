@@ -90,6 +90,9 @@ func (b Bench) fetchers(ctx context.Context, s *site, r *Results) error {
 	if up[ours] == nil {
 		return errors.New("sdr-serve does not run")
 	}
+	if b.Only == "directory" {
+		return b.directory(ctx, s, up, r)
+	}
 	if b.Only == "durable" {
 		return b.durable(ctx, s, up, r)
 	}
@@ -111,6 +114,9 @@ func (b Bench) fetchers(ctx context.Context, s *site, r *Results) error {
 		}
 	}
 	if err := b.verified(ctx, s, up, r); err != nil {
+		return err
+	}
+	if err := b.directory(ctx, s, up, r); err != nil {
 		return err
 	}
 	if err := b.durable(ctx, s, up, r); err != nil {

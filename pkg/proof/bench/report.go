@@ -83,6 +83,10 @@ func (r *Results) Text(b Bench) string {
 	for _, f := range fetchers {
 		fmt.Fprintf(&t, " %s |", r.cell(f.name, verifySecs))
 	}
+	fmt.Fprintf(&t, "\n\nA directory of 1,000 files of 4 KiB, from tmpfs to tmpfs, s:\n")
+	for _, w := range bringers {
+		fmt.Fprintf(&t, "%s: %s. ", w.name, r.cell(w.name, directorySecs))
+	}
 	t.WriteString("\n")
 	for k, why := range r.notes {
 		if k.what == "" {

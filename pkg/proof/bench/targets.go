@@ -45,6 +45,8 @@ func (r *Results) Targets(verify int64) []Target {
 		p99,
 		atMost("sabertooth-fetch: bytes received / size under 20 resets", r.of(oursDigest, receivedRatio), 1.02),
 		atMost(fmt.Sprintf("sabertooth-fetch: %d MiB of verified pieces, ratio to curl", verify>>20), r.against(oursDigest, "curl --retry", verifySecs), 3),
+		atMost("sabertooth-fetch: a directory of 1,000 files of 4 KiB as one archive, ratio to "+curlParallel, r.against(oursArchive, curlParallel, directorySecs), 3),
+		atMost("the same, as 1,000 files with their receipts", r.against(oursDigest, curlParallel, directorySecs), 3),
 	}
 }
 
