@@ -75,16 +75,16 @@ func (r *run) readArchive(j *job) error {
 		if h.Name == manifestName {
 			return r.cutArchive(j, off)
 		}
-		i := &item{}
-		i.Type, i.Size, i.Target, i.Mode = "file", h.Size, h.Linkname, strconv.FormatInt(h.Mode, 8)
-		if i.Name = h.Name[min(len(j.top), len(h.Name)):]; h.Type == archive.Dir {
-			i.Name, i.Type = i.Name[:max(len(i.Name)-1, 0)], "directory"
-		}
-		i.MTime = time.Unix(h.ModTime, 0).UTC().Format(time.RFC3339)
-		if h.Type == archive.Symlink {
+		i := &item{Listed: outbox.Listed{
+			Type: "file", Size: h.Size, Target: h.Linkname, Verified: outbox.Verified(h.Comment), Mode: strconv.FormatInt(h.Mode, 8),
+			Name: strings.TrimSuffix(strings.TrimPrefix(h.Name, j.top), "/"), MTime: time.Unix(h.ModTime, 0).UTC().Format(time.RFC3339),
+		}}
+		switch {
+		case h.Type == archive.Dir:
+			i.Type = "directory"
+		case h.Type == archive.Symlink:
 			i.Type = "symlink"
-		}
-		if i.Verified = outbox.Verified(h.Comment); h.Comment == "" {
+		case h.Comment == "":
 			i.Verified = outbox.VerifiedDigest
 		}
 		sum := sha256.New()
@@ -253,13 +253,12 @@ func (r *run) content(ctx context.Context, j *job, b []byte, src io.ReaderAt, i 
 // finishArchive publishes the archive, whole or as a part, with the manifest.
 func (r *run) finishArchive(ctx context.Context, j *job) {
 	whole := j.done && j.err == nil && j.rest() == 0
-	lost := append(j.small, j.single...)
 	for _, o := range r.jobs {
 		if o.from == j && !o.done {
-			lost = append(lost, o.item)
+			j.single = append(j.single, o.item)
 		}
 	}
-	for _, i := range lost {
+	for _, i := range append(j.single, j.small...) {
 		j.miss(i, "the window ended before it had come")
 	}
 	if j.cur.part == nil && (!whole || j.create() != nil) {
@@ -270,17 +269,15 @@ func (r *run) finishArchive(ctx context.Context, j *job) {
 	var err error
 	switch {
 	case whole:
-		if err = p.Append(end); err != nil {
-			break
+		if err = p.Append(end); err == nil {
+			p.Prove()
+			p.Describe(outbox.Identity{Total: p.Held(), Complete: true, Verified: j.proof()})
+			pub, err = p.Publish(ctx)
+			j.told = pub.Size
 		}
-		p.Prove()
-		id := p.Identity()
-		id.Total, id.Complete, id.Verified = p.Held(), true, j.proof()
-		p.Describe(id)
-		if pub, err = p.Publish(ctx); err == nil && j.resumed {
+		if err == nil && j.resumed {
 			j.out.Withdraw() // it ends in another manifest
 		}
-		j.told = pub.Size
 	case len(j.members) > 0 && !r.f.NoSalvage:
 		j.partial = true
 		if pub, err = p.PublishEnded(ctx, end); err != nil && pub.Name == "" {

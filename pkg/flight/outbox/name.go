@@ -52,25 +52,27 @@ type Names map[string]bool
 // that it, or a file made for it (NAME.part, NAME.N.part, NAME.receipt.json,
 // NAME.new), would meet one that is taken, or one made for that.
 func (t Names) Add(name string) error {
-	if err := CheckName(name); err != nil {
+	err := CheckName(name)
+	base, part := strings.CutSuffix(name, partSuffix)
+	if c := strings.TrimRight(base, "0123456789"); part && strings.HasSuffix(c, ".") {
+		base = c[:len(c)-1]
+	} else {
+		base = ""
+	}
+	// No name begins with these: of what there is a NAME.N.part, and a NAME.
+	const numbered, whole = "\x00", "\x01"
+	keys := [...]string{name, name + partSuffix, name + receiptSuffix, name + newSuffix, numbered + name, whole + base}
+	for _, k := range keys {
+		if t[k] && err == nil {
+			err = errors.New("it, or a file made for it, would meet another in /outbox")
+		}
+	}
+	if err != nil {
 		return fmt.Errorf("%q: %w", name, err)
 	}
-	const numbered = "\x00"
-	made := []string{name, name + partSuffix, name + receiptSuffix, name + newSuffix, name + numbered}
-	base, ok := strings.CutSuffix(name, partSuffix)
-	if i := strings.LastIndexByte(base, '.'); ok && i >= 0 && strings.Trim(base[i+1:], "0123456789") == "" {
-		if base = base[:i]; t[base+numbered+numbered] {
-			return fmt.Errorf("%q: a part of %q would meet it in /outbox", name, base)
-		}
-		made = append(made, base+numbered)
-	}
-	for _, n := range made[:5] {
-		if t[n] {
-			return fmt.Errorf("%q: it would meet %q in /outbox", name, n)
-		}
-	}
-	for _, n := range append(made[:4], append(made[5:], name+numbered+numbered)...) {
-		t[n] = true
+	keys[4], keys[5] = numbered+base, whole+name
+	for _, k := range keys {
+		t[k] = true
 	}
 	return nil
 }
