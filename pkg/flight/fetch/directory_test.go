@@ -108,6 +108,29 @@ func TestMany(t *testing.T) {
 	}
 }
 
+// What came does not wait in memory for what does not.
+func TestManySilence(t *testing.T) {
+	files := manyFiles(60, 1000)
+	virtual(t, func(t *testing.T, b *bench) {
+		p := sdr(files)
+		treeOf(files).lists(p, func(n int, q *http.Request, a *reply) {
+			if q.URL.Path == "/many/f0040" {
+				a.delay = 3 * time.Second
+			}
+		})
+		b.net.hosts[addrA] = p.connect
+		there := make(chan int, 1)
+		go func() {
+			time.Sleep(time.Second)
+			there <- len(names(t, b.outbox))
+		}()
+		o := b.run(Fetcher{Paths: []Path{{"/many/", ""}}}, window.Spec{For: 20 * time.Second})
+		if n := <-there; n != 40 || o.Exit != Complete {
+			t.Errorf("exit %d, %d of the 40 files that had come were published within a second", o.Exit, n)
+		}
+	})
+}
+
 func TestManyCut(t *testing.T) {
 	files := manyFiles(300, 20_000)
 	virtual(t, func(t *testing.T, b *bench) {

@@ -26,7 +26,11 @@ func (r *run) sweep(ctx context.Context, j *job) error {
 		j.server, _ = a.Header.Get("Server")
 	}
 	in := r.peer.Read(ctx, &j.tally, a)
-	in.Probes = true
+	in.Probes, in.Quiet = true, func() {
+		if d.batch != nil {
+			r.publishBatch(j) // what waits for more is no safer for it
+		}
+	}
 	asked := 1 // of d.small; the first of them is what comes
 	defer func() { in.Done(asked) }()
 	body, more := make([]byte, 0, outbox.MaxBatched), true

@@ -50,6 +50,8 @@ type Block struct {
 type Stream struct {
 	// Probes: a silence has the network asked for a better connection.
 	Probes bool
+	// Quiet is called, if it is set, when nothing has come for half a second.
+	Quiet func()
 
 	s      *Client
 	t      *Tally
@@ -164,6 +166,9 @@ func (st *Stream) wait() (b Block, ok bool) {
 	case b, ok = <-st.blocks:
 		return b, ok
 	case <-t.C:
+	}
+	if st.Quiet != nil {
+		st.Quiet()
 	}
 	if !st.Probes {
 		b, ok = <-st.blocks
