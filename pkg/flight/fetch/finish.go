@@ -61,7 +61,7 @@ func (r *run) finish(ctx context.Context, cut bool) {
 		}
 	}
 	exit := r.sign(r.exit(), cut)
-	if r.result.Reason == "" && exit == Complete {
+	if exit == Complete && (r.result.Files > 1 || r.result.Reason == "") {
 		r.result.Reason = "complete: " + itoa(int64(r.result.Files)) + " files"
 	}
 	if !r.f.Window.Ends() || r.f.Window.UntilEnd() > margin+2*r.stage.Cost() {
