@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -208,7 +210,9 @@ func TestPeers(t *testing.T) {
 						if int64(st.Mode().Perm()) != m.Mode&0o777 {
 							t.Errorf("%q: got mode %v, want %o", name, st.Mode(), m.Mode)
 						}
-						if st.ModTime().Unix() != m.ModTime && (p.pax || m.ModTime >= 0) {
+						// A 32-bit stat has no later times: what was unpacked cannot be seen there.
+						seen := strconv.IntSize == 64 || m.ModTime <= math.MaxInt32
+						if seen && st.ModTime().Unix() != m.ModTime && (p.pax || m.ModTime >= 0) {
 							t.Errorf("%q: got time %v, want %v", name, st.ModTime(), time.Unix(m.ModTime, 0))
 						}
 					}
