@@ -8,10 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"payload-ipc/pkg/flight/archive"
-	"payload-ipc/pkg/flight/http1"
 	"payload-ipc/pkg/flight/outbox"
 	"payload-ipc/pkg/flight/peer"
 )
@@ -32,99 +30,6 @@ type archived struct {
 	resumed bool  // it begins with what an earlier run had
 	lines   int64 // bytes that the manifest will have, about
 	weakest int   // of the members, for proof
-}
-
-// openArchive takes up the archive that an earlier run began.
-func (r *run) openArchive(j *job) {
-	j.archived = &archived{top: baseOf(j.Path.Path) + "/", in: map[string]*item{}, weakest: 3}
-	if j.out, j.err = r.stage.Target(j.Name, j.Path.Path+"?tar"); j.err != nil {
-		j.done = true
-		r.diskError(j, j.err)
-		return
-	}
-	r.missing(j)
-	for _, p := range j.out.Parts() {
-		if j.cur.part != nil {
-			j.cur.part.Discard()
-		}
-		j.cur = &generation{part: p, version: version{state: growing, id: p.Identity(), limit: unlimited, told: -1}}
-	}
-	if g := j.cur; g.part != nil {
-		if j.resumed = r.readArchive(j) == nil; !j.resumed {
-			j.discard(j.cur) // it is none that can go on
-			j.in = map[string]*item{}
-			j.members = nil
-			return
-		}
-		r.f.Events(Event{Kind: Resuming, Path: j.Path.Path, Done: g.held, Total: -1})
-	}
-}
-
-// readArchive learns what is in the archive on the stage.
-func (r *run) readArchive(j *job) error {
-	p := j.cur.part
-	j.in = map[string]*item{}
-	j.members = nil
-	j.cur.sync()
-	buf := make([]byte, 64<<10)
-	for off := int64(0); off < p.Proven(); {
-		h, at, err := archive.Read(p, off)
-		if err != nil {
-			return err
-		}
-		if h.Name == manifestName {
-			return r.cutArchive(j, off)
-		}
-		i := &item{Listed: outbox.Listed{
-			Type: "file", Size: h.Size, Target: h.Linkname, Verified: outbox.Verified(h.Comment), Mode: strconv.FormatInt(h.Mode, 8),
-			Name: strings.TrimSuffix(strings.TrimPrefix(h.Name, j.top), "/"), MTime: time.Unix(h.ModTime, 0).UTC().Format(time.RFC3339),
-		}}
-		switch {
-		case h.Type == archive.Dir:
-			i.Type = "directory"
-		case h.Type == archive.Symlink:
-			i.Type = "symlink"
-		case h.Comment == "":
-			i.Verified = outbox.VerifiedDigest
-		}
-		sum := sha256.New()
-		for end := at + h.Size; at < end; {
-			n, err := p.ReadAt(buf[:min(int64(len(buf)), end-at)], at)
-			if n == 0 {
-				return err
-			}
-			sum.Write(buf[:n])
-			at += int64(n)
-		}
-		i.SHA256 = hexOf(sum.Sum(nil))
-		j.enroll(i)
-		off = at + archive.Padding(h.Size)
-	}
-	return nil
-}
-
-// cutArchive copies what precedes the manifest of an archive that could not be
-// published.
-func (r *run) cutArchive(j *job, end int64) error {
-	old := j.cur.part
-	if err := j.create(); err != nil {
-		return err
-	}
-	b := make([]byte, 64<<10)
-	for off := int64(0); off < end; {
-		n, err := old.ReadAt(b[:min(int64(len(b)), end-off)], off)
-		if n == 0 {
-			return err
-		}
-		if err := j.cur.part.Append(b[:n]); err != nil {
-			return err
-		}
-		off += int64(n)
-	}
-	old.Discard()
-	err := j.cur.part.Prove()
-	j.cur.sync()
-	return err
 }
 
 func (a *archived) enroll(i *item) {
@@ -250,80 +155,6 @@ func (r *run) content(ctx context.Context, j *job, b []byte, src io.ReaderAt, i 
 	return err
 }
 
-// finishArchive publishes the archive, whole or as a part, with the manifest.
-func (r *run) finishArchive(ctx context.Context, j *job) {
-	whole := j.done && j.err == nil && j.rest() == 0
-	for _, o := range r.jobs {
-		if o.from == j && !o.done {
-			j.single = append(j.single, o.item)
-		}
-	}
-	for _, i := range append(j.single, j.small...) {
-		j.miss(i, "the window ended before it had come")
-	}
-	if j.cur.part == nil && (!whole || j.create() != nil) {
-		return
-	}
-	p, end := j.cur.part, r.manifest(j, whole)
-	var pub outbox.Published
-	var err error
-	switch {
-	case whole:
-		if err = p.Append(end); err == nil {
-			p.Prove()
-			p.Describe(outbox.Identity{Total: p.Held(), Complete: true, Verified: j.proof()})
-			pub, err = p.Publish(ctx)
-			j.told = pub.Size
-		}
-		if err == nil && j.resumed {
-			j.out.Withdraw() // it ends in another manifest
-		}
-	case len(j.members) > 0 && !r.f.NoSalvage:
-		j.partial = true
-		if pub, err = p.PublishEnded(ctx, end); err != nil && pub.Name == "" {
-			pub, err = p.PublishPart(ctx, 1) // there may be no room for the end
-		}
-	default:
-		j.kept = p.Proven()
-	}
-	if err != nil {
-		j.err = err
-		r.diskError(j, err)
-	}
-	if pub.Name == "" {
-		p.Close()
-		return
-	}
-	j.published, j.verified = &pub, j.proof()
-	r.published(j, &pub, j.told)
-}
-
-// proof is what the weakest of the members is proven by.
-func (a *archived) proof() outbox.Verified {
-	return [...]outbox.Verified{outbox.VerifiedNone, outbox.VerifiedLength, outbox.VerifiedOverlap, outbox.VerifiedDigest}[a.weakest]
-}
-
-// manifest is the last member, and the end of the archive. all: the listing
-// is complete.
-func (r *run) manifest(j *job, all bool) []byte {
-	var lines []byte
-	for n, i := range append(j.members, j.others...) {
-		if n < len(j.members) && all && j.resumed && i.tries == 0 && i.Reason == "" {
-			i.Reason = "it is not on the server any more"
-			j.counts.Changed++
-		}
-		l, href := i.Listed, ""
-		if l.Name = j.top + l.Name; !utf8.ValidString(l.Name) {
-			href = string(http1.AppendEscaped(nil, l.Name))
-		}
-		lines = l.Append(lines, href)
-	}
-	j.counts.Members, j.counts.LeftOut, j.counts.Manifest = int64(len(j.members)), j.left, sha256.Sum256(lines)
-	h := archive.Header{Name: manifestName, Size: int64(len(lines)), ModTime: r.f.Window.Now().Unix(), Mode: 0o644, Type: archive.File}
-	b := append(archive.AppendHeader(nil, h), lines...)
-	return archive.AppendEnd(archive.AppendPadding(b, h.Size))
-}
-
 // seconds is the time of an item, 0 if it is not known.
 func seconds(i *item) int64 {
 	t, err := time.Parse(time.RFC3339, i.MTime)
@@ -331,21 +162,4 @@ func seconds(i *item) int64 {
 		return 0
 	}
 	return t.Unix()
-}
-
-// reason is what came of an archive.
-func (a *archived) reason(rec *outbox.Receipt) string {
-	s := "nothing came"
-	switch n := itoa(a.counts.Members) + " members"; rec.Status {
-	case "complete":
-		s = "complete: " + n + ", by the weakest of them verified by " + string(rec.Verified)
-	case "partial":
-		s = "incomplete: " + n + " in an archive that is valid as it is; the next run goes on with it"
-	}
-	for k, n := range []int64{a.counts.Missing, a.counts.Changed, a.counts.LeftOut} {
-		if n > 0 {
-			s += "; " + itoa(n) + [...]string{" could not be had, the manifest says why", " changed since they were taken", " were left out for their number"}[k]
-		}
-	}
-	return s
 }

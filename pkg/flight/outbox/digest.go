@@ -159,3 +159,13 @@ func prove(src File, marks []mark, grid int64, sink File) (d *digest, good []mar
 	}
 	return d, marks, nil, nil
 }
+
+// Sum is the SHA-256 of all proven bytes, as the file has them.
+func (p *Part) Sum() ([32]byte, error) {
+	if p.closed {
+		return [32]byte{}, ErrClosed
+	}
+	p.rec.halt()
+	err := p.rec.catchUp()
+	return sumOf(p.rec.d.sum), err
+}

@@ -290,13 +290,3 @@ func (p *Part) remove() error {
 	}
 	return diskError("remove", p.path(dataSuffix), err)
 }
-
-// Sum is the SHA-256 of all proven bytes, as the file has them.
-func (p *Part) Sum() ([32]byte, error) {
-	if p.closed {
-		return [32]byte{}, ErrClosed
-	}
-	p.rec.halt()
-	err := p.rec.catchUp()
-	return sumOf(p.rec.d.sum), err
-}

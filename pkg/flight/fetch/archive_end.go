@@ -1,0 +1,102 @@
+package fetch
+
+import (
+	"context"
+	"crypto/sha256"
+	"unicode/utf8"
+
+	"payload-ipc/pkg/flight/archive"
+	"payload-ipc/pkg/flight/http1"
+	"payload-ipc/pkg/flight/outbox"
+)
+
+// finishArchive publishes the archive, whole or as a part, with the manifest.
+func (r *run) finishArchive(ctx context.Context, j *job) {
+	whole := j.done && j.err == nil && j.rest() == 0
+	for _, o := range r.jobs {
+		if o.from == j && !o.done {
+			j.single = append(j.single, o.item)
+		}
+	}
+	for _, i := range append(j.single, j.small...) {
+		j.miss(i, "the window ended before it had come")
+	}
+	if j.cur.part == nil && (!whole || j.create() != nil) {
+		return
+	}
+	p, end := j.cur.part, r.manifest(j, whole)
+	var pub outbox.Published
+	var err error
+	switch {
+	case whole:
+		if err = p.Append(end); err == nil {
+			p.Prove()
+			p.Describe(outbox.Identity{Total: p.Held(), Complete: true, Verified: j.proof()})
+			pub, err = p.Publish(ctx)
+			j.told = pub.Size
+		}
+		if err == nil && j.resumed {
+			j.out.Withdraw() // it ends in another manifest
+		}
+	case len(j.members) > 0 && !r.f.NoSalvage:
+		j.partial = true
+		if pub, err = p.PublishEnded(ctx, end); err != nil && pub.Name == "" {
+			pub, err = p.PublishPart(ctx, 1) // there may be no room for the end
+		}
+	default:
+		j.kept = p.Proven()
+	}
+	if err != nil {
+		j.err = err
+		r.diskError(j, err)
+	}
+	if pub.Name == "" {
+		p.Close()
+		return
+	}
+	j.published, j.verified = &pub, j.proof()
+	r.published(j, &pub, j.told)
+}
+
+// proof is what the weakest of the members is proven by.
+func (a *archived) proof() outbox.Verified {
+	return [...]outbox.Verified{outbox.VerifiedNone, outbox.VerifiedLength, outbox.VerifiedOverlap, outbox.VerifiedDigest}[a.weakest]
+}
+
+// manifest is the last member, and the end of the archive. all: the listing
+// is complete.
+func (r *run) manifest(j *job, all bool) []byte {
+	var lines []byte
+	for n, i := range append(j.members, j.others...) {
+		if n < len(j.members) && all && j.resumed && i.tries == 0 && i.Reason == "" {
+			i.Reason = "it is not on the server any more"
+			j.counts.Changed++
+		}
+		l, href := i.Listed, ""
+		if l.Name = j.top + l.Name; !utf8.ValidString(l.Name) {
+			href = string(http1.AppendEscaped(nil, l.Name))
+		}
+		lines = l.Append(lines, href)
+	}
+	j.counts.Members, j.counts.LeftOut, j.counts.Manifest = int64(len(j.members)), j.left, sha256.Sum256(lines)
+	h := archive.Header{Name: manifestName, Size: int64(len(lines)), ModTime: r.f.Window.Now().Unix(), Mode: 0o644, Type: archive.File}
+	b := append(archive.AppendHeader(nil, h), lines...)
+	return archive.AppendEnd(archive.AppendPadding(b, h.Size))
+}
+
+// reason is what came of an archive.
+func (a *archived) reason(rec *outbox.Receipt) string {
+	s := "nothing came"
+	switch n := itoa(a.counts.Members) + " members"; rec.Status {
+	case "complete":
+		s = "complete: " + n + ", by the weakest of them verified by " + string(rec.Verified)
+	case "partial":
+		s = "incomplete: " + n + " in an archive that is valid as it is; the next run goes on with it"
+	}
+	for k, n := range []int64{a.counts.Missing, a.counts.Changed, a.counts.LeftOut} {
+		if n > 0 {
+			s += "; " + itoa(n) + [...]string{" could not be had, the manifest says why", " changed since they were taken", " were left out for their number"}[k]
+		}
+	}
+	return s
+}

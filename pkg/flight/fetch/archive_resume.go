@@ -1,0 +1,104 @@
+package fetch
+
+import (
+	"crypto/sha256"
+	"strconv"
+	"strings"
+	"time"
+
+	"payload-ipc/pkg/flight/archive"
+	"payload-ipc/pkg/flight/outbox"
+)
+
+// openArchive takes up the archive that an earlier run began.
+func (r *run) openArchive(j *job) {
+	j.archived = &archived{top: baseOf(j.Path.Path) + "/", in: map[string]*item{}, weakest: 3}
+	if j.out, j.err = r.stage.Target(j.Name, j.Path.Path+"?tar"); j.err != nil {
+		j.done = true
+		r.diskError(j, j.err)
+		return
+	}
+	r.missing(j)
+	for _, p := range j.out.Parts() {
+		if j.cur.part != nil {
+			j.cur.part.Discard()
+		}
+		j.cur = &generation{part: p, version: version{state: growing, id: p.Identity(), limit: unlimited, told: -1}}
+	}
+	if g := j.cur; g.part != nil {
+		if j.resumed = r.readArchive(j) == nil; !j.resumed {
+			j.discard(j.cur) // it is none that can go on
+			j.in = map[string]*item{}
+			j.members = nil
+			return
+		}
+		r.f.Events(Event{Kind: Resuming, Path: j.Path.Path, Done: g.held, Total: -1})
+	}
+}
+
+// readArchive learns what is in the archive on the stage.
+func (r *run) readArchive(j *job) error {
+	p := j.cur.part
+	j.in = map[string]*item{}
+	j.members = nil
+	j.cur.sync()
+	buf := make([]byte, 64<<10)
+	for off := int64(0); off < p.Proven(); {
+		h, at, err := archive.Read(p, off)
+		if err != nil {
+			return err
+		}
+		if h.Name == manifestName {
+			return r.cutArchive(j, off)
+		}
+		i := &item{Listed: outbox.Listed{
+			Type: "file", Size: h.Size, Target: h.Linkname, Verified: outbox.Verified(h.Comment), Mode: strconv.FormatInt(h.Mode, 8),
+			Name: strings.TrimSuffix(strings.TrimPrefix(h.Name, j.top), "/"), MTime: time.Unix(h.ModTime, 0).UTC().Format(time.RFC3339),
+		}}
+		switch {
+		case h.Type == archive.Dir:
+			i.Type = "directory"
+		case h.Type == archive.Symlink:
+			i.Type = "symlink"
+		case h.Comment == "":
+			i.Verified = outbox.VerifiedDigest
+		}
+		sum := sha256.New()
+		for end := at + h.Size; at < end; {
+			n, err := p.ReadAt(buf[:min(int64(len(buf)), end-at)], at)
+			if n == 0 {
+				return err
+			}
+			sum.Write(buf[:n])
+			at += int64(n)
+		}
+		i.SHA256 = hexOf(sum.Sum(nil))
+		j.enroll(i)
+		off = at + archive.Padding(h.Size)
+	}
+	return nil
+}
+
+// cutArchive copies what precedes the manifest of an archive that could not be
+// published.
+func (r *run) cutArchive(j *job, end int64) error {
+	old := j.cur.part
+	if err := j.create(); err != nil {
+		return err
+	}
+	b := make([]byte, 64<<10)
+	for off := int64(0); off < end; {
+		n, err := old.ReadAt(b[:min(int64(len(b)), end-off)], off)
+		if n == 0 {
+			return err
+		}
+		if err := j.cur.part.Append(b[:n]); err != nil {
+			return err
+		}
+		off += int64(n)
+	}
+	old.Discard()
+	err := j.cur.part.Prove()
+	j.cur.sync()
+	return err
+}
