@@ -29,7 +29,7 @@ func TestKill(t *testing.T) {
 		kills, _ = strconv.Atoi(s)
 	}
 	dir := memory(t)
-	root := dir + "/root"
+	root := dir + "/served"
 	os.Mkdir(root, 0o755)
 	b := newBox(t, dir)
 	sdr(t, root, b.addr(), "--for", "20m")

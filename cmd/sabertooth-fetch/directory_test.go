@@ -26,7 +26,7 @@ func TestKillDirectory(t *testing.T) {
 		kills, _ = strconv.Atoi(s)
 	}
 	dir := memory(t)
-	root := dir + "/root"
+	root := dir + "/served"
 	os.MkdirAll(root+"/many/sub", 0o755)
 	b := newBox(t, dir)
 	sdr(t, root, b.addr(), "--for", "20m")

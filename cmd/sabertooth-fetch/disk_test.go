@@ -28,7 +28,7 @@ func TestInjected(t *testing.T) {
 	}
 	data := lines(0, 700_000)
 	dir := memory(t)
-	root := dir + "/root"
+	root := dir + "/served"
 	os.Mkdir(root, 0o755)
 	os.WriteFile(root+"/f", []byte(data), 0o644)
 	port := freePort(t)
@@ -118,11 +118,11 @@ func TestInjected(t *testing.T) {
 func TestSyncPace(t *testing.T) {
 	strace := peer(t, "strace")
 	dir := t.TempDir()
-	os.Mkdir(dir+"/root", 0o755)
+	os.Mkdir(dir+"/served", 0o755)
 	data := lines(0, 16<<20)
-	os.WriteFile(dir+"/root/f", []byte(data), 0o644)
+	os.WriteFile(dir+"/served/f", []byte(data), 0o644)
 	upstream := fmt.Sprint("127.0.0.1:", freePort(t))
-	sdr(t, dir+"/root", upstream, "--for", "5m")
+	sdr(t, dir+"/served", upstream, "--for", "5m")
 	b := newBox(t, dir)
 	bad(t, b.port, &badline.Line{To: upstream, Rate: 6_000_000})
 	args := append([]string{"-f", "-y", "-ttt", "-o", dir + "/trace", "-e", "trace=fsync,fdatasync", program(t, "sabertooth-fetch")},
@@ -171,11 +171,11 @@ func mounted(t *testing.T, dir, options string) {
 func TestFullDisk(t *testing.T) {
 	data := lines(0, 3<<20)
 	dir := t.TempDir()
-	os.Mkdir(dir+"/root", 0o755)
-	os.WriteFile(dir+"/root/f", []byte(data), 0o644)
+	os.Mkdir(dir+"/served", 0o755)
+	os.WriteFile(dir+"/served/f", []byte(data), 0o644)
 	mounted(t, dir+"/small", "size=1m")
 	b := newBox(t, dir+"/small")
-	sdr(t, dir+"/root", b.addr(), "--for", "60s")
+	sdr(t, dir+"/served", b.addr(), "--for", "60s")
 	r := b.fetch("--for", "10s", "/f")
 	if r.exit != 1 || r.took > 3*time.Second || !strings.Contains(r.log, "the disk is full") {
 		t.Errorf("exit %d after %v\n%s", r.exit, r.took, r.log)
@@ -201,12 +201,12 @@ func TestFullDisk(t *testing.T) {
 func TestReadOnlyDisk(t *testing.T) {
 	data := lines(0, 3<<20)
 	dir := t.TempDir()
-	os.Mkdir(dir+"/root", 0o755)
-	os.WriteFile(dir+"/root/f", []byte(data), 0o644)
+	os.Mkdir(dir+"/served", 0o755)
+	os.WriteFile(dir+"/served/f", []byte(data), 0o644)
 	mounted(t, dir+"/disk", "size=20m")
 	b := newBox(t, dir)
 	b.stage = dir + "/disk/stage"
-	sdr(t, dir+"/root", b.addr(), "--for", "60s")
+	sdr(t, dir+"/served", b.addr(), "--for", "60s")
 	// Another file system than the outbox: published through an unnamed file.
 	if r := b.fetch("--for", "10s", "/f"); r.exit != 0 || r.files["f"] != data {
 		t.Fatalf("exit %d\n%s", r.exit, r.log)
@@ -231,11 +231,11 @@ func TestReadOnlyDisk(t *testing.T) {
 func TestStalledSyncs(t *testing.T) {
 	strace := peer(t, "strace")
 	dir := t.TempDir()
-	os.Mkdir(dir+"/root", 0o755)
+	os.Mkdir(dir+"/served", 0o755)
 	data := lines(0, 64<<20)
-	os.WriteFile(dir+"/root/f", []byte(data), 0o644)
+	os.WriteFile(dir+"/served/f", []byte(data), 0o644)
 	upstream := fmt.Sprint("127.0.0.1:", freePort(t))
-	sdr(t, dir+"/root", upstream, "--for", "5m")
+	sdr(t, dir+"/served", upstream, "--for", "5m")
 	for _, inject := range []string{
 		"fdatasync:delay_enter=3000000:when=1", "fdatasync:delay_enter=3000000:when=2",
 		"fdatasync:delay_enter=4000000:when=5", "fsync:delay_enter=3000000:when=1",

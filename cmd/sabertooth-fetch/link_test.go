@@ -30,10 +30,10 @@ func bad(t *testing.T, port int, c *badline.Line) *badline.Line {
 func TestBadLines(t *testing.T) {
 	data := lines(0, 3<<20)
 	dir := memory(t)
-	os.Mkdir(dir+"/root", 0o755)
-	os.WriteFile(dir+"/root/f", []byte(data), 0o644)
+	os.Mkdir(dir+"/served", 0o755)
+	os.WriteFile(dir+"/served/f", []byte(data), 0o644)
 	upstream := fmt.Sprint("127.0.0.1:", freePort(t))
-	sdr(t, dir+"/root", upstream, "--for", "5m")
+	sdr(t, dir+"/served", upstream, "--for", "5m")
 	for _, c := range []struct {
 		name   string
 		line   *badline.Line
@@ -127,10 +127,10 @@ func TestLiveLogOverASlowLink(t *testing.T) {
 func TestResets(t *testing.T) {
 	data := lines(0, 24<<20)
 	dir := memory(t)
-	os.Mkdir(dir+"/root", 0o755)
-	os.WriteFile(dir+"/root/f", []byte(data), 0o644)
+	os.Mkdir(dir+"/served", 0o755)
+	os.WriteFile(dir+"/served/f", []byte(data), 0o644)
 	upstream := fmt.Sprint("127.0.0.1:", freePort(t))
-	sdr(t, dir+"/root", upstream, "--for", "5m")
+	sdr(t, dir+"/served", upstream, "--for", "5m")
 	b := newBox(t, dir)
 	l := &badline.Line{To: upstream}
 	for range 20 {
@@ -159,10 +159,10 @@ func TestDeadlines(t *testing.T) {
 	}
 	data := lines(0, 3<<20)
 	dir := memory(t)
-	os.Mkdir(dir+"/root", 0o755)
-	os.WriteFile(dir+"/root/f", []byte(data), 0o644)
+	os.Mkdir(dir+"/served", 0o755)
+	os.WriteFile(dir+"/served/f", []byte(data), 0o644)
 	upstream := fmt.Sprint("127.0.0.1:", freePort(t))
-	sdr(t, dir+"/root", upstream, "--for", "30m")
+	sdr(t, dir+"/served", upstream, "--for", "30m")
 	slow, dying := freePort(t), freePort(t)
 	bad(t, slow, &badline.Line{To: upstream, Rate: 600_000})
 	bad(t, dying, &badline.Line{To: upstream, Limit: 200_000})
