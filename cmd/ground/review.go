@@ -148,7 +148,7 @@ func showTable(out io.Writer, runs []*review.Run) {
 		if !x.Start.IsZero() {
 			start = x.Start.UTC().Format("2006-01-02 15:04Z")
 		}
-		t.add(x.Name, orDash(r.Satellite), start, r.Verdict.String(), fmt.Sprintf("%d of %d", x.Delivered, x.Files), plan.Grouped(x.Bytes), x.Why)
+		t.add(x.Name, orDash(r.Satellite), start, r.Verdict.String(), x.Count(), plan.Grouped(x.Bytes), x.Why)
 	}
 	fmt.Fprintln(out)
 	t.write(out)

@@ -22,7 +22,8 @@ const (
 
 // CheckName says why NAME cannot stand in /outbox, in words that fit behind
 // the argument: empty, longer than MaxName, a slash, a leading dot, a control
-// character, not UTF-8.
+// character, not UTF-8, the end of a receipt's name, by which the ground knows
+// receipts.
 func CheckName(name string) error {
 	switch {
 	case name == "":
@@ -35,6 +36,8 @@ func CheckName(name string) error {
 		return errors.New("the name begins with a dot")
 	case !utf8.ValidString(name):
 		return errors.New("the name is not UTF-8")
+	case strings.HasSuffix(name, receiptSuffix):
+		return errors.New("the name ends as those of receipts do")
 	}
 	for _, r := range name {
 		if r < ' ' || r >= 0x7f && r < 0xa0 {

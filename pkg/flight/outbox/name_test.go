@@ -14,7 +14,7 @@ func TestCheckName(t *testing.T) {
 	}{
 		{"sdr_syslog", true}, {"a", true}, {"naïve name.log", true}, {"x.part", true}, {"a..b", true},
 		{strings.Repeat("n", MaxName), true}, {strings.Repeat("n", MaxName+1), false},
-		{"", false}, {".", false}, {"..", false}, {".hidden", false}, {"a/b", false}, {"/a", false},
+		{"", false}, {".", false}, {"..", false}, {".hidden", false}, {"a/b", false}, {"x.receipt.json", false}, {"/a", false},
 		{"a\x00b", false}, {"a\nb", false}, {"a\x7fb", false}, {"a\u0085b", false}, {"a\xffb", false},
 	}
 	for _, c := range cases {

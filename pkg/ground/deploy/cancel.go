@@ -100,8 +100,16 @@ func (g *Ground) cancel(ctx context.Context, c *Cancelled) error {
 		return nil
 	}
 	var words []string
+	open := 0
 	for _, l := range left {
 		words = append(words, fmt.Sprintf("%s (%s)", l.ID, l.State))
+		if now := g.API.Now(); !l.Start.After(now) && l.End().After(now) {
+			open++
+			words[len(words)-1] = fmt.Sprintf("%s (open until %s)", l.ID, plan.Stamp(l.End()))
+		}
+	}
+	if open == len(left) {
+		return fmt.Errorf("not cancelled on %s, for it has begun: window %s; it ends by itself", c.Satellite, plan.List(words))
 	}
 	err = fmt.Errorf("still scheduled on %s: window %s; try again, or ask the operator", c.Satellite, plan.List(words))
 	if len(errs) > 0 {

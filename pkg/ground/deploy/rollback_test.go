@@ -3,6 +3,7 @@ package deploy
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -165,6 +166,28 @@ func TestCancel(t *testing.T) {
 	var unknown *Unknown
 	if _, err := g.Choose(context.Background(), []string{"FM1"}, Selection{IDs: []string{"4711"}}); !errors.As(err, &unknown) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// A window that is open cannot be cancelled, and trying again does not help.
+func TestCancelOpen(t *testing.T) {
+	b := newBench(t)
+	g, said := b.ground(400 * time.Millisecond)
+	r := run(t, g, b.spec())
+	if r.Err != nil {
+		t.Fatal(r.Err)
+	}
+	first := r.Passes[0].Windows[0]
+	b.mock.Skip(first.Start.Sub(b.mock.Now()) + 35*time.Second) // both are open
+	b.mock.AddFault(parse(t, "delete=409,times=0"))
+	chosen, err := g.Choose(context.Background(), []string{"FM1"}, Selection{Runs: []string{r.Plan.First().Run}})
+	if err != nil || len(chosen[0].Windows) != 2 {
+		t.Fatalf("%v %v", chosen, err)
+	}
+	g.Cancel(context.Background(), chosen)
+	got := fmt.Sprint(chosen[0].Err)
+	if !strings.Contains(got, first.ID+" (open until ") || !strings.Contains(got, "it ends by itself") || strings.Contains(got, "try again") {
+		t.Errorf("got %q\n%s", got, said.all())
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"payload-ipc/pkg/flight/fetch"
 	"payload-ipc/pkg/flight/outbox"
 	"payload-ipc/pkg/flight/sabertooth"
+	"payload-ipc/pkg/ground/survey"
 	"payload-ipc/pkg/ground/tasking"
 )
 
@@ -72,6 +73,17 @@ func (s Spec) args() (out []string) {
 	return out
 }
 
+// ours reports that review knows what is called name for a program's log or a
+// payload's survey.
+func ours(name string) bool {
+	for _, p := range Payloads {
+		if name == survey.Name(p.Name) {
+			return true
+		}
+	}
+	return name == "sdr-serve.log" || name == "sabertooth-fetch.log"
+}
+
 // checkFiles refuses what the fetcher would refuse, days later, and what it
 // could only fail at.
 func (s Spec) checkFiles() *SpecError {
@@ -107,6 +119,9 @@ func (s Spec) checkFiles() *SpecError {
 		}
 		if err := outbox.CheckName(f.Name); err != nil {
 			return bad("name", "%q cannot be the name of a file in the outbox: %v; give a plain one such as sdr_syslog", f.Name, err)
+		}
+		if ours(f.Name) {
+			return bad("name", "%q is what one of our programs calls a file of its own, and review would take yours for that; give another one such as sdr_syslog", f.Name)
 		}
 		names = append(names, f.Name)
 	}

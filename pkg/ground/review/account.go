@@ -19,6 +19,9 @@ type account struct {
 func (r *Run) account() account {
 	a := account{Sent: -1, Errors: map[string]int64{}}
 	for _, it := range r.Items {
+		if it.late {
+			a.Why = []string{"The run was cut off before its receipts: what it received, and in how many attempts, nothing tells."}
+		}
 		if rc := it.Receipt; rc != nil {
 			a.Received += rc.BytesReceived
 			if rc.Unchanged == nil {
@@ -34,6 +37,9 @@ func (r *Run) account() account {
 		if l.Program == serverLog {
 			a.Sent = sent(l)
 		}
+	}
+	if len(a.Why) > 0 {
+		return a
 	}
 	if extra := a.Sent - a.Received; a.Sent >= 0 && extra > 0 {
 		a.Why = append(a.Why, fmt.Sprintf("%s bytes were sent and not taken: the fetcher asks each address of the server for the first piece and goes on with the one that answers first; what the other sends is for nothing, and so is what is under way when a connection breaks.", plan.Grouped(extra)))

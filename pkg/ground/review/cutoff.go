@@ -24,7 +24,7 @@ func (r *Run) cutOff() {
 		broken = !ended && !r.brings(l.Lines[at:])
 	}
 	if broken && receipts {
-		r.Items = append(r.Items, Item{Verdict: Missing, stamp: r.Last,
+		r.Items = append(r.Items, Item{Verdict: Missing, stamp: r.Last, more: true,
 			Why: "the run was cut off, and what else it was to bring is not told; what it had of it is kept aboard, and the same deployment again goes on from there"})
 	}
 }

@@ -46,6 +46,13 @@ func TestCutOff(t *testing.T) {
 			if rep.Verdict != tt.want || len(rep.Runs) != 1 {
 				t.Errorf("got %v, %d runs, want %v", rep.Verdict, len(rep.Runs), tt.want)
 			}
+			if got := rep.Runs[0].Row().Count(); got != map[Verdict]string{Delivered: "1 of 1", Partial: "1 of ?"}[tt.want] {
+				t.Errorf("the table counts %q", got)
+			}
+			why := strings.Join(rep.Runs[0].account().Why, " ")
+			if strings.Contains(why, "earlier window") || tt.late != strings.Contains(why, "nothing tells") {
+				t.Errorf("the page says %q", why)
+			}
 			last := rep.Runs[0].Items[len(rep.Runs[0].Items)-1]
 			if (tt.want == Partial) != strings.Contains(last.Why, "was cut off") {
 				t.Errorf("got %q", last.Why)

@@ -13,15 +13,30 @@ type Row struct {
 	Start     time.Time // of the fetch, else of the run's windows; zero if nothing tells
 	Delivered int       // files that came down whole
 	Files     int       // files that are told of
+	More      bool      // the run was cut off: there may be others
 	Bytes     int64     // that came down, as receipts vouch for; not again those of an earlier run
 	Attempts  int64
 	Why       string // the first thing that is missing, "" for none
 }
 
+// Count is how many of the files came, "2 of ?" where nothing tells how many
+// there are.
+func (x Row) Count() string {
+	if x.More {
+		return fmt.Sprintf("%d of ?", x.Delivered)
+	}
+	return fmt.Sprintf("%d of %d", x.Delivered, x.Files)
+}
+
 // Row sums r up.
 func (r *Run) Row() Row {
-	out := Row{Name: r.Name(), Files: len(r.Items)}
+	out := Row{Name: r.Name()}
 	for _, it := range r.Items {
+		if it.more {
+			out.More = true
+		} else {
+			out.Files++
+		}
 		if it.Verdict == Delivered {
 			out.Delivered++
 		} else if out.Why == "" {

@@ -45,6 +45,7 @@ type Item struct {
 	ReceiptKey string `json:"receipt_key,omitempty"`
 
 	stamp  time.Time    // of the outbox that it came in; zero if only a late receipt tells of it
+	more   bool         // it stands for what else the run was to bring
 	late   bool         // its receipt was written by a later run
 	proven bool         // the object of Key has the bytes that the receipt vouches for
 	sealed []sealedPart // older pieces that came down with it
