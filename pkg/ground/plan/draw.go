@@ -74,14 +74,18 @@ func (p *Plan) Draw(w io.Writer, width int) {
 // readers are who may connect to the server; its own default is the payloads'
 // network, since an address that changed would waste the window.
 func (s Spec) readers() string {
-	if len(s.Allow) == 0 {
-		return "the payloads' network " + payloadNet.String()
+	from := "the payloads' network " + payloadNet.String()
+	if len(s.Allow) > 0 {
+		var out []string
+		for _, p := range s.Allow {
+			out = append(out, p.String())
+		}
+		from = List(out)
 	}
-	var out []string
-	for _, p := range s.Allow {
-		out = append(out, p.String())
+	if s.Key {
+		return "who has this run's key, from " + from
 	}
-	return List(out)
+	return from
 }
 
 // brings are the files, each with its name in the bucket.

@@ -81,3 +81,12 @@ func TestKeyIsPartOfTheWish(t *testing.T) {
 		}
 	}
 }
+
+// The plan tells that the key, and not the network alone, decides who may read.
+func TestReadersOfAKey(t *testing.T) {
+	for key, want := range map[bool]string{true: "who has this run's key, from the payloads' network ", false: "the payloads' network "} {
+		if got := (Spec{Key: key}).readers(); !strings.HasPrefix(got, want) {
+			t.Errorf("with a key %v: got %q", key, got)
+		}
+	}
+}
