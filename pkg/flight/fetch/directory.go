@@ -82,7 +82,7 @@ func (d *directory) verdict() error {
 	case d.left > 0:
 		f.Text = itoa(d.left) + " entries of this directory were left out: more than " + itoa(maxApart)
 	case d.clashes > 0:
-		f.Text = itoa(d.clashes) + " files of this directory have names that are taken"
+		f.Text = itoa(d.clashes) + " files of this directory have names that are taken, or that cannot stand in /outbox"
 	case d.listed == 0:
 		f.Text = "no regular files in this directory"
 	default:
