@@ -24,7 +24,7 @@ type aboardFlags struct {
 func aboardCommand(io *stdio) *cobra.Command {
 	w := &aboardFlags{}
 	c := &cobra.Command{
-		Use:     "aboard [flags] AUTH_TOKEN [SAT_ID...]",
+		Use:     "aboard [flags] [AUTH_TOKEN] [SAT_ID...]",
 		GroupID: "satellite",
 		Short:   "our programs there: what needs them, what an update costs",
 		Example: `  ground aboard -                 # on all satellites of the token

@@ -36,7 +36,7 @@ type access struct {
 func (a *access) flags(c *cobra.Command, io *stdio) {
 	section(c, "The API", func(fs *pflag.FlagSet) {
 		fs.StringVar(&a.api, "api", defaultAPI(io), "`URL` of the Tasking API (or SPIRE_API)")
-		fs.StringVar(&a.tokenFile, "token-file", "", "read the token from this `FILE` instead of the command line")
+		fs.StringVar(&a.tokenFile, "token-file", "", "read the token from this `FILE`; without, AUTH_TOKEN left out or - is that of SPIRE_AUTH_TOKEN")
 		fs.DurationVar(&a.patience, "patience", 2*time.Minute, "how long one call is tried while the API is down or busy")
 		fs.DurationVar(&a.lag, "listing-lag", 15*time.Second, "how far the API's listings may be behind: what was lost is looked for so long, and what seems to be alone looked at again")
 		fs.IntVar(&a.atOnce, "at-once", 8, "satellites worked on at the same time")
@@ -79,14 +79,15 @@ func (a *access) token(args []string, io *stdio) (token string, sats []string, e
 		}
 		return token, ids(a.satellites, io), nil
 	}
-	if err := checkIDs(rest); err != nil {
+	if err := checkIDs(rest, len(args)-len(rest)); err != nil {
 		return "", nil, err
 	}
 	return token, ids(rest, io), nil
 }
 
 // findToken takes it from the command line, SPIRE_AUTH_TOKEN or a file, in
-// this order.
+// this order. What has the form of a satellite's id is a satellite: it is never
+// sent as a token.
 func (a *access) findToken(args []string, io *stdio) (token string, rest []string, err error) {
 	env := strings.TrimSpace(io.getenv("SPIRE_AUTH_TOKEN"))
 	_, mine := io.from["token-file"]
@@ -108,8 +109,8 @@ func (a *access) findToken(args []string, io *stdio) (token string, rest []strin
 		if rest, token = args[1:], env; token == "" {
 			return "", nil, wrong("the token \"-\" means SPIRE_AUTH_TOKEN, which is not set; set it, or use --token-file FILE")
 		}
-	case len(args) == 0:
-		if token = env; token == "" {
+	case len(args) == 0 || a.isSatellite(args[0]) && args[0] != env:
+		if rest, token = args, env; token == "" {
 			return "", nil, wrong("the token is missing; give it as the first argument, in SPIRE_AUTH_TOKEN, or with --token-file FILE")
 		}
 	default:
@@ -145,7 +146,7 @@ func readToken(file string, io *stdio) (string, error) {
 	return token, nil
 }
 
-// isSatellite reports whether word is rather a satellite's id than a token.
+// isSatellite reports whether word is a satellite's id and no token.
 func (a *access) isSatellite(word string) bool {
 	return documented.MatchString(word) || slices.Contains(a.satellites, word)
 }
@@ -174,11 +175,13 @@ func ids(args []string, io *stdio) (out []string) {
 	return out
 }
 
-func checkIDs(args []string) error {
+// checkIDs refuses what is no satellite's id; before is how many arguments stand
+// in front.
+func checkIDs(args []string, before int) error {
 	for i, s := range args {
 		if !satelliteID(s) {
 			// It may be the token, with the arguments in the wrong order.
-			return wrong("argument %d after the token does not look like a satellite's id (such as FM1); the order is AUTH_TOKEN SAT_ID...", i+1)
+			return wrong("argument %d does not look like a satellite's id (such as FM1); the order is AUTH_TOKEN SAT_ID...", before+i+1)
 		}
 	}
 	return nil

@@ -22,7 +22,7 @@ type cancelFlags struct {
 func cancelCommand(io *stdio) *cobra.Command {
 	w := &cancelFlags{}
 	c := &cobra.Command{
-		Use:     "cancel [flags] AUTH_TOKEN [SAT_ID...]",
+		Use:     "cancel [flags] [AUTH_TOKEN] [SAT_ID...]",
 		GroupID: "pass",
 		Short:   "cancel windows; --run ID or --window ID picks some",
 		Example: `  ground cancel --dry-run - FM1                  # what would be cancelled

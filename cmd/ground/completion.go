@@ -2,6 +2,7 @@ package main
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -54,11 +55,12 @@ func completeValue(c *cobra.Command, f *pflag.Flag, value string) {
 }
 
 // completeSatellites offers the satellites that the user's files name. Where
-// the token comes first, it offers "-": a token is nothing to complete.
+// the token can only be an argument, it offers "-": a token is nothing to
+// complete.
 func completeSatellites(io *stdio) cobra.CompletionFunc {
 	return func(c *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		s := completing(io, c)
-		if len(args) == 0 && c.Flags().Lookup("token-file").Value.String() == "" {
+		if len(args) == 0 && c.Flags().Lookup("token-file").Value.String() == "" && strings.TrimSpace(io.getenv("SPIRE_AUTH_TOKEN")) == "" {
 			return []string{"-"}, cobra.ShellCompDirectiveNoFileComp
 		}
 		var out []string

@@ -17,7 +17,7 @@ import (
 
 func planCommand(io *stdio) *cobra.Command {
 	return deployLike(io, &cobra.Command{
-		Use:   "plan [flags] AUTH_TOKEN SAT_ID...",
+		Use:   "plan [flags] [AUTH_TOKEN] SAT_ID...",
 		Short: "what deploy would do; asks the API, changes nothing",
 		Example: `  ground plan - FM1
   ground plan --svg plan.svg - FM1
@@ -28,7 +28,7 @@ func planCommand(io *stdio) *cobra.Command {
 
 func deployCommand(io *stdio) *cobra.Command {
 	return deployLike(io, &cobra.Command{
-		Use:   "deploy [flags] AUTH_TOKEN SAT_ID...",
+		Use:   "deploy [flags] [AUTH_TOKEN] SAT_ID...",
 		Short: "send both programs, schedule both windows or none",
 		Example: `  ground deploy - FM1                  # the token from SPIRE_AUTH_TOKEN
   ground deploy --repeat 7 --path /var/log/kern.log --path /etc/ - FM1

@@ -23,10 +23,10 @@ func rootCommand(io *stdio) *cobra.Command {
 		Short: "two programs on one satellite, from the ground",
 		Long: `Plans, deploys, follows, cancels and reviews passes of the two payload programs.
 
-AUTH_TOKEN may be "-" (taken from SPIRE_AUTH_TOKEN), or be left out with
---token-file. Exit: 0 done, 1 failed and rolled back, 2 usage, 3 the API
-refuses, 4 no time fits, 5 (status --watch) cancelled; of review and get:
-0 delivered, 3 partial, 4 missing.`,
+AUTH_TOKEN is left out, or is "-", where SPIRE_AUTH_TOKEN or --token-file has
+it; a first argument such as FM1 is a satellite, never a token. Exit: 0 done,
+1 failed and rolled back, 2 usage, 3 the API refuses, 4 no time fits, 5 (status
+--watch) cancelled; of review and get: 0 delivered, 3 partial, 4 missing.`,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},

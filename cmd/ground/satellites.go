@@ -14,7 +14,7 @@ import (
 func satellitesCommand(io *stdio) *cobra.Command {
 	a := &access{}
 	c := &cobra.Command{
-		Use:     "satellites [flags] AUTH_TOKEN",
+		Use:     "satellites [flags] [AUTH_TOKEN]",
 		GroupID: "satellite",
 		Short:   "what the token may use",
 		Example: `  ground satellites -              # the token from SPIRE_AUTH_TOKEN

@@ -29,7 +29,7 @@ type slotsFlags struct {
 func slotsCommand(io *stdio) *cobra.Command {
 	w := &slotsFlags{}
 	c := &cobra.Command{
-		Use:     "slots [flags] AUTH_TOKEN SAT_ID",
+		Use:     "slots [flags] [AUTH_TOKEN] SAT_ID",
 		GroupID: "satellite",
 		Short:   "when both windows fit in the next days",
 		Example: `  ground slots - FM1               # the next 3 days

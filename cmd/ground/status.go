@@ -28,7 +28,7 @@ type statusFlags struct {
 func statusCommand(io *stdio) *cobra.Command {
 	w := &statusFlags{}
 	c := &cobra.Command{
-		Use:     "status [flags] AUTH_TOKEN [SAT_ID...]",
+		Use:     "status [flags] [AUTH_TOKEN] [SAT_ID...]",
 		GroupID: "pass",
 		Short:   "uploads and windows; --watch follows them to their end",
 		Example: `  ground status -               # all satellites of the token, once

@@ -17,7 +17,7 @@ func surveyCommand(io *stdio) *cobra.Command {
 	s := &w.spec
 	s.Survey, s.SkipUpload = true, true
 	c := &cobra.Command{
-		Use:     "survey [flags] AUTH_TOKEN SAT_ID...",
+		Use:     "survey [flags] [AUTH_TOKEN] SAT_ID...",
 		GroupID: "satellite",
 		Short:   "ask both payloads what is assumed of them; sends nothing up",
 		Long: `Schedules a pair of windows, both or none, that need no upload: each runs
