@@ -17,6 +17,10 @@ import (
 //   - calls (BL) and page addresses (ADRP) are turned from distances into
 //     positions: the same function is then the same bytes wherever it is
 //     called from;
+//   - the two branches around the call that grows the stack, at the end of most
+//     functions, are told so that they are the same in all of them: the one to
+//     it from the function's end, the one back as a branch to itself;
+//   - instructions stand with their highest byte first, which says what they do;
 //   - the table of functions is told column by column (columns.go), behind the
 //     program, and of it only what does not follow from the rest or from the
 //     code: no offset of a record, a table or a name, of entries the sizes, of
@@ -46,7 +50,14 @@ func Filter(program []byte) ([]byte, error) {
 	out := stub(unfilterCode, p.literals()...)
 	out = append(append(out, program...), cols...)
 	body := out[stubSize:]
-	p.code(body, 1)
+	for _, f := range t.funcs {
+		code := t.instructions(f)
+		branches(code)
+		for i, w := range code {
+			le.PutUint32(body[t.codeOff+int(f.entry)+4*i:], w)
+		}
+	}
+	p.code(body, true)
 	clear(body[p.made : t.off+t.cus])
 	clear(body[t.off+t.pctab : t.off+t.functab])
 	clear(body[p.functab : int(p.functab)+8*len(t.funcs)])
@@ -81,7 +92,7 @@ func (p params) unfilter(b []byte) (program []byte, err error) {
 			err = errors.New("columns that point beyond their data")
 		}
 	}()
-	p.code(b, ^uint32(0))
+	p.code(b, false)
 	program, cols := b[:p.length:p.length], b[p.length:]
 	var at [columns]uint32
 	for i := range at {
@@ -103,6 +114,10 @@ func (p params) unfilter(b []byte) (program []byte, err error) {
 		code := make([]uint32, 4*get(columnSizes))
 		for j := range code {
 			code[j] = le.Uint32(program[p.text+entry+4*uint32(j):])
+		}
+		branches(code)
+		for j, w := range code {
+			le.PutUint32(program[p.text+entry+4*uint32(j):], w)
 		}
 		n := get(columnNames)
 		if n&1 == 0 {
@@ -179,13 +194,18 @@ func told(code []uint32, how int, get func() uint32) []byte {
 	}
 }
 
-// code adds sign times the instruction's position to the distance in each BL
-// and ADRP (Arm Architecture Reference Manual, C6.2). Positions count from
-// the start of the code: in instructions, and in pages.
-func (p params) code(b []byte, sign uint32) {
+// code adds the instruction's position to the distance in each BL and ADRP (Arm
+// Architecture Reference Manual, C6.2), and turns the bytes of all instructions
+// around; or the other way. Positions count from the start of the code: in
+// instructions, and in pages.
+func (p params) code(b []byte, tell bool) {
 	text := b[p.text:]
 	for i := range p.words {
-		w := le.Uint32(text[4*i:])
+		to, from, sign := binary.ByteOrder(binary.BigEndian), binary.ByteOrder(le), uint32(1)
+		if !tell {
+			to, from, sign = from, to, ^uint32(0)
+		}
+		w := from.Uint32(text[4*i:])
 		switch {
 		case w>>26 == 0x25: // BL: 26 bits, in instructions
 			w = w&^0x3ffffff | (w+sign*i)&0x3ffffff
@@ -194,6 +214,26 @@ func (p params) code(b []byte, sign uint32) {
 			page += sign * (i >> 10)
 			w = w&0x9f00001f | page&3<<29 | page>>2&0x7ffff<<5
 		}
-		le.PutUint32(text[4*i:], w)
+		to.PutUint32(text[4*i:], w)
+	}
+}
+
+// branches tells two branches of a function anew, or makes them what they were:
+// the first B.LS of its first instructions, where it looks whether the stack is
+// large enough, by how far its target is from the function's end; and B to the
+// function's beginning, where it tries again, as one to itself, and the other
+// way round.
+func branches(code []uint32) {
+	found := false
+	for i, w := range code {
+		switch back := -uint32(i) & 0x3ffffff; {
+		case !found && i < prologue && w&0xff00001f == 0x54000009: // B.LS: 19 bits
+			found = true
+			code[i] = w&^(0x7ffff<<5) | (uint32(len(code)-i)-w>>5)&0x7ffff<<5
+		case w == 0x14000000: // B: 26 bits
+			code[i] = w | back
+		case w == 0x14000000|back:
+			code[i] = 0x14000000
+		}
 	}
 }

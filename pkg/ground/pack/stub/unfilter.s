@@ -26,7 +26,7 @@
 	add	x21, x20, x21
 	mov	x22, x21		// the columns stand behind the program
 
-// BL and ADRP: from positions to distances.
+// The bytes of instructions turn around; BL and ADRP: from positions to distances.
 	ldr	w9, text
 	ldr	w10, words
 	add	x9, x20, x9
@@ -34,16 +34,17 @@
 1:	cmp	w11, w10
 	b.hs	functions
 	ldr	w12, [x9, x11, lsl #2]
+	rev	w12, w12
 	lsr	w13, w12, #26
 	cmp	w13, #0x25		// BL
 	b.ne	2f
 	sub	w13, w12, w11
 	bfi	w12, w13, #0, #26
 	b	3f
-2:	tbz	w12, #31, 4f
+2:	tbz	w12, #31, 3f
 	ubfx	w13, w12, #24, #5
 	cmp	w13, #16		// ADRP
-	b.ne	4f
+	b.ne	3f
 	ubfx	w13, w12, #29, #2
 	ubfx	w14, w12, #5, #19
 	orr	w13, w13, w14, lsl #2
@@ -52,7 +53,7 @@
 	lsr	w13, w13, #2
 	bfi	w12, w13, #5, #19
 3:	str	w12, [x9, x11, lsl #2]
-4:	add	w11, w11, #1
+	add	w11, w11, #1
 	b	1b
 
 functions:
@@ -80,7 +81,9 @@ function:
 	str	w28, [x24]
 
 	// The code, its length, and where it grows the stack: the target of the
-	// first B.LS in its first instructions.
+	// first B.LS in its first instructions, which is told from the function's
+	// end; B to the function's beginning is told as one to itself, and the
+	// other way round.
 	ldr	w9, text
 	add	x9, x20, x9
 	add	x9, x9, x28
@@ -90,22 +93,37 @@ function:
 	mov	w11, #-1
 	mov	w0, #0
 1:	cmp	w0, w10
-	b.hs	2f
+	b.hs	6f
+	ldr	w1, [x9, x0, lsl #2]
+	tbz	w11, #31, 2f		// found
 	cmp	w0, #PROLOGUE
 	b.hs	2f
-	ldr	w1, [x9, x0, lsl #2]
 	and	w2, w1, #0xff000000
 	and	w3, w1, #0x1f
 	orr	w2, w2, w3
-	movz	w3, #9			// B.LS
-	movk	w3, #0x5400, lsl #16
-	add	w0, w0, #1
+	ldr	w3, less
 	cmp	w2, w3
-	b.ne	1b
-	sbfx	w1, w1, #5, #19
-	add	w11, w1, w0
-	sub	w11, w11, #1
-2:
+	b.ne	2f
+	ubfx	w2, w1, #5, #19
+	sub	w11, w10, w2
+	sub	w2, w11, w0
+	bfi	w1, w2, #5, #19
+	b	4f
+2:	lsr	w2, w1, #26
+	cmp	w2, #5			// B
+	b.ne	5f
+	sbfx	w2, w1, #0, #26
+	cbz	w2, 3f
+	adds	w2, w2, w0
+	b.ne	5f
+	mov	w1, #0x14000000
+	b	4f
+3:	neg	w2, w0
+	bfi	w1, w2, #0, #26
+4:	str	w1, [x9, x0, lsl #2]
+5:	add	w0, w0, #1
+	b	1b
+6:
 	// The name: as it is, or a beginning and the address.
 	mov	w0, #NAMES
 	bl	get
@@ -359,6 +377,7 @@ large:	.word	0xd10003f4
 release: .word	0x910003ff
 switch:	.word	0x9100029f
 return:	.word	0xd65f03c0
+less:	.word	0x54000009		// B.LS
 
 // What Filter appends: type params, in its order.
 length:
