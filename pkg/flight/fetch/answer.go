@@ -58,7 +58,10 @@ func headOf(a *peer.Answer, now time.Time) (h head) {
 // extentOf checks that the answer can be one to its query.
 func extentOf(a *peer.Answer) (extent, *peer.Fault) {
 	n := a.Body.Length()
-	if a.Coded() {
+	kind, _ := a.Header.Get("Content-Type")
+	if coded := a.Coded(); a.Request.Ranged() && (coded || strings.HasPrefix(kind, "multipart/")) {
+		return extent{}, errRangeMismatch // without Range it may do better
+	} else if coded {
 		return extent{}, peer.Protocol("the server encodes the content, which was not asked for")
 	}
 	v, lines := a.Header.Get("Content-Range")
@@ -70,12 +73,9 @@ func extentOf(a *peer.Answer) (extent, *peer.Fault) {
 	case a.Status == 200:
 		return extent{end: n, total: -1, doubt: true}, nil
 	}
-	kind, _ := a.Header.Get("Content-Type")
 	switch {
 	case !a.Request.Ranged():
 		return extent{}, peer.Protocol("a 206 that was not asked for")
-	case strings.HasPrefix(kind, "multipart/"):
-		return extent{}, peer.Protocol("a multipart answer to one range")
 	case lines > 1:
 		return extent{}, errRangeMismatch
 	}

@@ -41,7 +41,7 @@ func (v *version) ask(f *facts) question {
 	if q.Target == "" {
 		return q
 	}
-	q.Brief = q.Ranged() && v.mayRefuse(f)
+	q.Brief = q.Ranged() && v.mayRefuse(f, false)
 	if (v.once || v.whole) && q.Ranged() {
 		q.Request, q.Brief = q.WithoutRange(), true
 	}
@@ -92,8 +92,11 @@ func (v *version) question(f *facts) (q question) {
 }
 
 // mayRefuse reports that a failure may be about the range that was asked for:
-// of this peer no range has been had, and of this path none was left out.
-func (v *version) mayRefuse(f *facts) bool { return !f.ranges && !v.refused && !v.whole }
+// of this peer no range has been had, or it is final, and of this path none was
+// left out.
+func (v *version) mayRefuse(f *facts, final bool) bool {
+	return (final || !f.ranges) && !v.refused && !v.whole
+}
 
 // first asks for a path of which nothing is held.
 func (q *question) first(f *facts) {

@@ -246,6 +246,46 @@ func TestKept(t *testing.T) {
 			})
 		}
 	}
+	refuse := func(status int) func(p *host, a *reply) {
+		return func(p *host, a *reply) { *a = *p.frame(&reply{status: status, cut: -1, pauseAt: -1}) }
+	}
+	for _, c := range []struct {
+		name   string
+		answer func(p *host, a *reply) // to a request with a Range
+		from   int                     // the first request that is answered so
+		first  string                  // a file that the same server gives ranges of
+	}{
+		{name: "multipart", answer: func(p *host, a *reply) {
+			a.head = []string{"Content-Type: multipart/byteranges; boundary=x", "Content-Length: 0"}
+			a.status, a.body = 206, nil
+		}},
+		{name: "coded", answer: func(p *host, a *reply) { a.head = append(a.head, "Content-Encoding: gzip") }},
+		{name: "416 from the second on", from: 1, answer: refuse(416)},
+		{name: "403 from the third on", from: 2, answer: refuse(403)},
+		{name: "416, and not for another file", first: fileA, answer: refuse(416)},
+		{name: "403, and not for another file", first: fileA, answer: refuse(403)},
+	} {
+		t.Run("a range is answered "+c.name, func(t *testing.T) {
+			virtual(t, func(t *testing.T, b *bench) {
+				p := newPeer(map[string]string{"/f": big, "/g": c.first})
+				p.script = func(n int, q *http.Request, a *reply) {
+					if n >= c.from && q.Header.Get("Range") != "" && q.URL.Path == "/f" {
+						c.answer(p, a)
+					}
+				}
+				b.net.hosts[addrA] = p.connect
+				w := want{files: map[string]string{"f": big}, within: 8 * time.Second, errors: "changed", received: 3*int64(len(big)) + 1000}
+				f := Fetcher{}
+				if c.first != "" {
+					f.Paths, w.files["g"] = []Path{{"/g", "g"}, {"/f", "f"}}, c.first
+				}
+				if c.name[:3] != "416" || c.first != "" {
+					w.errors = ""
+				}
+				verdict(t, b, p, b.run(f, window.Spec{For: 20 * time.Second}), w)
+			})
+		})
+	}
 	t.Run("the write of the next request fails first", func(t *testing.T) {
 		virtual(t, func(t *testing.T, b *bench) {
 			p := sdr(map[string]string{"/f": big})

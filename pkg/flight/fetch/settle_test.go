@@ -56,15 +56,15 @@ func TestFaults(t *testing.T) {
 		// takes what is held; another version begins, the old one being sealed
 		// or left to itself.
 	}{
-		{name: "fresh", v: blank(manner{}).version, want: "wrwwg wwwww wgg"},
-		{name: "fresh, tried", v: blank(manner{retried: true}).version, want: "wwwwg wwwww wgg"},
+		{name: "fresh", v: blank(manner{}).version, want: "wrwwg wwwww wrr"},
+		{name: "fresh, tried", v: blank(manner{retried: true}).version, want: "wwwwg wwwww wrr"},
 		{name: "fresh, no range was had", v: blank(manner{}).version, fresh: true, want: "wrwwg wwrrr rrr"},
-		{name: "held", v: ver(held, 50, 50, 99), want: "lrwwg wwwww wgg"},
-		{name: "held, of a snapshot", v: ver(held, 50, 50, 99, snap), want: "lrwwg wwwww wgg"},
+		{name: "held", v: ver(held, 50, 50, 99), want: "lrwwg wwwww wrr"},
+		{name: "held, of a snapshot", v: ver(held, 50, 50, 99, snap), want: "lrwwg wwwww wrr"},
 		{name: "held, no range was had, tried", v: ver(held, 50, 50, 99, retried), fresh: true, want: "lwwwg wwrrr rrr"},
-		{name: "growing", v: ver(growing, 50, 50, 99), want: "mrwwg wwwww wgg"},
-		{name: "growing, tried", v: ver(growing, 50, 50, 99, retried), want: "mwwwg wwwww wgg"},
-		{name: "growing, nothing held", v: ver(growing, 0, 0, 99), want: "srwwg wwwww wgg"},
+		{name: "growing", v: ver(growing, 50, 50, 99), want: "mrwwg wwwww wrr"},
+		{name: "growing, tried", v: ver(growing, 50, 50, 99, retried), want: "mwwwg wwwww wrr"},
+		{name: "growing, nothing held", v: ver(growing, 0, 0, 99), want: "srwwg wwwww wrr"},
 		{name: "growing, of a snapshot", v: ver(growing, 50, 50, 99, snap), want: "mrwwg wwwww wnn"},
 		{name: "growing, of a snapshot that was not found", v: ver(growing, 50, 50, 99, snap, missing), want: "mrwwg wwwmm wnn"},
 		{name: "growing, rotated", v: ver(growing, 50, 50, 99, snap, rotated), want: "sswwg wwwss wss"},
