@@ -134,7 +134,12 @@ func (v *version) begin(q *question, h *head, f *facts) (m place, fault *peer.Fa
 // continues holds the head of an answer against what is held.
 func (v *version) continues(q *question, h *head) *peer.Fault {
 	k := v.overlap()
+	if v.rotatedPath == "" {
+		v.other = h.tag()
+	}
 	switch {
+	case v.rotatedPath != "" && h.validator != "" && h.tag() == v.other: // a server that has one file for every path
+		return errChanged
 	case h.status == 416: // it was asked for bytes that are held: they are gone
 		return errChanged
 	case h.fault != nil:
@@ -160,16 +165,17 @@ func (v *version) continues(q *question, h *head) *peer.Fault {
 // identify holds what an answer says of the file against what others said. A
 // shorter file, or another validator with the same length, is another version.
 // Another validator with a greater length is growth, and the overlap has to
-// prove it.
+// prove it. A date says nothing of an ETag, nor that of one path of another's.
 func (v *version) identify(h *head) *peer.Fault {
 	switch {
 	case h.total >= 0 && h.total < v.seen:
 		return errChanged
-	case h.validator == "" || v.id.Validator == "":
+	case h.validator == "", v.id.Validator == "", (h.validator[0] == '"') != (v.id.Validator[0] == '"'):
 		v.noValidator = v.noValidator || v.validated
-	case h.validator != v.id.Validator && h.total == v.seen && h.total >= 0:
+	case h.validator == v.id.Validator:
+	case h.total == v.seen && h.total >= 0:
 		return errChanged
-	case h.validator != v.id.Validator && h.total < 0:
+	case h.total < 0, v.rotatedPath != "" && h.total == v.id.Total:
 		v.noValidator = true
 	}
 	if h.validator != "" {

@@ -22,6 +22,9 @@ type head struct {
 	last      int64 // of the range that was asked for
 }
 
+// tag tells contents apart, as far as their lengths and validators do.
+func (h *head) tag() string { return itoa(h.total) + h.validator }
+
 // extent is where an answer lies in the file (RFC 9110 sections 14.4, 15.3.7).
 type extent struct {
 	start, end, total int64 // end and total: -1 unknown

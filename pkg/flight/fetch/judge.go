@@ -64,8 +64,7 @@ func (v *version) replace(f *facts, w *decision) {
 // move has a version asked for where rotation may have moved it.
 func (v *version) move(path string) {
 	v.rotatedPath = path + ".1" // as logrotate names it
-	v.unsure, v.noRanges, v.state = 0, false, growing
-	v.id.Validator, v.seen, v.validated = "", -1, false
+	v.unsure, v.noRanges, v.state, v.seen = 0, false, growing, -1
 	v.arrive()
 }
 

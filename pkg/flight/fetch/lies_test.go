@@ -28,6 +28,20 @@ func versions(p *host, tag func(v int) string, from int, other string) {
 	}
 }
 
+// everywhere has every path mean the same file.
+func everywhere(p *host) {
+	script := p.script
+	p.script = func(n int, q *http.Request, a *reply) {
+		if a.status == 404 {
+			p.mu.Lock()
+			q.URL.Path = "/f"
+			*a = *p.answer(q)
+			p.mu.Unlock()
+		}
+		script(n, q, a)
+	}
+}
+
 // middle is s with two stretches of its middle changed.
 func middle(s string) string {
 	b := []byte(s)
@@ -118,6 +132,40 @@ func TestClaims(t *testing.T) {
 			f.Piece, p.digests, p.snapshots = 64<<10, true, true
 			versions(p, none, 3, v2)
 		}, data: v1, want: want{errors: "changed"}, whole: []string{v2}},
+		{name: "another ETag, whatever path is asked for", setup: func(p *host, f *Fetcher) {
+			f.Piece = 64 << 10
+			versions(p, etag, 4, v2)
+			everywhere(p)
+		}, data: v1, want: want{errors: "changed"}, whole: []string{v2}},
+		{name: "another date, whatever path is asked for", setup: func(p *host, f *Fetcher) {
+			f.Piece = 64 << 10
+			versions(p, date, 5, v2)
+			everywhere(p)
+		}, data: v1, want: want{errors: "changed"}, whole: []string{v2}},
+		{name: "rotated by a copy, which has another ETag", setup: func(p *host, f *Fetcher) {
+			f.Piece = 64 << 10
+			p.script = only(4, func(q *http.Request, a *reply) {
+				a.body, a.pauseAt, a.during = a.body[:len(a.body)/2], 0, func() { p.put("/f.1", []byte(v1)); p.rewrite("/f", nil) }
+				a.cut, a.how = len(a.body), "fin"
+			})
+		}, data: v1, want: want{errors: "changed", verified: "length", reason: "no validator"}, whole: []string{v1}},
+		{name: "rotated by a rename, which keeps the ETag", setup: func(p *host, f *Fetcher) {
+			f.Piece = 64 << 10
+			p.script = only(4, func(q *http.Request, a *reply) {
+				a.pauseAt, a.during = 0, func() { p.rename("/f", "/f.1"); p.put("/f", nil) }
+				a.cut, a.how = len(a.body)/2, "fin"
+			})
+		}, data: v1, want: want{errors: "changed", verified: "overlap"}, whole: []string{v1}},
+		{name: "a weak ETag that becomes strong, as Apache's does in the second after a change", setup: func(p *host, f *Fetcher) {
+			f.Piece, p.etag = 64<<10, nil
+			p.script = func(n int, q *http.Request, a *reply) {
+				tag := `"v1"`
+				if n < 3 {
+					tag = "W/" + tag
+				}
+				a.head = append(a.head, date(1), "ETag: "+tag)
+			}
+		}, data: v1, want: want{files: map[string]string{"f": v1}, clean: true}},
 		{name: "a snapshot compared as a whole", setup: func(p *host, f *Fetcher) {
 			p.digests, p.snapshots = true, true
 		}, data: v1, want: want{files: map[string]string{"f": v1}, verified: "digest", reason: "the digest of the whole is the server's", clean: true}},

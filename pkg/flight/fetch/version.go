@@ -43,6 +43,7 @@ type version struct {
 	seen   int64           // the length that the last answer told, -1 unknown
 
 	rotatedPath string // where rotation may have moved it, when the path means something else
+	other       string // ... and the tag of that
 
 	evidence
 	manner
