@@ -144,9 +144,10 @@ func (b *Batch) note() {
 			all = append(all, c.encode()...)
 		}
 	}
-	if _, err = f.WriteAt(all, 0); err == nil {
-		if err = f.Datasync(); err == nil {
-			err = s.syncDir(s.c.Stage)
+	// The files' names first: one that a power cut takes is taken for published.
+	if err = s.syncDir(s.c.Stage); err == nil {
+		if _, err = f.WriteAt(all, 0); err == nil {
+			err = f.Datasync()
 		}
 	}
 	if err != nil { // a claim that may outlive what it is about

@@ -152,8 +152,9 @@ func (r *recorder) swift() {
 	r.p.news.Broadcast()
 }
 
-// sync makes c durable: the data, then a slot that claims it, and the first
-// time the names of both.
+// sync makes c durable: the data, the first time the names of it and of the
+// cursor, for a cursor that lost it says that it was published, and then a slot
+// that claims it.
 func (r *recorder) sync(c *cursor) error {
 	p := r.p
 	s := p.t.s
@@ -164,6 +165,14 @@ func (r *recorder) sync(c *cursor) error {
 		return nil // only bytes that are not proven
 	}
 	start := s.now()
+	if p.fresh {
+		if err := s.syncDir(s.c.Stage); err != nil {
+			return deadError(s.c.Stage, err)
+		}
+		s.pace.saw(0, s.now().Sub(start))
+		start = s.now()
+		p.fresh = false
+	}
 	// Alternate: the slot that holds is never the one that is written.
 	slot := int64(p.slot % 2)
 	if _, err := p.cur.WriteAt(c.encode(), slot*slotSize); err != nil {
@@ -174,14 +183,6 @@ func (r *recorder) sync(c *cursor) error {
 	}
 	s.pace.saw(0, s.now().Sub(start))
 	p.slot++
-	if p.fresh {
-		start = s.now()
-		if err := s.syncDir(s.c.Stage); err != nil {
-			return deadError(s.c.Stage, err)
-		}
-		s.pace.saw(0, s.now().Sub(start))
-		p.fresh = false
-	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.durable = c.proven()
