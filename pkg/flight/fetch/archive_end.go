@@ -24,7 +24,7 @@ func (r *run) finishArchive(ctx context.Context, j *job) {
 	if j.cur.part == nil && (!whole || j.create() != nil) {
 		return
 	}
-	p, end := j.cur.part, r.manifest(j, whole)
+	p, end := j.cur.part, r.manifest(j, whole && j.left == 0)
 	var pub outbox.Published
 	var err error
 	switch {

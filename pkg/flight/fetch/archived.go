@@ -116,7 +116,7 @@ func (r *run) append(ctx context.Context, j *job, i *item, src io.ReaderAt, size
 		}
 	}
 	if err == nil {
-		i.Size = size
+		i.Size, i.tries = size, 1 // the listing has it
 		j.enroll(i)
 	} else if j.cur.part != nil {
 		j.cur.part.Drop()

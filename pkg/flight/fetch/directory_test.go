@@ -372,8 +372,13 @@ func TestArchiveResumed(t *testing.T) {
 							t.Errorf("%s is another", name)
 						}
 					}
-					if r := manifest["many/f0000"].Reason; !strings.Contains(r, "changed on the server") {
-						t.Errorf("a change is not told: %q", r)
+					for name, m := range manifest {
+						if got := strings.Contains(m.Reason, "server any more") || strings.Contains(m.Reason, "changed on the server"); got != (name == "many/f0000") {
+							t.Errorf("%s: changed: %v: %q", name, got, m.Reason)
+						}
+					}
+					if r.Archive.Changed != 1 {
+						t.Errorf("%d are said to have changed", r.Archive.Changed)
 					}
 					break
 				}
@@ -396,6 +401,50 @@ func TestArchiveResumed(t *testing.T) {
 			}
 			if left := names(t, b.stage); len(left) != 1 {
 				t.Errorf("left on the stage: %q", left)
+			}
+		})
+	}
+}
+
+// What is not on the server any more is told of, but not of what is below a
+// directory that cannot be listed.
+func TestArchiveUnlisted(t *testing.T) {
+	for _, refused := range []bool{false, true} {
+		virtual(t, func(t *testing.T, b *bench) {
+			files := manyFiles(3, 1000)
+			files["/many/sub/a"], files["/many/sub/b"] = "a", "b"
+			d := treeOf(files)
+			d.add("/many/", "directory", "sub", 0, `,"href":"sub/"`)
+			p := sdr(files)
+			first := true
+			d.lists(p, func(n int, q *http.Request, a *reply) {
+				if first && q.URL.Path == "/many/f0002" {
+					*a = *p.frame(&reply{status: 503, cut: -1, pauseAt: -1})
+				}
+				if !first && refused && q.URL.Path == "/many/sub/" {
+					*a = *p.frame(&reply{status: 403, cut: -1, pauseAt: -1})
+				}
+			})
+			b.net.hosts[addrA] = p.connect
+			o := b.run(Fetcher{Paths: []Path{{"/many/", "m.tar"}}, Depth: 2}, window.Spec{For: 4 * time.Second})
+			if in, _ := unpack(t, o.files["m.tar.part"], o.receipts["m.tar"]); len(in) != 5 {
+				t.Fatalf("the first window: %d members", len(in))
+			}
+			first = false
+			if d["/many/sub/"] = d["/many/sub/"][:1]; refused {
+				delete(d, "/many/sub/")
+			}
+			o = b.run(Fetcher{Paths: []Path{{"/many/", "m.tar"}}, Depth: 2}, window.Spec{For: 4 * time.Second})
+			r := o.receipts["m.tar"]
+			in, manifest := unpack(t, o.files["m.tar"], r)
+			for name := range in {
+				name = strings.TrimSuffix(name, "/")
+				if got := strings.Contains(manifest[name].Reason, "server any more"); got != (!refused && name == "many/sub/b") {
+					t.Errorf("refused %v, %s: %q", refused, name, manifest[name].Reason)
+				}
+			}
+			if len(in) != 6 || r.Archive.LeftOut+r.Archive.Changed != 1 || refused != (r.Archive.LeftOut == 1) {
+				t.Errorf("refused %v: %d members, %+v", refused, len(in), r.Archive)
 			}
 		})
 	}
