@@ -35,6 +35,18 @@ func only(n int, f func(q *http.Request, a *reply)) func(int, *http.Request, *re
 	}
 }
 
+// nothingNew answers ranges up to 64 KiB and no further.
+func nothingNew(p *host) func(n int, q *http.Request, a *reply) {
+	return func(n int, q *http.Request, a *reply) {
+		var first int
+		if fmt.Sscanf(q.Header.Get("Range"), "bytes=%d-", &first); a.status == 206 && first > 60_000 && first < 65536 && len(a.body) > 65536-first {
+			a.body = a.body[:65536-first]
+			setHead(a, "Content-Range", fmt.Sprintf("bytes %d-65535/%d", first, len(large)))
+			setHead(a, "Content-Length", fmt.Sprint(len(a.body)))
+		}
+	}
+}
+
 func cutAt(n int, how string) func(q *http.Request, a *reply) {
 	return func(q *http.Request, a *reply) { a.cut, a.how = min(n, len(a.body)), how }
 }
@@ -506,12 +518,13 @@ func TestCases(t *testing.T) {
 		}, want: want{files: map[string]string{"f": headless, "f.part": fileA[:30_000]}, errors: "changed"}},
 
 		{name: "answers that bring nothing new", for_: 10 * time.Second, setup: func(p *host, f *Fetcher) {
+			p.script = nothingNew(p)
+		}, want: want{files: done(large), received: 2 * int64(len(large))}, data: large},
+		{name: "answers that bring nothing new, nor without Range", for_: 10 * time.Second, setup: func(p *host, f *Fetcher) {
+			script := nothingNew(p)
 			p.script = func(n int, q *http.Request, a *reply) {
-				var first int
-				if fmt.Sscanf(q.Header.Get("Range"), "bytes=%d-", &first); a.status == 206 && first > 60_000 && first < 65536 && len(a.body) > 65536-first {
-					a.body = a.body[:65536-first]
-					setHead(a, "Content-Range", fmt.Sprintf("bytes %d-65535/%d", first, len(large)))
-					setHead(a, "Content-Length", fmt.Sprint(len(a.body)))
+				if script(n, q, a); q.Header.Get("Range") == "" {
+					*a = *p.frame(&reply{status: 500, cut: -1, pauseAt: -1})
 				}
 				if n > 200 {
 					t.Fatal("asked without end")

@@ -14,7 +14,7 @@ const maxHops = 3 // redirects
 // follow brings a file on until it is published or something fails: what is
 // asked next (ask), what comes of it (exchange), and what follows (settle).
 func (r *run) follow(ctx context.Context, j *job) error {
-	for idle := 0; idle <= 2; {
+	for idle := 0; ; {
 		g := j.cur
 		f := r.facts(j)
 		q, hadHeld, hadProven := g.ask(&f), g.held, g.proven
@@ -48,8 +48,14 @@ func (r *run) follow(ctx context.Context, j *job) error {
 		case !q.only:
 			idle++
 		}
+		switch g := j.cur; {
+		case idle <= 2:
+		case g.refused || g.whole:
+			return errNothing
+		default: // where ranges end short of what is new, all of it may bring it
+			g.once, g.refused, idle = true, true, 0
+		}
 	}
-	return errNothing
 }
 
 // exchange asks q about g and settles what comes of it.

@@ -13,7 +13,7 @@ func (v *version) judge(f *facts, w *decision) {
 	case fault == errRangeMismatch && !v.retried:
 		v.once, v.retried = true, true
 		return
-	case v.mayRefuse(f, fault.Final && !snapshot) && (fault.Status >= 400 || fault.Closed):
+	case v.mayRefuse(f, fault.Final && !snapshot) && fault != errDoubt && (fault.Status != 0 || fault.Closed || fault.Class == errNothing.Class):
 		v.once, v.refused = true, true
 		return
 	}

@@ -308,6 +308,17 @@ func TestKept(t *testing.T) {
 			a.status, a.body = 206, nil
 		}},
 		{name: "coded", answer: func(p *host, a *reply) { a.head = append(a.head, "Content-Encoding: gzip") }},
+		{name: "up to a multiple of 64 KiB", answer: func(p *host, a *reply) {
+			var first, last int
+			fmt.Sscanf(strings.Join(a.head, " "), a.head[0]+" Content-Range: bytes %d-%d/", &first, &last)
+			end := min(last+1, (first/(64<<10)+1)*(64<<10))
+			a.body = a.body[:end-first]
+			setHead(a, "Content-Range", fmt.Sprintf("bytes %d-%d/%d", first, end-1, len(big)))
+			setHead(a, "Content-Length", fmt.Sprint(len(a.body)))
+		}},
+		{name: "204", answer: refuse(204)},
+		{name: "304", answer: refuse(304)},
+		{name: "with what is no HTTP", answer: func(p *host, a *reply) { a.raw, a.how = []byte("\xff garbage\r\n\r\n"), "fin" }},
 		{name: "416 from the second on", from: 1, answer: refuse(416)},
 		{name: "403 from the third on", from: 2, answer: refuse(403)},
 		{name: "416, and not for another file", first: fileA, answer: refuse(416)},

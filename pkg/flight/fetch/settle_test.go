@@ -61,7 +61,7 @@ func TestFaults(t *testing.T) {
 		{name: "fresh, no range was had", v: blank(manner{}).version, fresh: true, want: "wrwwg wwrrr rrr"},
 		{name: "held", v: ver(held, 50, 50, 99), want: "lrwwg wwwww wrr"},
 		{name: "held, of a snapshot", v: ver(held, 50, 50, 99, snap), want: "lrwwg wwwww wrr"},
-		{name: "held, no range was had, tried", v: ver(held, 50, 50, 99, retried), fresh: true, want: "lwwwg wwrrr rrr"},
+		{name: "held, no range was had, tried", v: ver(held, 50, 50, 99, retried), fresh: true, want: "lrwwg wwrrr rrr"},
 		{name: "growing", v: ver(growing, 50, 50, 99), want: "mrwwg wwwww wrr"},
 		{name: "growing, tried", v: ver(growing, 50, 50, 99, retried), want: "mwwwg wwwww wrr"},
 		{name: "growing, nothing held", v: ver(growing, 0, 0, 99), want: "srwwg wwwww wrr"},
