@@ -123,7 +123,7 @@ func (v *version) begin(q *question, h *head, f *facts) (m place, fault *peer.Fa
 		v.state, m.unread = complete, true
 	case f.tail > firstPiece && h.status == 206 && h.extent.end <= max(1, id.Base): // the length was asked for
 		m.unread = true
-	case id.Snapshot != "" && m.end < unlimited && (whole || !v.keyed):
+	case id.Snapshot != "" && m.to < unlimited && (whole || !v.keyed):
 		p := &piece{start: max(h.start, id.Base), end: m.end, want: h.digest, has: whole}
 		v.asked(p)
 		m.piece, m.hashed = p, p.start

@@ -112,7 +112,7 @@ func (q *question) first(f *facts) {
 func (v *version) askPiece(size int64) (q question) {
 	if p := v.plan(size); p != nil {
 		q.piece, q.Target = p, v.id.Snapshot
-		q.First, q.Last, q.Digest = p.start+p.got, p.end-1, p.got == 0
+		q.First, q.Last, q.Digest = p.start+p.got, p.end-1, true
 	}
 	return q
 }

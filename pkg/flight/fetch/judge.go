@@ -64,7 +64,7 @@ func (v *version) replace(f *facts, w *decision) {
 // move has a version asked for where rotation may have moved it.
 func (v *version) move(path string) {
 	v.rotatedPath = path + ".1" // as logrotate names it
-	v.unsure, v.noRanges, v.state, v.seen = 0, false, growing, -1
+	v.unsure, v.state, v.seen = 0, growing, -1
 	v.arrive()
 }
 

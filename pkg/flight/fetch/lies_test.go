@@ -156,6 +156,28 @@ func TestClaims(t *testing.T) {
 				a.cut, a.how = len(a.body)/2, "fin"
 			})
 		}, data: v1, want: want{errors: "changed", verified: "overlap"}, whole: []string{v1}},
+		{name: "rewritten within the answer, no ranges, and rotated by a copy", setup: func(p *host, f *Fetcher) {
+			p.ranges, p.etag = false, nil
+			p.script = only(0, func(q *http.Request, a *reply) {
+				a.body = []byte(v1[:120_000] + v2[120_000:])
+				p.put("/f.1", []byte(v1))
+				p.rewrite("/f", []byte(v2))
+			})
+		}, data: v1, want: want{errors: "changed"}, whole: []string{v2}},
+		{name: "chunked, with a snapshot and a digest that is not of it", setup: func(p *host, f *Fetcher) {
+			p.ranges, p.digests, p.snapshots, p.framing = false, true, true, "chunked"
+			p.script = only(0, func(q *http.Request, a *reply) { a.body[100_000] ^= 1 })
+		}, data: v1, want: want{files: map[string]string{"f": v1}, errors: "digest", verified: "digest"}},
+		{name: "the rest of a piece comes as all of it, and not as it was", setup: func(p *host, f *Fetcher) {
+			p.ranges, p.digests, p.snapshots = false, true, true
+			p.script = func(n int, q *http.Request, a *reply) {
+				if n == 0 {
+					a.cut, a.how = 100_000, "reset"
+				} else if n == 1 {
+					a.body[150_000] ^= 1
+				}
+			}
+		}, data: v1, want: want{files: map[string]string{"f": v1}, errors: "digest", verified: "digest"}},
 		{name: "a weak ETag that becomes strong, as Apache's does in the second after a change", setup: func(p *host, f *Fetcher) {
 			f.Piece, p.etag = 64<<10, nil
 			p.script = func(n int, q *http.Request, a *reply) {

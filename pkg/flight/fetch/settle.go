@@ -163,7 +163,7 @@ func (v *version) compared(q *question, m *place, c *came) *peer.Fault {
 	case len(v.todo) == 0:
 		v.reread, v.twice = true, s.from == v.id.Base && s.to == v.held
 		v.accept()
-	case v.noRanges: // the beginning alone: not more than its length is known
+	case v.noRanges && !v.refuted: // the beginning alone: not more than its length is known
 		v.unconfirmed = true
 		v.accept()
 	}

@@ -188,7 +188,7 @@ func TestAsk(t *testing.T) {
 		{"... of a server without ranges", ver(held, 5000, 5000, 9000, plain), base, "/f 3976-70535 digest"},
 		{"of a snapshot", ver(growing, 5000, 5000, 9000, snap), base, snapshotURL + " 5000-6999 digest piece"},
 		{"... its last piece", ver(growing, 8000, 8000, 9000, snap), base, snapshotURL + " 8000-8999 digest piece"},
-		{"... a piece that was cut", ver(growing, 5500, 5000, 9000, snap, pieceOf(5000, 7000, 500)), base, snapshotURL + " 5500-6999 piece"},
+		{"... a piece that was cut", ver(growing, 5500, 5000, 9000, snap, pieceOf(5000, 7000, 500)), base, snapshotURL + " 5500-6999 digest piece"},
 		{"... capped", ver(growing, 5000, 5000, 9000, snap, capAt(700)), base, snapshotURL + " 5000-5699 digest piece"},
 		{"without a snapshot: the beginning", ver(growing, 5000, 4000, 9000), base, "/f 0-1023 compare"},
 		{"... and then the end", ver(growing, 5000, 4000, 9000, compared), base, "/f 3976-8999 digest"},
