@@ -113,6 +113,14 @@ func (w *deployFlags) arguments(c *cobra.Command, args []string, io *stdio) (tok
 	if err == nil && len(sats) == 0 {
 		err = wrong("the satellite is missing; the order is AUTH_TOKEN SAT_ID...")
 	}
+	if w.spec.Key && len(args) > 0 && args[0] != "-" && !w.isSatellite(args[0]) { // what follows it is an argument
+		if w.advice != "" {
+			w.advice += "; " + keyAlone
+		}
+		if err != nil {
+			err = wrong("%v; %s", err, keyAlone)
+		}
+	}
 	if err == nil && w.svg != "" && len(sats) > 1 {
 		err = wrong("--svg draws one satellite; give one")
 	}

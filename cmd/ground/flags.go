@@ -56,7 +56,7 @@ func (w *deployFlags) flags(c *cobra.Command, io *stdio) {
 		fs.StringSliceVar(&w.sdr, "sdr", nil, "where the fetcher looks for the server, as `ADDRESS,...` (default: the serving payload's documented addresses)")
 		fs.IntVar(&s.Port, "port", plan.DefaultPort, "port of the SDR's server")
 		fs.StringSliceVar(&w.allow, "allow", nil, "who may read from the server, as `CIDR` or address; may be repeated (default: the payloads' network)")
-		fs.BoolVar(&s.Key, "key", false, "give both programs a key of the run, made of the token: nobody else is served, and nobody else is believed")
+		fs.BoolVar(&s.Key, "key", false, "give both programs a key of the run, which is made of the token: nobody else is served, and nobody else is believed; takes no value")
 	})
 	section(c, "Uplink", func(fs *pflag.FlagSet) {
 		fs.StringVar(&w.rate, "uplink-rate", "125KB", "`SIZE` that goes up in a day")

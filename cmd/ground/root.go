@@ -135,7 +135,9 @@ func flagFault(c *cobra.Command, err error) error {
 		return err
 	}
 	text := strings.ReplaceAll(err.Error(), "\n", " ")
-	if m := badValue.FindStringSubmatch(text); m != nil {
+	if m := badValue.FindStringSubmatch(text); m != nil && m[2] == "key" {
+		return wrong("%s", keyAlone)
+	} else if m != nil {
 		if f := c.Flags().Lookup(m[2]); f != nil {
 			return wrong("--%s: %s is not %s", f.Name, m[1], kindOf(f))
 		}
@@ -157,6 +159,9 @@ func flagFault(c *cobra.Command, err error) error {
 	}
 	return wrong("%s; ground %s --help lists the flags", text, c.Name())
 }
+
+// keyAlone says what --key is to those who give it a value.
+const keyAlone = "--key takes no value: each run gets a key of its own, made of its name and the token, and both programs are given it (one of your own, 64 hexadecimal digits as openssl rand -hex 32 makes, is for a window that you schedule by hand)"
 
 // kindOf is what a flag takes, and an example.
 func kindOf(f *pflag.Flag) string {

@@ -36,7 +36,11 @@ func newSheet(w io.Writer, width int) *sheet {
 func (p *Plan) Draw(w io.Writer, width int) {
 	s := newSheet(w, width)
 	spec := p.Spec
-	s.line(0, "Plan for %s, run %s", p.Satellite, p.First().Run)
+	if n := len(p.Passes); n > 1 {
+		s.line(0, "Plan for %s, %d passes, the first is run %s", p.Satellite, n, p.First().Run)
+	} else {
+		s.line(0, "Plan for %s, run %s", p.Satellite, p.First().Run)
+	}
 	if spec.Survey {
 		s.line(2, "Asks the %s and the %s what is assumed of them. Nothing goes up: both windows run %s with a script of %s bytes.",
 			spec.from().Name, spec.to().Name, survey.Executable, Grouped(int64(len(survey.Script))))
@@ -62,7 +66,11 @@ func (p *Plan) Draw(w io.Writer, width int) {
 	} else if len(spec.Files) > 1 || strings.HasSuffix(spec.Files[0].Path, "/") {
 		what = "The files and their receipts come"
 	}
-	s.line(2, "%s down at a contact after the windows, up to 5 h later.", what)
+	after := "the windows"
+	if len(p.Passes) > 1 {
+		after = "each pass"
+	}
+	s.line(2, "%s down at a contact after %s, up to 5 h later.", what, after)
 	for _, n := range p.Notes {
 		s.line(2, "Note: %s", n)
 	}
@@ -220,19 +228,47 @@ func Command(x Window) string {
 	return strings.TrimSpace(strings.Join(argv, " "))
 }
 
-// drawDays is the time line from now to the last window.
-func (p *Plan) drawDays(s *sheet) {
-	start := p.First().Windows[0].Start
+// end is when the last window closes.
+func (p *Plan) end() time.Time {
 	end := p.First().End()
 	for _, pass := range p.Passes {
 		end = later(end, pass.End())
 	}
+	return end
+}
+
+// ahead says how long it is to the windows: of one pass, or to the next and the
+// end of several.
+func (p *Plan) ahead() string {
+	what, next := "the windows", "to the next"
+	if n := len(p.Passes); n > 1 {
+		what = fmt.Sprintf("the last of %d passes", n)
+	}
+	for i, pass := range p.Passes {
+		start := pass.Windows[0].Start
+		if !start.After(p.Now) {
+			continue
+		}
+		if i == 0 {
+			next = "to the first"
+		}
+		if len(p.Passes) == 1 {
+			return fmt.Sprintf("From now to the windows (%s)", Span(start.Sub(p.Now)))
+		}
+		return fmt.Sprintf("From now to the end of %s (%s, %s %s)", what, Span(p.end().Sub(p.Now)), Span(start.Sub(p.Now)), next)
+	}
+	return fmt.Sprintf("From now to the end of %s (%s)", what, Span(p.end().Sub(p.Now)))
+}
+
+// drawDays is the time line from now to the last window.
+func (p *Plan) drawDays(s *sheet) {
+	end := p.end()
 	if !end.After(p.Now) {
 		return
 	}
 	c := s.chart(p.Now, end)
 	s.blank()
-	s.line(2, "From now to the windows (%s)", Span(start.Sub(p.Now)))
+	s.line(2, "%s", p.ahead())
 	from := p.Now
 	for _, u := range p.Uploads {
 		if u.Days > 0 {
@@ -256,7 +292,11 @@ func (p *Plan) drawPass(s *sheet, pass Pass) {
 	zero := a.Start
 	c := s.chart(pass.Opens(), pass.Closes())
 	s.blank()
-	s.line(2, "The windows, in seconds after %s UTC", zero.Format("15:04:05"))
+	of := ""
+	if len(p.Passes) > 1 {
+		of = " of the first pass"
+	}
+	s.line(2, "The windows%s, in seconds after %s UTC", of, zero.Format("15:04:05"))
 	for _, x := range pass.Windows {
 		line := c.empty()
 		fill(line, c.at(x.Opens(), true), c.at(x.Closes(), true), '-')

@@ -112,6 +112,11 @@ func (s Spec) checkFiles() *SpecError {
 			return bad("path", "%d bytes are more than a path may have; give at most 1,024", len(f.Path))
 		case dots(f.Path):
 			return bad("path", "%q goes through \".\" or \"..\"; give the path that it leads to, such as %s", f.Path, path.Clean(f.Path))
+		}
+		if err := s.checkSlash(f); err != nil {
+			return err
+		}
+		switch {
 		case f.Name == "":
 			continue
 		case strings.HasPrefix(f.Name, "-") || strings.Contains(f.Name, "="):
@@ -141,6 +146,9 @@ func (s Spec) checkFiles() *SpecError {
 			flag = "path"
 		}
 		return bad(flag, "%v; give each path another name, as PATH=NAME", err)
+	}
+	if err := s.checkSizes(); err != nil {
+		return err
 	}
 	return s.checkAboard()
 }

@@ -216,8 +216,14 @@ func ceil(t time.Time) time.Time {
 // judge says what the user should know before saying yes.
 func (d *draft) judge() {
 	s := d.Spec
+	for _, text := range s.doubts() {
+		d.warn("%s", text)
+	}
 	if s.Survey {
 		return
+	}
+	if len(s.Files) > 1 {
+		d.note("receipts are written last, all together: one path that is not there is looked for until the end of the fetcher's window, and with it all receipts wait; a power cut before takes them")
 	}
 	if o := s.Overlap(); o < WorthwhileOverlap {
 		d.warn("the windows overlap for %s only; less than %s leaves no second for a late start", Span(o), Span(WorthwhileOverlap))
@@ -234,7 +240,7 @@ func (d *draft) judge() {
 		d.warn("the %s's address is not documented: --allow may keep it out, and the pass would bring nothing", s.to().Name)
 	}
 	if s.HandOver {
-		d.note("hand-over: one program goes up, and the %s takes it from the %s; the first time costs some seconds of overlap", s.to().Name, s.from().Name)
+		d.note("one program goes up for both: the %s takes it from the %s (--hand-over); the first time costs some seconds of overlap", s.to().Name, s.from().Name)
 	}
 	if !slices.ContainsFunc(d.Uploads, func(u Upload) bool { return !u.Aboard() }) {
 		return
@@ -242,7 +248,7 @@ func (d *draft) judge() {
 	if s.contact() < ContactEvery {
 		d.warn("with a lead of %s the uplink is expected to find a contact in that time; the documented wait is up to %s", Span(s.Lead), Span(ContactEvery))
 	}
-	d.note("expected: at %s a day, one upload after the other, and up to %s until a contact", Bytes(d.Rate), Span(s.contact()))
+	d.note("an uplink day is %s, one upload after the other, and up to %s more until a contact", Bytes(d.Rate), Span(s.contact()))
 }
 
 // checkStart judges the user's own start, if there is one: before the uplink is

@@ -57,7 +57,7 @@ func (p *Plan) svgDays(d *drawing) {
 		a.Grow(pass.End())
 	}
 	d.y += 22
-	d.text(0, "start", "head", "To the windows: "+Span(p.First().Windows[0].Start.Sub(p.Now)))
+	d.text(0, "start", "head", p.ahead())
 	d.y += 20
 	d.text(0, "start", "soft", "from "+Stamp(p.Now))
 	from := p.Now

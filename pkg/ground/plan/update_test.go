@@ -149,8 +149,8 @@ func TestCheaperWay(t *testing.T) {
 		}
 		got := ""
 		for _, n := range p.Notes {
-			if c, ok := strings.CutPrefix(n, "cheaper: "); ok {
-				got += c
+			if with, cost, ok := strings.Cut(n, " it is cheaper:"); ok {
+				got += with + cost
 			}
 		}
 		if !strings.HasPrefix(got, tt.want) || (got == "") != (tt.want == "") {

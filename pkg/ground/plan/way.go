@@ -56,7 +56,7 @@ func (d *draft) compare() {
 	if flags == "" {
 		flags = "neither --hand-over nor --update-from"
 	}
-	d.note("cheaper: with %s %s of uplink (%s bytes) in place of %s", flags, Span(UplinkTime(best, d.Rate)), Grouped(best), Span(UplinkTime(own, d.Rate)))
+	d.note("with %s it is cheaper: %s of uplink (%s bytes) in place of %s", flags, Span(UplinkTime(best, d.Rate)), Grouped(best), Span(UplinkTime(own, d.Rate)))
 }
 
 // missing is how many bytes have to be sent.
