@@ -192,7 +192,9 @@ func showRun(out io.Writer, r *review.Run) {
 	say("%s%s: %s%s", name, on, strings.ToUpper(r.Verdict.String()), completed)
 	for _, it := range r.Items {
 		say("  %-9s %s: %s", it.Verdict, it.Label(), it.Why)
-		if rc := it.Receipt; rc != nil {
+		if rc := it.Receipt; rc != nil && it.Late() {
+			say("  %-9s from %s", "", rc.Source)
+		} else if rc != nil {
 			say("  %-9s from %s, %.1f s, attempts %s, %s bytes received%s", "", rc.Source,
 				rc.Finished.Sub(rc.Started).Seconds(), plan.Grouped(rc.Attempts), plan.Grouped(rc.BytesReceived), counts(rc.Errors))
 		}

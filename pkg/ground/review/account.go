@@ -9,9 +9,9 @@ import (
 // An account follows a run's bytes from the server to the bucket.
 type account struct {
 	Sent      int64 // by the server, -1 if its log does not tell
-	Received  int64 // by the fetcher
+	Received  int64 // by the fetcher, -1 if nothing tells
 	Published int64
-	Attempts  int64
+	Attempts  int64 // -1 if nothing tells
 	Errors    map[string]int64
 	Why       []string // they differ
 }
@@ -39,6 +39,7 @@ func (r *Run) account() account {
 		}
 	}
 	if len(a.Why) > 0 {
+		a.Received, a.Attempts = -1, -1
 		return a
 	}
 	if extra := a.Sent - a.Received; a.Sent >= 0 && extra > 0 {

@@ -184,6 +184,9 @@ func (v *viewer) item(p *paired) Item {
 	case r.Clock == "untrusted":
 		it.Notes = append(it.Notes, "the payload's clock was not set: its times are not to be believed")
 	}
+	if n := r.Errors["unsigned"]; n > 0 {
+		it.Notes = append(it.Notes, fmt.Sprintf("%s answers were not signed with this run's key, and nothing of them was taken: somebody else answered, or the server has no key or another", plan.Grouped(n)))
+	}
 	if r.Status == "failed" || r.SHA256 == nil {
 		it.Verdict, it.Why = Missing, r.nothing()
 		return it
@@ -199,7 +202,7 @@ func (v *viewer) item(p *paired) Item {
 	case p.key != "" && r.Status == "complete" && r.lacks():
 		it.Verdict, it.Why = Partial, fmt.Sprintf("the archive came down whole, %s bytes, sha256 as in the receipt, but not all of the directory is in it: %s", size, r.Reason)
 	case p.key != "" && r.Status == "complete":
-		it.Verdict, it.Why = Delivered, fmt.Sprintf("whole, %s bytes, sha256 as in the receipt, %s", size, proof(r.Verified))
+		it.Verdict, it.Why = Delivered, fmt.Sprintf("whole, %s bytes, sha256 as in the receipt, %s", size, r.proof())
 	case p.key != "":
 		of := "an unknown total"
 		if r.Total != nil {

@@ -135,7 +135,29 @@ func TestRow(t *testing.T) {
 	}, map[string]string{"a": "four", "c.part": "xy", "d": "other bytes"})
 	fakeS3(t, keys)
 	got := reviewAll(t, Choice{}).Runs[0].Row()
-	if got.Name != "r" || got.Delivered != 1 || got.Files != 4 || got.Bytes != 6 || got.Attempts != 12 || got.Start.Format("15:04") != "04:31" || !strings.HasPrefix(got.Why, "b: ") {
+	if got.Name != "r" || got.Delivered != 1 || got.Files != 4 || got.Bytes != 6 || got.Attempts != 12 || got.Start.Format("15:04") != "04:31" || got.Untold || !strings.HasPrefix(got.Why, "3 files, such as b: the receipt came down, the file has not") {
 		t.Errorf("got %+v", got)
+	}
+}
+
+// Why a run lacks something is said of all its files at once where it is the same
+// for all, else of the worst, with how many there are.
+func TestRowWhy(t *testing.T) {
+	is := func(v Verdict, name, why string) Item { return Item{Verdict: v, Name: name, Why: why} }
+	for _, tt := range []struct {
+		items []Item
+		want  string
+	}{
+		{[]Item{is(Delivered, "a", "whole")}, ""},
+		{[]Item{is(Delivered, "a", "whole"), is(Partial, "b", "2 bytes of 9")}, "b: 2 bytes of 9"},
+		{[]Item{is(Missing, "a", "nobody"), is(Missing, "b", "nobody"), is(Missing, "c", "nobody")}, "3 files: nobody"},
+		{[]Item{is(Partial, "a", "2 bytes of 9"), is(Missing, "b", "nobody"), is(Delivered, "c", "whole"), is(Missing, "d", "there is no /d")}, "3 files, such as b: nobody"},
+		{[]Item{is(Missing, "", "its power went")}, "no receipt: its power went"},
+		{[]Item{is(Delivered, "a", "whole"), {Verdict: Missing, Why: "cut off", more: true}}, "no receipt: cut off"},
+		{[]Item{is(Missing, "a", "nobody"), {Verdict: Missing, Why: "cut off", more: true}}, "a: nobody; and the run was cut off"},
+	} {
+		if got := (&Run{ID: "r", Items: tt.items}).Row().Why; got != tt.want {
+			t.Errorf("got %q, want %q", got, tt.want)
+		}
 	}
 }

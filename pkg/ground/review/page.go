@@ -29,9 +29,13 @@ const (
 // loc, as aws shows them, all others in UTC.
 func (rep *Report) WriteHTML(w io.Writer, place string, link func(key string) string, loc *time.Location) error {
 	d := document{Report: rep, Place: place, Made: time.Now().In(loc).Format("2006-01-02 15:04:05 MST"), Linked: link != nil}
+	came := map[string]time.Time{}
+	for _, o := range rep.Objects {
+		came[o.Key] = o.Modified
+	}
 	for i, r := range slices.Backward(rep.Runs) {
 		n := len(rep.Runs) - 1 - i
-		s := section{Run: r, ID: fmt.Sprint("run-", i), Row: r.Row(), Account: r.account(), Open: n < openRuns || r.Verdict != Delivered && r.CompletedBy == "" && n < drawnRuns}
+		s := section{Run: r, Came: r.came(came), ID: fmt.Sprint("run-", i), Row: r.Row(), Account: r.account(), Open: n < openRuns || r.Verdict != Delivered && r.CompletedBy == "" && n < drawnRuns}
 		s.Faults, s.MoreFault = r.faults()
 		if n < drawnRuns && (r.ID != "" || r.NoReceipt) {
 			s.Pass = r.pass()
@@ -65,7 +69,8 @@ type document struct {
 type section struct {
 	*Run
 	Row       Row
-	ID        string // on the page
+	Came      time.Time // the last of it into the bucket; zero if that is not told
+	ID        string    // on the page
 	Account   account
 	Pass      *pass
 	Faults    []fault
@@ -73,6 +78,27 @@ type section struct {
 	Open      bool
 	Items     []Item
 	More      int // items that are not shown
+}
+
+// came is when the last object of r came into the bucket, by when each did.
+func (r *Run) came(when map[string]time.Time) (last time.Time) {
+	see := func(key string) {
+		if t := when[key]; t.After(last) {
+			last = t
+		}
+	}
+	for _, it := range r.Items {
+		if !it.late { // else it came with a later run
+			see(it.ReceiptKey)
+		}
+		if it.Receipt == nil || it.Receipt.Unchanged == nil { // whose file came with another run
+			see(it.Key)
+		}
+	}
+	for _, l := range r.Logs {
+		see(l.Key)
+	}
+	return last
 }
 
 //go:embed page
@@ -94,19 +120,24 @@ var policy = func() string {
 }()
 
 var pageTemplate = template.Must(template.New("page.html").Funcs(template.FuncMap{
-	"css":     func() template.CSS { return template.CSS(timeline.Style + pageFile("page.css")) },
-	"js":      func() template.JS { return template.JS(pageFile("page.js")) },
-	"policy":  func() string { return policy },
-	"group":   plan.Grouped,
-	"stamp":   func(t time.Time) string { return t.UTC().Format("Mon 2 Jan 2006 15:04:05 UTC") },
-	"day":     func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") },
-	"unix":    func(t time.Time) int64 { return t.Unix() },
+	"css":    func() template.CSS { return template.CSS(timeline.Style + pageFile("page.css")) },
+	"js":     func() template.JS { return template.JS(pageFile("page.js")) },
+	"policy": func() string { return policy },
+	"group":  plan.Grouped,
+	"stamp":  func(t time.Time) string { return t.UTC().Format("Mon 2 Jan 2006 15:04:05 UTC") },
+	"day": func(t time.Time) string {
+		if t.IsZero() {
+			return "-"
+		}
+		return t.UTC().Format("2006-01-02 15:04:05")
+	},
+	"unix":    func(t time.Time) int64 { return max(0, t.Unix()) },
 	"ms":      func(t time.Time) int64 { return t.UnixMilli() },
 	"clock":   func(t time.Time) string { return t.UTC().Format("15:04:05.000") },
 	"size":    func(n int) int64 { return int64(n) },
 	"seconds": func(from, to time.Time) string { return fmt.Sprintf("%.1f", to.Sub(from).Seconds()) },
 	"columns": func() []string {
-		return []string{"run", "satellite", "came down (UTC)", "verdict", "files", "bytes", "attempts"}
+		return []string{"run", "satellite", "start (UTC)", "came down (UTC)", "verdict", "files", "bytes", "attempts", "why"}
 	},
 	"half":     func(label string) float64 { return 0.3 * float64(len(label)) }, // of its width, in em
 	"speed":    speed,

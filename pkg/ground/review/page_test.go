@@ -104,7 +104,7 @@ func TestPageDrawsTheJSON(t *testing.T) {
 	p.Ask(`[...document.querySelectorAll("#runs tbody tr")].map(tr => {
 		const cell = i => tr.cells[i].dataset.v, s = document.getElementById(tr.querySelector("a").hash.slice(1)), n = name => (s.querySelector("[data-" + name + "]") || {dataset: {}}).dataset[name] || ""
 		const all = (q, f) => [...s.querySelectorAll(q)].map(f), plot = s.querySelector(".plot")
-		return {Run: tr.dataset.run, Satellite: cell(1), Verdict: cell(3), Delivered: +cell(4), Bytes: +cell(5), Attempts: +cell(6),
+		return {Run: tr.dataset.run, Satellite: cell(1), Verdict: cell(4), Delivered: +cell(5), Bytes: +cell(6), Attempts: +cell(7),
 			Sent: n("sent"), Received: n("received"), Published: n("published"), Tried: n("attempts"),
 			Files: all(".card b", e => e.textContent), Verdicts: all(".card .verdict", e => e.textContent), Sums: all(".sum", e => e.textContent),
 			FileLinks: all(".card a", a => decodeURIComponent(new URL(a.href).pathname).replace("/bucket/", "")),
@@ -244,6 +244,44 @@ func TestRateIsTheBytes(t *testing.T) {
 	}
 }
 
+// The table of the page says of each run what that of the terminal does, when it
+// began, when the last of it came into the bucket, and what it lacks; and of a run
+// that was cut off nothing that nobody knows.
+func TestPageTellsWhatIsKnown(t *testing.T) {
+	const late = "20261123T053229Z_"
+	_, page, _ := writePage(t, map[string]string{
+		dir + "20261122T043229Z_a":                         "hello\n",
+		dir + late + "a.20261122T043100Z-FM1.receipt.json": receipt("20261122T043100Z-FM1", "a", "complete", "hello\n", set("clock", "untrusted"), set("bytes_received", 0), set("attempts", 0)),
+		dir + late + "b.receipt.json":                      receipt("20261123T053100Z-FM1", "b", "failed", "", set("sha256", nil), set("reason", "nothing came; nobody answered")),
+		dir + late + "c.receipt.json":                      receipt("20261123T053100Z-FM1", "c", "failed", "", set("sha256", nil), set("reason", "nothing came; nobody answered")),
+	})
+	row := func(run string) string {
+		_, rest, _ := strings.Cut(page, `<tr data-run="`+run+`">`)
+		row, _, _ := strings.Cut(rest, "</tr>")
+		return regexp.MustCompile(`\s*<[^>]*>\s*`).ReplaceAllString(row, "|")
+	}
+	for run, want := range map[string][]string{
+		"20261122T043100Z-FM1": {"|FM1|", "|2026-11-22 04:31:00|", "|2026-11-23 04:32:29|", "|partial|", "|1 of ?|", "|6|", "|-|", "|no receipt: the run was cut off, and "},
+		"20261123T053100Z-FM1": {"|2026-11-23 04:32:29|", "|missing|", "|0 of 2|", "|0|", "|6|", "|2 files: nothing came: nobody answered|"},
+	} {
+		for _, cell := range want {
+			if got := row(run); !strings.Contains(got, cell) {
+				t.Errorf("%s: got %s, want %s in it", run, got, cell)
+			}
+		}
+	}
+	_, cut, _ := strings.Cut(page, `<summary><h2>run 20261122T043100Z-FM1`)
+	cut, _, _ = strings.Cut(cut, "</details>")
+	for _, bad := range []string{"received</dt>", "attempts</dt>", "bytes received"} {
+		if strings.Contains(cut, bad) {
+			t.Errorf("of a run that was cut off the page has %q", bad)
+		}
+	}
+	if !strings.Contains(cut, `data-published="6"`) || !strings.Contains(cut, "nothing tells") {
+		t.Error("what a run that was cut off published is not on the page")
+	}
+}
+
 // Names and words that came down stay what they are.
 func TestPageEscapes(t *testing.T) {
 	log := `{"level":"warn","time":"2026-11-23T04:31:01.000Z","message":"refused <script>alert(1)</script>","attempt":1}` + "\nnot json\n"
@@ -300,7 +338,7 @@ func TestPageSorts(t *testing.T) {
 	for _, c := range []struct {
 		head int
 		want string
-	}{{6, "3000 33 3 3 3 0 0"}, {6, "0 0 3 3 3 33 3000"}, {3, "partial partial partial missing delivered delivered delivered"}} {
+	}{{7, "3000 33 3 3 3 0 0"}, {7, "0 0 3 3 3 33 3000"}, {4, "partial partial partial missing delivered delivered delivered"}} {
 		if got := strings.Join(press(c.head), " "); got != c.want {
 			t.Errorf("column %d: got %s, want %s", c.head, got, c.want)
 		}

@@ -54,3 +54,16 @@ func (r *Receipt) why() string {
 	}
 	return orElse(r.Reason, "the receipt gives no reason")
 }
+
+// signed reports that every answer that the published bytes are from was signed
+// with the key of the run, as the fetcher says. That key is in no receipt, and no
+// receipt is signed: it is the fetcher that checked.
+func (r *Receipt) signed() bool { return strings.Contains(r.Reason, ", signed with this run's key") }
+
+// proof is by what the published bytes are proven.
+func (r *Receipt) proof() string {
+	if r.signed() {
+		return proof(r.Verified) + ", every answer signed with this run's key"
+	}
+	return proof(r.Verified)
+}

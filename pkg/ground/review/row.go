@@ -16,7 +16,8 @@ type Row struct {
 	More      bool      // the run was cut off: there may be others
 	Bytes     int64     // that came down, as receipts vouch for; not again those of an earlier run
 	Attempts  int64
-	Why       string // the first thing that is missing, "" for none
+	Untold    bool   // the run was cut off: how many attempts it made nothing tells
+	Why       string // what lacks and how many such files there are, "" for none
 }
 
 // Count is how many of the files came, "2 of ?" where nothing tells how many
@@ -30,7 +31,8 @@ func (x Row) Count() string {
 
 // Row sums r up.
 func (r *Run) Row() Row {
-	out := Row{Name: r.Name()}
+	out := Row{Name: r.Name(), Why: r.why()}
+	own, late := false, false
 	for _, it := range r.Items {
 		if it.more {
 			out.More = true
@@ -39,13 +41,13 @@ func (r *Run) Row() Row {
 		}
 		if it.Verdict == Delivered {
 			out.Delivered++
-		} else if out.Why == "" {
-			out.Why = it.Label() + ": " + it.Why
 		}
 		rc := it.Receipt
 		if rc == nil {
 			continue
 		}
+		own = true
+		late = late || it.late
 		out.Attempts += rc.Attempts
 		if it.proven && rc.Unchanged == nil {
 			out.Bytes += rc.Size
@@ -54,6 +56,7 @@ func (r *Run) Row() Row {
 			out.Start = rc.Started
 		}
 	}
+	out.Untold = late || !own
 	if out.Start.IsZero() {
 		out.Start, _ = plan.RunStart(r.ID)
 	}
@@ -61,6 +64,41 @@ func (r *Run) Row() Row {
 		out.Why = "completed by run " + r.CompletedBy
 	}
 	return out
+}
+
+// why says what the worst of the files lacks that did not come whole, behind how
+// many there are, so that one is not taken for all.
+func (r *Run) why() string {
+	var worst, cut Item
+	n, same := 0, true
+	for _, it := range r.Items {
+		switch {
+		case it.Verdict == Delivered:
+			continue
+		case it.more:
+			cut = it
+			continue
+		}
+		if n++; n == 1 || it.Verdict > worst.Verdict {
+			worst = it
+		}
+		same = same && it.Why == worst.Why
+	}
+	text := fmt.Sprintf("%d files, such as %s: %s", n, worst.Label(), worst.Why)
+	switch {
+	case n == 0 && cut.more:
+		return cut.Label() + ": " + cut.Why
+	case n == 0:
+		return ""
+	case n == 1:
+		text = worst.Label() + ": " + worst.Why
+	case same:
+		text = fmt.Sprintf("%d files: %s", n, worst.Why)
+	}
+	if cut.more {
+		text += "; and the run was cut off"
+	}
+	return text
 }
 
 // Name is what r is called: by its own name, or by what is known of it.
@@ -76,3 +114,7 @@ func (r *Run) Name() string {
 
 // Label is the name of the file, or what stands for it where none is known.
 func (it Item) Label() string { return orElse(it.Name, "no receipt") }
+
+// Late reports that the receipt is one that a later run wrote: it tells what was
+// published, and not in what time, in how many attempts and from how many bytes.
+func (it Item) Late() bool { return it.late }
