@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
@@ -35,12 +36,27 @@ func aboardCommand(io *stdio) *cobra.Command {
 	section(c, "What is known here", func(fs *pflag.FlagSet) {
 		fs.StringVar(&w.artifacts, "artifacts", defaultArtifacts, "`DIR` of the packed programs and of the updates that make update has built, for what one would cost")
 		fs.StringVar(&w.rate, "uplink-rate", "125KB", "`SIZE` that goes up in a day")
-		fs.StringVar(&w.releases, "releases", "docs/releases.tsv", "`FILE` with the table of releases, to tell versions by their hash")
+		fs.StringVar(&w.releases, "releases", defaultReleases, "`FILE` with the table of releases, to tell versions by their hash")
 	})
 	w.access.flags(c, io)
 	w.satelliteSetting(c)
+	io.checked(c, w.check)
 	return c
 }
+
+// check refuses what nobody can be asked with; a table of releases that is not
+// in its usual place has no rows.
+func (w *aboardFlags) check() error {
+	if _, err := plan.ParseSize(w.rate); err != nil {
+		return wrong("--uplink-rate: %v", err)
+	}
+	if _, err := os.Stat(w.releases); err != nil && w.releases != defaultReleases {
+		return wrong("--releases: cannot read the table of releases: %v", err)
+	}
+	return w.access.check()
+}
+
+const defaultReleases = "docs/releases.tsv"
 
 // run lists our programs on the payloads.
 func (w *aboardFlags) run(ctx context.Context, args []string, io *stdio) error {
@@ -48,9 +64,12 @@ func (w *aboardFlags) run(ctx context.Context, args []string, io *stdio) error {
 	if err != nil {
 		return err
 	}
+	if err := w.check(); err != nil {
+		return err
+	}
 	rate, err := plan.ParseSize(w.rate)
 	if err != nil {
-		return wrong("--uplink-rate: %v", err)
+		return err
 	}
 	releases, err := deploy.Releases(w.releases)
 	if err != nil {

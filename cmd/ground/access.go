@@ -72,10 +72,8 @@ func (a *access) token(args []string, io *stdio) (token string, sats []string, e
 		return "", nil, err
 	}
 	if len(rest) == 0 {
-		for _, s := range a.satellites {
-			if !satelliteID(s) {
-				return "", nil, wrong("--satellites: %q does not look like a satellite's id (such as FM1)", s)
-			}
+		if err := a.checkSatellites(); err != nil {
+			return "", nil, err
 		}
 		return token, ids(a.satellites, io), nil
 	}
@@ -97,9 +95,6 @@ func (a *access) findToken(args []string, io *stdio) (token string, rest []strin
 		a.advice = "the first argument was taken for the token, since it does not look like a satellite's id (such as FM1); without it, the one of " + io.from["token-file"].Where() + " is used"
 	case a.tokenFile != "":
 		if token, err = readToken(a.tokenFile, io); err != nil {
-			if mine {
-				err = wrong("--token-file: %v", err)
-			}
 			return "", nil, err
 		}
 		if rest = args; len(rest) > 0 && (rest[0] == "-" || rest[0] == token) { // given twice, and agreeing
@@ -119,22 +114,27 @@ func (a *access) findToken(args []string, io *stdio) (token string, rest []strin
 			a.advice += ", which is set"
 		}
 	}
-	for _, r := range token {
-		if r <= ' ' || r > '~' {
-			return "", nil, wrong("the token has a character that no token has (a space or line break?); copy it again")
-		}
-	}
 	if token == "" {
 		return "", nil, wrong("the token is empty; give it as the first argument, in SPIRE_AUTH_TOKEN, or with --token-file FILE")
 	}
-	return token, rest, nil
+	return token, rest, checkToken(token)
+}
+
+// checkToken refuses what no token has.
+func checkToken(token string) error {
+	for _, r := range token {
+		if r <= ' ' || r > '~' {
+			return wrong("the token has a character that no token has (a space or line break?); copy it again")
+		}
+	}
+	return nil
 }
 
 // readToken reads the token from a file, and warns where others can too.
 func readToken(file string, io *stdio) (string, error) {
 	b, err := os.ReadFile(file)
 	if err != nil {
-		return "", fmt.Errorf("cannot read the token: %w", err)
+		return "", wrong("--token-file: cannot read the token: %v", err)
 	}
 	token := string(bytes.TrimSpace(b))
 	if token == "" {
@@ -199,15 +199,42 @@ func satelliteID(s string) bool {
 	return s[0] != '-'
 }
 
+// check refuses what no way to the satellites can be made of.
+func (a *access) check() error {
+	u, err := url.Parse(a.api)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+		return wrong("--api: not the address of a server; give it as https://HOST, without /tasking")
+	}
+	for _, x := range []struct {
+		flag string
+		ok   bool
+	}{{"patience", a.patience > 0}, {"listing-lag", a.lag > 0}, {"at-once", a.atOnce >= 1}} {
+		if !x.ok {
+			return wrong("--%s: must be above zero", x.flag)
+		}
+	}
+	return a.checkSatellites()
+}
+
+// checkSatellites refuses those of a file that are no satellites.
+func (a *access) checkSatellites() error {
+	for _, s := range a.satellites {
+		if !satelliteID(s) {
+			return wrong("--satellites: %q does not look like a satellite's id (such as FM1)", s)
+		}
+	}
+	return nil
+}
+
 // open makes the way to the satellites, and makes the streams of io safe: the
 // token is taken out of everything that is printed from here on.
 func (a *access) open(token string, io *stdio) (*deploy.Ground, error) {
-	u, err := url.Parse(a.api)
-	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
-		return nil, wrong("--api: not the address of a server; give it as https://HOST, without /tasking")
+	if err := a.check(); err != nil {
+		return nil, err
 	}
-	if a.patience <= 0 || a.atOnce < 1 || a.lag <= 0 {
-		return nil, wrong("--patience, --listing-lag and --at-once must be above zero")
+	u, err := url.Parse(a.api)
+	if err != nil {
+		return nil, err
 	}
 	if token != "" {
 		io.hide(token)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"net/url"
 	"strings"
 	"time"
 
@@ -37,6 +38,29 @@ func (a *bucketAccess) flags(c *cobra.Command, io *stdio) {
 		fs.String("api", defaultAPI(io), "not used: the bucket alone is asked") // all verbs take it
 	})
 	withSettings(c, io)
+	io.checked(c, a.check)
+}
+
+// check refuses what is no run's name, no server and no place.
+func (a *bucketAccess) check() error {
+	if a.choice.Run != "" {
+		if err := checkRun(a.choice.Run); err != nil {
+			return err
+		}
+	}
+	if u, err := url.Parse(a.endpoint); a.endpoint != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "") {
+		return wrong("--endpoint: not the address of a server; give it as https://HOST")
+	}
+	if a.silence <= 0 {
+		return wrong("--silence: %v is not above zero", a.silence)
+	}
+	if a.bucket == "" {
+		return nil
+	}
+	if _, _, err := review.ParseURL(a.bucket); err != nil {
+		return wrong("--bucket: %v", err)
+	}
+	return nil
 }
 
 // place takes s3://BUCKET/PREFIX off the arguments, or has it from the user's
@@ -57,8 +81,8 @@ func (a *bucketAccess) list(ctx context.Context, place string) (*review.Bucket, 
 	if err != nil {
 		return nil, review.Listing{}, wrong("%v", err)
 	}
-	if a.silence <= 0 {
-		return nil, review.Listing{}, wrong("--silence must be above zero")
+	if err := a.check(); err != nil {
+		return nil, review.Listing{}, err
 	}
 	b, err := review.Open(ctx, bucket, prefix, a.endpoint, a.silence)
 	if err != nil {

@@ -36,6 +36,7 @@ func cancelCommand(io *stdio) *cobra.Command {
 		fs.StringSliceVar(&w.sel.IDs, "window", nil, "cancel the window with this `ID` only; may be repeated")
 	})
 	w.access.flags(c, io)
+	io.checked(c, w.check)
 	section(c, "This command", func(fs *pflag.FlagSet) {
 		fs.BoolVar(&w.dryRun, "dry-run", false, "say what would be cancelled, and stop")
 		fs.BoolVar(&w.yes, "yes", false, "do not ask before cancelling; needed where no terminal is")
@@ -47,6 +48,14 @@ func (w *cancelFlags) run(ctx context.Context, args []string, io *stdio) error {
 	token, sats, err := w.token(args, io)
 	if err == nil && len(sats) == 0 && len(w.sel.Runs) == 0 && len(w.sel.IDs) == 0 {
 		err = wrong("nothing is named; give a satellite, --run ID or --window ID")
+	}
+	if err == nil {
+		err = w.check()
+	}
+	for _, run := range w.sel.Runs {
+		if err == nil {
+			err = checkRunOf(run, sats)
+		}
 	}
 	if err != nil {
 		return err
@@ -84,6 +93,21 @@ func (w *cancelFlags) run(ctx context.Context, args []string, io *stdio) error {
 		end()
 	}
 	return exit(w.reportCancelled(io, chosen, n))
+}
+
+// check refuses what no run and no window is called.
+func (w *cancelFlags) check() error {
+	for _, run := range w.sel.Runs {
+		if err := checkRun(run); err != nil {
+			return err
+		}
+	}
+	for _, id := range w.sel.IDs {
+		if err := checkWindow(id); err != nil {
+			return err
+		}
+	}
+	return w.access.check()
 }
 
 // showChosen names the windows, once: where nobody is asked, it is said when

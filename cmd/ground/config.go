@@ -9,6 +9,9 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"payload-ipc/pkg/ground/deploy"
+	"payload-ipc/pkg/ground/tasking"
 )
 
 // setting is one row of ground config.
@@ -18,6 +21,8 @@ type setting struct {
 	Value string `json:"value"`
 	From  string `json:"from"`            // default, environment, file
 	Where string `json:"where,omitempty"` // FILE:LINE, or the variable
+
+	Refused string `json:"refused,omitempty"` // why the verb would refuse it
 }
 
 // configFile is a place where settings may be.
@@ -31,6 +36,8 @@ type config struct {
 	Profiles []string     `json:"profiles"`
 	Files    []configFile `json:"files"`
 	Settings []setting    `json:"settings"`
+
+	refused []string // a sentence each, once
 }
 
 func configCommand(io *stdio) *cobra.Command {
@@ -44,7 +51,8 @@ that it takes, with their defaults. Settings are keys of payload-ipc.toml in
 the current directory and of ~/.config/payload-ipc/config.toml: the names of
 flags, bucket and satellites, at the top for all verbs, below [VERB] for one,
 and below [profile.NAME] and [profile.NAME.VERB] for --profile NAME. Flags
-beat the environment, and that beats the files. The token is never shown.`,
+beat the environment, and that beats the files. The token is never shown. What
+a verb would refuse is marked, and why is said: exit 2.`,
 		Example: `  ground config
   ground config --profile test deploy
   ground config --json`,
@@ -76,9 +84,15 @@ beat the environment, and that beats the files. The token is never shown.`,
 		}
 		if asJSON {
 			printJSON(io, out)
-			return nil
+		} else {
+			out.print(io)
 		}
-		out.print(io)
+		for _, why := range out.refused {
+			line(io.err, "ground config: %s", why)
+		}
+		if len(out.refused) > 0 {
+			return told(deploy.Usage)
+		}
 		return nil
 	}
 	return c
@@ -118,6 +132,7 @@ func (s *settings) show(io *stdio, root *cobra.Command, verb string) (config, er
 			seen[x] = true
 			out.Settings = append(out.Settings, x)
 		})
+		out.refuse(io, c)
 	}
 	rank := func(x setting) int { // what is asked for most, and what is for all verbs, comes first
 		if i := slices.Index([]string{"token-file", "api", "bucket", "satellites"}, x.Key); i >= 0 {
@@ -126,8 +141,67 @@ func (s *settings) show(io *stdio, root *cobra.Command, verb string) (config, er
 		return 9 + min(len(x.Verb), 1)
 	}
 	slices.SortStableFunc(out.Settings, func(a, b setting) int { return rank(a) - rank(b) })
-	out.Settings = slices.Insert(out.Settings, 0, tokenSetting(io, out.Settings))
+	out.Settings = slices.Insert(out.Settings, 0, out.token(io))
 	return out, nil
+}
+
+// refuse has a verb check what is in force for it, as it would before it asks
+// anybody, and notes each setting that it refuses: one is taken back to its
+// default, to find the next.
+func (c *config) refuse(io *stdio, verb *cobra.Command) {
+	check := io.checks[verb.Name()]
+	for range 100 { // there are fewer flags
+		if check == nil { // of config itself
+			return
+		}
+		err := check()
+		if err == nil {
+			return
+		}
+		why := located(io, err).Error()
+		m := flagIn.FindStringSubmatch(why)
+		if m == nil {
+			c.note("", "", why)
+			return
+		}
+		from, file := io.from[m[1]]
+		where := ""
+		switch {
+		case file:
+			where = from.Where()
+		case io.getenv(environment[m[1]]) != "" && environment[m[1]] != "":
+			where = environment[m[1]]
+			why = where + ": " + why
+		}
+		c.note(m[1], where, why)
+		f := verb.Flags().Lookup(m[1])
+		if where == "" || f == nil {
+			return // it is another setting that does not go with this default
+		}
+		delete(io.from, m[1])
+		if list, ok := f.Value.(pflag.SliceValue); ok {
+			err = list.Replace(nil)
+		} else if m[1] == "api" {
+			err = f.Value.Set(tasking.DefaultAPI) // its default is the environment's
+		} else {
+			err = f.Value.Set(f.DefValue)
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// note adds why a setting is refused, to its rows too.
+func (c *config) note(key, where, why string) {
+	if !slices.Contains(c.refused, why) {
+		c.refused = append(c.refused, why)
+	}
+	for i := range c.Settings {
+		if x := &c.Settings[i]; key != "" && x.Key == key && x.Where == where {
+			x.Refused = why
+		}
+	}
 }
 
 // row is what is in force for one flag.
@@ -153,17 +227,30 @@ func (s *settings) row(io *stdio, f *pflag.Flag, one bool) setting {
 	return x
 }
 
-// tokenSetting says where the token comes from, and never what it is.
-func tokenSetting(io *stdio, rows []setting) setting {
-	if strings.TrimSpace(io.getenv("SPIRE_AUTH_TOKEN")) != "" {
-		return setting{Key: "token", Value: "set, not shown", From: "environment", Where: "SPIRE_AUTH_TOKEN"}
-	}
-	for _, x := range rows {
-		if x.Key == "token-file" && x.Value != "" {
-			return setting{Key: "token", Value: "in " + x.Value, From: "file", Where: x.Where}
+// token says where the token comes from, and never what it is.
+func (c *config) token(io *stdio) setting {
+	x := setting{Key: "token", From: "default"}
+	var err error
+	if token := strings.TrimSpace(io.getenv("SPIRE_AUTH_TOKEN")); token != "" {
+		x.Value, x.From, x.Where = "set, not shown", "environment", "SPIRE_AUTH_TOKEN"
+		if err = checkToken(token); err != nil {
+			err = wrong("SPIRE_AUTH_TOKEN: %v", err)
+		}
+	} else if i := slices.IndexFunc(c.Settings, func(s setting) bool { return s.Key == "token-file" && s.Value != "" }); i >= 0 {
+		x.Value, x.From, x.Where = "in "+c.Settings[i].Value, "file", c.Settings[i].Where
+		var token string
+		if token, err = readToken(c.Settings[i].Value, io); err == nil {
+			err = checkToken(token)
+		}
+		if err != nil {
+			err = wrong("%s: %v", x.Where, err)
 		}
 	}
-	return setting{Key: "token", From: "default"}
+	if err != nil {
+		x.Refused = err.Error()
+		c.note("token-file", x.Where, x.Refused)
+	}
+	return x
 }
 
 func (c config) print(io *stdio) {
@@ -189,6 +276,9 @@ func (c config) print(io *stdio) {
 		}
 		if x.Where != "" {
 			from = x.Where
+		}
+		if x.Refused != "" {
+			from += " (refused)"
 		}
 		t.add(key, orDash(x.Value), from)
 	}

@@ -41,6 +41,7 @@ func deployCommand(io *stdio) *cobra.Command {
 func deployLike(io *stdio, c *cobra.Command) *cobra.Command {
 	w := &deployFlags{}
 	c.GroupID = "pass"
+	io.checked(c, func() error { return w.check(c, io) })
 	c.RunE = func(c *cobra.Command, args []string) error { return w.refused(w.run(c, args, io)) }
 	w.flags(c, io)
 	w.satelliteSetting(c)
@@ -124,14 +125,25 @@ func (w *deployFlags) arguments(c *cobra.Command, args []string, io *stdio) (tok
 	if err == nil && w.svg != "" && len(sats) > 1 {
 		err = wrong("--svg draws one satellite; give one")
 	}
-	if err == nil && typed(io, c, "every") && w.spec.Repeat == 1 {
-		err = wrong("--every is the time between passes, of which there is one; give --repeat N too")
-	}
 	if err == nil {
 		w.artifacts = findArtifacts(w.artifacts)
-		err = w.read(time.Now())
+		err = w.check(c, io)
 	}
 	return token, sats, err
+}
+
+// check refuses what no deployment can be made of.
+func (w *deployFlags) check(c *cobra.Command, io *stdio) error {
+	if typed(io, c, "every") && w.spec.Repeat == 1 {
+		return wrong("--every is the time between passes, of which there is one; give --repeat N too")
+	}
+	if err := writable("svg", w.svg); err != nil {
+		return err
+	}
+	if err := w.access.check(); err != nil {
+		return err
+	}
+	return w.read(time.Now())
 }
 
 // tellNeeds prints what ./deploy has to build for this command line: nothing

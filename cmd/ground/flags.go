@@ -122,7 +122,7 @@ func (w *deployFlags) read(now time.Time) error {
 		flag, text string
 		to         *int64
 	}{{"tail", w.tail, &w.spec.Tail}, {"max-bytes", w.maxBytes, &w.spec.MaxBytes}} {
-		if f.text == "" {
+		if *f.to = 0; f.text == "" {
 			continue
 		}
 		if *f.to, err = plan.ParseSize(f.text); err != nil {
@@ -133,9 +133,11 @@ func (w *deployFlags) read(now time.Time) error {
 		if strings.ContainsAny(w.update, "/\\ ") || strings.HasPrefix(w.update, ".") {
 			return wrong("--update-from: %q is not the name of a version; give a tag or a commit", w.update)
 		}
-		w.artifacts = filepath.Join(w.artifacts, "from-"+w.update)
+		if from := "from-" + w.update; filepath.Base(w.artifacts) != from {
+			w.artifacts = filepath.Join(w.artifacts, from)
+		}
 	}
-	if w.start != "" {
+	if w.spec.Start = (time.Time{}); w.start != "" {
 		if w.spec.Start, err = instant(w.start, now); err != nil {
 			return err
 		}

@@ -15,7 +15,7 @@ import (
 // got is what became of one file.
 type got struct {
 	review.Download
-	Result string `json:"result"` // fetched, here already, failed
+	Result string `json:"result"` // fetched, here already, failed, not there
 	Error  string `json:"error,omitempty"`
 }
 
@@ -38,8 +38,17 @@ func getCommand(std *stdio) *cobra.Command {
 // get brings the files of runs to the desk.
 func (a *bucketAccess) get(ctx context.Context, args []string, std *stdio) error {
 	place, rest, err := a.place(args)
-	if err == nil && len(rest) > 1 {
+	dir := "."
+	switch {
+	case err != nil:
+	case len(rest) > 1:
 		err = wrong("give a place, s3://BUCKET/PREFIX, and perhaps a directory to put the files into")
+	case len(rest) == 1:
+		dir = rest[0]
+		err = directory(dir)
+	}
+	if err == nil {
+		err = a.check()
 	}
 	if err != nil {
 		return err
@@ -51,10 +60,6 @@ func (a *bucketAccess) get(ctx context.Context, args []string, std *stdio) error
 	rep, err := b.Review(ctx, listing, a.choice)
 	if err != nil {
 		return err
-	}
-	dir := "."
-	if len(rest) == 1 {
-		dir = rest[0]
 	}
 	code := int(rep.Verdict)
 	results := []got{}
@@ -79,18 +84,25 @@ func (a *bucketAccess) get(ctx context.Context, args []string, std *stdio) error
 	if ctx.Err() != nil {
 		return errors.New("interrupted; what has come is kept, and the same command goes on from there")
 	}
+	lacks := rep.Lacks()
 	if a.json {
+		for _, l := range lacks {
+			results = append(results, got{Download: review.Download{Run: l.Run, Name: l.Name}, Result: "not there", Error: l.Why})
+		}
 		printJSON(std, results)
 		return exit(code)
 	}
-	showGot(std, rep, results)
+	showGot(std, rep, results, lacks)
 	if code != deploy.Done {
 		line(std.out, "Why not everything is there: %s review %s", quote(std.self), quote(place))
 	}
 	return exit(code)
 }
 
-func showGot(std *stdio, rep *review.Report, results []got) {
+// namedLacks is how many files that were not brought are named, each in a line.
+const namedLacks = 100
+
+func showGot(std *stdio, rep *review.Report, results []got, lacks []review.Lack) {
 	out := plain{std.out}
 	for _, g := range results {
 		what := "whole"
@@ -102,6 +114,16 @@ func showGot(std *stdio, rep *review.Report, results []got) {
 			continue
 		}
 		line(out, "%s: %s, %s bytes, sha256 as in the receipt, %s", g.Result, g.File, plan.Grouped(g.Bytes), what)
+	}
+	for _, l := range lacks[:min(len(lacks), namedLacks)] {
+		of := ""
+		if l.Run != "" {
+			of = " of run " + l.Run
+		}
+		line(out, "%s: %s%s: %s", l.Verdict, l.Name, of, l.Why)
+	}
+	if more := len(lacks) - namedLacks; more > 0 {
+		line(out, "and %s more were not brought; ground review names them", plan.Grouped(int64(more)))
 	}
 	switch {
 	case rep.Cut != "":

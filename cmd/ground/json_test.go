@@ -77,7 +77,7 @@ func TestJSONSchema(t *testing.T) {
 		{0, []string{"plan", "--artifacts", dir, "-", "FM1"}}, {2, []string{"plan", "--artifacts", dir, "--start", "2020-01-01T00:00:00Z", "-", "FM1"}},
 		{0, []string{"deploy", "--artifacts", dir, "--dry-run", "FM1"}}, {0, []string{"deploy", "--artifacts", dir, "-", "FM1"}}, {0, []string{"deploy", "--artifacts", dir, "-", "FM1"}},
 		{3, []string{"deploy", "--artifacts", dir, "-", "FM9"}}, {2, []string{"deploy"}}, {2, []string{"deploy", "--nme"}}, {1, []string{"deploy", "--artifacts", "nowhere", "-", "FM1"}},
-		{1, []string{"plan", "--artifacts", dir, "--svg", "/nowhere/x.svg", "-", "FM1"}},
+		{2, []string{"plan", "--artifacts", dir, "--svg", "/nowhere/x.svg", "-", "FM1"}},
 		{0, []string{"aboard", "-"}}, {0, []string{"status", "-", "FM1"}}, {3, []string{"status", "wrong-token"}}, {2, []string{"status", "--every", "0", "--watch", "-"}}, {1, append([]string{"status", "-"}, away...)},
 		{2, []string{"cancel", "-", "FM1"}}, {2, []string{"cancel", "-"}}, {3, []string{"cancel", "--window", "x", "-", "FM1"}}, {0, []string{"cancel", "--dry-run", "-", "FM1"}}, {0, []string{"cancel", "--yes", "-", "FM1"}},
 		{0, []string{"config"}}, {0, []string{"config", "deploy"}}, {2, []string{"config", "nothing"}}, {2, []string{"config", "--profile", "none"}},
@@ -181,7 +181,7 @@ func TestJSONOfABucket(t *testing.T) {
 			args = append(args, filepath.Join(desk, "here"))
 		}
 		code := run(context.Background(), args, io)
-		if docs := documentsIn(t, schema(verb), out.String()); len(docs) != 1 || code != 4 || !strings.Contains(out.String(), `"run": "whole"`) {
+		if docs := documentsIn(t, schema(verb), out.String()); len(docs) != 1 || code != 4 || !strings.Contains(out.String(), `"run": "whole"`) || verb == "get" && !strings.Contains(out.String(), `"error": "nothing came: because"`) {
 			t.Errorf("%s: exit %d, %d documents\n%s%s", verb, code, len(docs), &out, &errs)
 		}
 	}

@@ -24,6 +24,9 @@ func manCommand(*stdio) *cobra.Command {
 			if len(args) != 1 {
 				return wrong("give one directory")
 			}
+			if err := directory(args[0]); err != nil {
+				return err
+			}
 			err := os.MkdirAll(args[0], 0o777)
 			for _, page := range append([]*cobra.Command{c.Root()}, c.Root().Commands()...) {
 				if page.Hidden || page.HasParent() && page.GroupID == "" || err != nil {

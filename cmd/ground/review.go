@@ -38,6 +38,7 @@ func reviewCommand(std *stdio) *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error { return w.run(c.Context(), args, std) },
 	}
 	w.bucketAccess.flags(c, std)
+	std.checked(c, w.check)
 	c.ValidArgsFunction = completePlace(std, cobra.ShellCompDirectiveNoFileComp)
 	section(c, "This command", func(fs *pflag.FlagSet) {
 		fs.StringVar(&w.page, "html", "", "also write the review as one page into this `FILE`")
@@ -49,6 +50,9 @@ func (w *reviewFlags) run(ctx context.Context, args []string, std *stdio) error 
 	place, rest, err := w.place(args)
 	if err == nil && len(rest) > 0 {
 		err = wrong("give one place, s3://BUCKET/PREFIX")
+	}
+	if err == nil {
+		err = w.check()
 	}
 	if err != nil {
 		return err
@@ -85,6 +89,14 @@ func (w *reviewFlags) run(ctx context.Context, args []string, std *stdio) error 
 		showReport(std, rep, w.choice)
 	}
 	return exit(int(rep.Verdict))
+}
+
+// check also refuses a page that could not be written.
+func (w *reviewFlags) check() error {
+	if err := writable("html", w.page); err != nil {
+		return err
+	}
+	return w.bucketAccess.check()
 }
 
 // plain takes the control characters out of what came down.

@@ -27,7 +27,8 @@ type stdio struct {
 	hold   context.Context
 	tune   func(*tasking.Client)
 
-	from map[string]profile.Setting // of flags that a file has set
+	from   map[string]profile.Setting // of flags that a file has set
+	checks checks
 }
 
 func run(ctx context.Context, args []string, io stdio) int {

@@ -252,7 +252,7 @@ func TestOtherPeoplesS3(t *testing.T) {
 		to := t.TempDir()
 		for _, want := range []string{"fetched: ", "here already: "} {
 			got, _ := do(endpoint, s3Secret, missing, "ground", "get", place, to)
-			for _, line := range []string{want + to + "/whole/whole, 3,500,000 bytes, sha256 as in the receipt, whole", want + to + "/cut/cut.part, 1,000 bytes, sha256 as in the receipt, a part of the file only"} {
+			for _, line := range []string{want + to + "/whole/whole, 3,500,000 bytes, sha256 as in the receipt, whole", want + to + "/cut/cut.part, 1,000 bytes, sha256 as in the receipt, a part of the file only", "missing: none of run none: nothing came: because", "and 1,005 more were not brought; ground review names them"} {
 				if !strings.Contains(got, line) {
 					t.Errorf("ground get from %s lacks %q:\n%s", endpoint, line, got)
 				}

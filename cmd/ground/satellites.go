@@ -22,6 +22,7 @@ func satellitesCommand(io *stdio) *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error { return a.refused(a.listSatellites(c.Context(), args, io)) },
 	}
 	a.flags(c, io)
+	io.checked(c, a.check)
 	c.ValidArgsFunction = cobra.NoFileCompletions
 	return c
 }

@@ -227,6 +227,9 @@ func withSettings(c *cobra.Command, io *stdio) {
 		fs.StringVar(&name, "profile", "", "take the settings of [profile.`NAME`] too; ground config shows what is in force")
 	})
 	c.PreRunE = func(c *cobra.Command, _ []string) error {
+		if err := empty(c); err != nil {
+			return err
+		}
 		s, err := loadSettings(io, c.Root(), name)
 		if err != nil {
 			return err
@@ -240,6 +243,21 @@ func withSettings(c *cobra.Command, io *stdio) {
 		}
 		return s.names(), cobra.ShellCompDirectiveNoFileComp
 	})
+}
+
+// empty refuses a flag that is given nothing, as by a variable of a script that
+// is not set: without its --run, cancel would take all windows.
+func empty(c *cobra.Command) (err error) {
+	c.Flags().Visit(func(f *pflag.Flag) {
+		text := f.Value.String()
+		if list, ok := f.Value.(pflag.SliceValue); ok {
+			text = strings.Join(list.GetSlice(), "")
+		}
+		if text == "" && err == nil {
+			err = wrong("--%s is empty; give it a value, or leave it out", f.Name)
+		}
+	})
+	return err
 }
 
 // hiddenSetting is a setting that has no use on a command line, where it is an

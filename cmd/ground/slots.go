@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"time"
@@ -35,7 +34,7 @@ func slotsCommand(io *stdio) *cobra.Command {
 		Example: `  ground slots - FM1               # the next 3 days
   ground slots --span 240h --sdr-duration 5m --fetch-duration 5m - FM1
   ground slots --from-payload IPI --svg free.svg - FM1`,
-		RunE: func(c *cobra.Command, args []string) error { return w.refused(w.run(c.Context(), args, io)) },
+		RunE: func(c *cobra.Command, args []string) error { return w.refused(w.run(c, args, io)) },
 	}
 	section(c, "When", func(fs *pflag.FlagSet) {
 		fs.DurationVar(&w.span, "span", 72*time.Hour, "how far to look, from now")
@@ -47,21 +46,29 @@ func slotsCommand(io *stdio) *cobra.Command {
 		fs.StringVar(&w.svg, "svg", "", "also draw what is free into this `FILE`")
 	})
 	w.satelliteSetting(c)
+	w.rate, w.spec.Port, w.spec.Repeat = "125KB", plan.DefaultPort, 1 // they do not matter
+	io.checked(c, func() error { return w.check(c, io) })
 	return c
 }
 
+// check refuses a span that no calendar is asked for, and what no pair is.
+func (w *slotsFlags) check(c *cobra.Command, io *stdio) error {
+	if w.span < time.Hour || w.span > 31*24*time.Hour {
+		return wrong("--span: %v is not between 1h and 744h", w.span)
+	}
+	return w.deployFlags.check(c, io)
+}
+
 // run tells when both windows and their buffers fit.
-func (w *slotsFlags) run(ctx context.Context, args []string, io *stdio) error {
+func (w *slotsFlags) run(c *cobra.Command, args []string, io *stdio) error {
+	ctx := c.Context()
 	token, sats, err := w.token(args, io)
 	switch {
 	case err != nil:
 	case len(sats) != 1:
 		err = wrong("give one satellite; the order is AUTH_TOKEN SAT_ID")
-	case w.span < time.Hour || w.span > 31*24*time.Hour:
-		err = wrong("--span: %v is not between 1h and 744h", w.span)
 	default:
-		w.rate, w.spec.Port, w.spec.Repeat = "125KB", plan.DefaultPort, 1 // they do not matter
-		err = w.read(time.Now())
+		err = w.check(c, io)
 	}
 	if err != nil {
 		return err

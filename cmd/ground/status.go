@@ -48,6 +48,7 @@ func statusCommand(io *stdio) *cobra.Command {
 	})
 	w.access.flags(c, io)
 	w.satelliteSetting(c)
+	io.checked(c, func() error { return w.check(c, io) })
 	hiddenSetting(c, func(fs *pflag.FlagSet) {
 		fs.StringVar(&w.bucket, "bucket", "", "`s3://BUCKET/PREFIX` for what comes next")
 	})
@@ -60,16 +61,12 @@ func (w *statusFlags) run(c *cobra.Command, args []string, io *stdio) error {
 	if err != nil {
 		return err
 	}
+	if err := w.check(c, io); err != nil {
+		return err
+	}
 	perDay, err := plan.ParseSize(w.rate)
-	switch {
-	case err != nil:
-		return wrong("--uplink-rate: %v", err)
-	case typed(io, c, "then") && !w.watch:
-		return wrong("--then comes at the end of --watch; give both")
-	case typed(io, c, "every") && !w.watch:
-		return wrong("--every is how often --watch asks; give both")
-	case w.every < 100*time.Millisecond:
-		return wrong("--every: %v is too often; give 1s or more", w.every)
+	if err != nil {
+		return err
 	}
 	g, err := w.open(token, io)
 	if err != nil {
@@ -105,6 +102,22 @@ func (w *statusFlags) run(c *cobra.Command, args []string, io *stdio) error {
 		}
 	}
 	return exit(code)
+}
+
+// check refuses what nobody can be asked with.
+func (w *statusFlags) check(c *cobra.Command, io *stdio) error {
+	_, err := plan.ParseSize(w.rate)
+	switch {
+	case err != nil:
+		return wrong("--uplink-rate: %v", err)
+	case typed(io, c, "then") && !w.watch:
+		return wrong("--then comes at the end of --watch; give both")
+	case typed(io, c, "every") && !w.watch:
+		return wrong("--every is how often --watch asks; give both")
+	case w.every < 100*time.Millisecond:
+		return wrong("--every: %v is too often; give 1s or more", w.every)
+	}
+	return w.access.check()
 }
 
 // report is the state of a satellite, or why there is none.

@@ -46,6 +46,7 @@ holds, or what to change.`,
 	w.access.flags(c, io)
 	w.actFlags(c)
 	w.satelliteSetting(c)
+	io.checked(c, func() error { return w.check(c, io) })
 	w.rate, s.Port, s.Repeat = "125KB", plan.DefaultPort, 1 // they do not matter
 	return c
 }

@@ -1,6 +1,7 @@
 package review
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -57,6 +58,30 @@ func (rep *Report) Downloads(dir string) (out []Download) {
 		seen[d.File+"\n"+d.Key] = true
 		return again
 	})
+}
+
+// Lack is a file that was to come and that Downloads has not.
+type Lack struct {
+	Run, Name string
+	Verdict   Verdict
+	Why       string
+}
+
+// Lacks are what the report's runs were to bring and Downloads has not, without
+// the runs that another one of the report completed; what is of no run comes last.
+func (rep *Report) Lacks() (out []Lack) {
+	for _, r := range rep.Runs {
+		if r.CompletedBy != "" && slices.ContainsFunc(rep.Runs, func(by *Run) bool { return by.ID == r.CompletedBy && by.Satellite == r.Satellite }) {
+			continue
+		}
+		for _, it := range r.Items {
+			if it.Receipt == nil || !it.proven || it.Receipt.SHA256 == nil {
+				out = append(out, Lack{r.ID, it.Label(), it.Verdict, it.Why})
+			}
+		}
+	}
+	slices.SortStableFunc(out, func(a, b Lack) int { return cmp.Compare(min(1, len(b.Run)), min(1, len(a.Run))) })
+	return out
 }
 
 func download(dir, run string, it Item, key string, size int64, sum string, part bool) Download {

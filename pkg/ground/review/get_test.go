@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -147,6 +148,27 @@ func TestDownloads(t *testing.T) {
 	}
 	if want := "to/r1/a.part part, to/r1/b, to/r1/b.part part"; !same(got, want) {
 		t.Errorf("got %q", got)
+	}
+	var lacks []string
+	for _, l := range reviewAll(t, Choice{}).Lacks() {
+		lacks = append(lacks, fmt.Sprintf("%s/%s %s %.12s", l.Run, l.Name, l.Verdict, l.Why))
+	}
+	if want := "r1/c partial a file of th, r1/d missing nothing came, /stranger partial 1 bytes with"; !same(lacks, want) {
+		t.Errorf("lacks %q, want %q", lacks, want)
+	}
+}
+
+// What a later run brought is no lack, but where that run is not looked at.
+func TestLacksOfACompletedRun(t *testing.T) {
+	fakeS3(t, map[string]string{
+		dir + s1 + "a" + receiptSuffix:             receipt("r1", "a", "failed", "", set("sha256", nil)),
+		dir + "20261124T043229Z_a":                 "whole",
+		dir + "20261124T043229Z_a" + receiptSuffix: receipt("r2", "a", "complete", "whole"),
+	})
+	for run, want := range map[string]int{"": 0, "r1": 1, "r2": 0} {
+		if got := reviewAll(t, Choice{Run: run}).Lacks(); len(got) != want {
+			t.Errorf("run %q: lacks %v, want %d", run, got, want)
+		}
 	}
 }
 
