@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -220,6 +221,9 @@ func pairOf(s deploy.Status, run string) string {
 	text := "run " + run + ", " + plan.Stamp(start)
 	if len(brings) > 0 {
 		text += ", brings " + plan.List(brings)
+	}
+	if slices.ContainsFunc(s.Windows, func(w deploy.WindowStatus) bool { return w.Run == run && w.Alone }) {
+		text += ", half a pair"
 	}
 	return text
 }

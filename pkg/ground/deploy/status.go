@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"payload-ipc/pkg/ground/plan"
@@ -47,6 +48,7 @@ type WindowStatus struct {
 	Ours    bool      `json:"ours"`
 	Command string    `json:"command"`
 	Brings  []string  `json:"brings,omitempty"` // of a fetcher's window: PATH or PATH=NAME
+	Alone   bool      `json:"alone,omitempty"`  // its pair has not begun, and the other window of it is not there
 }
 
 // Phase of a window, as its times and its state tell it; the text is for people.
@@ -130,8 +132,15 @@ func (s *Status) windows(windows []tasking.Window) {
 	for _, p := range pairs {
 		runs[p.Serve.ID], runs[p.Fetch.ID] = p.Run(s.Satellite), p.Run(s.Satellite)
 	}
+	alone := map[string]bool{}
 	for _, w := range halves {
 		runs[w.ID] = plan.RunOfHalf(s.Satellite, w)
+		// Once the pair has begun, the other window may be over and not listed.
+		start, ok := plan.PairStart(w)
+		alone[w.ID] = ok && start.After(s.Now)
+		if alone[w.ID] {
+			s.Warnings = append(s.Warnings, half(w, runs[w.ID], windows))
+		}
 	}
 	for _, w := range windows {
 		run := runs[w.ID]
@@ -143,8 +152,28 @@ func (s *Status) windows(windows []tasking.Window) {
 			Run: run, Ours: plan.RoleOf(w) != plan.Foreign,
 			Command: plan.Command(plan.Window{Executable: w.Executable, Args: w.Args}),
 			Brings:  plan.Brings(w),
+			Alone:   alone[w.ID],
 		})
 	}
+}
+
+// half says that w is alone, and what has become of the other window if one of
+// the run is listed.
+func half(w tasking.Window, run string, windows []tasking.Window) string {
+	other := map[plan.Role]string{plan.Serve: "no fetcher's window", plan.Fetch: "no server's window", plan.Survey: "no other window"}[plan.RoleOf(w)]
+	state := ""
+	for _, o := range windows {
+		if o.ID != w.ID && !tasking.Live(o.State) && (plan.RunOf(o.Args) == run || plan.RoleOf(o) == plan.Serve && o.Start.Equal(startOf(w))) {
+			state = fmt.Sprintf(" (window %s is %s)", o.ID, o.State)
+		}
+	}
+	return fmt.Sprintf("window %s (%s at %s) is half a pair and brings nothing: %s of run %s is scheduled%s; the same deployment again completes it, ground cancel --window %s removes it",
+		w.ID, w.Type, plan.Stamp(w.Start), other, run, state, w.ID)
+}
+
+func startOf(w tasking.Window) time.Time {
+	start, _ := plan.PairStart(w)
+	return start
 }
 
 // warn compares each window with the upload that it needs, and finds what was

@@ -91,6 +91,15 @@ func SortPairs(windows []tasking.Window) (pairs []ListedPair, halves []tasking.W
 	return pairs, halves
 }
 
+// PairStart is when the first window of the pair begins that w, one of ours, is
+// half of; ok is false where nothing tells.
+func PairStart(w tasking.Window) (start time.Time, ok bool) {
+	if RoleOf(w) == Serve {
+		return w.Start, true
+	}
+	return RunStart(RunOf(w.Args))
+}
+
 // second reports whether f is the fetcher's window of a pair, or of a survey the
 // one in its place.
 func second(f tasking.Window) bool {
