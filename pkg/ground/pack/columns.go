@@ -7,7 +7,7 @@ import (
 
 // Columns of a filtered program, as the stub knows them (stub/system.s).
 const (
-	columnSizes = iota // of functions, in 16 bytes
+	columnSizes = iota // of functions, in 16 bytes, and 1; 0: sizeOf
 	columnNames        // odd: nameOff; even: offset of the beginning, before an address
 	columnArgs
 	columnDefers
@@ -40,11 +40,11 @@ func (l *telling) put(column int, v uint64) {
 	l.columns[column] = binary.AppendUvarint(l.columns[column], v)
 }
 
-// columnsOf returns what unfilter needs to make the records, tables and names:
-// the offsets of the columns, from where they begin in the program's body,
-// room for the newest offset of each column of funcdata, the shapes, the
-// columns. Those are numbers of seven bits in a byte.
-func (t *table) columnsOf(made uint32, base int) ([]byte, error) {
+// columnsOf returns what unfilter needs to make the records, tables and names,
+// of code as branches tells it: the offsets of the columns, from where they
+// begin in the program's body, room for the newest offset of each column of
+// funcdata, the shapes, the columns. Those are numbers of seven bits in a byte.
+func (t *table) columnsOf(code []byte, made uint32, base int) ([]byte, error) {
 	var l telling
 	for _, f := range t.funcs {
 		if len(f.tables) > 6 || len(f.funcdata) > funcdataKinds {
@@ -58,7 +58,11 @@ func (t *table) columnsOf(made uint32, base int) ([]byte, error) {
 			}
 			name = uint64(at) << 1
 		}
-		l.put(columnSizes, uint64(f.size/16))
+		size := f.size/16 + 1
+		if f.size >= 16 && sizeOf(code[f.entry:]) == f.size/16 {
+			size = 0
+		}
+		l.put(columnSizes, uint64(size))
 		l.put(columnNames, name)
 		l.put(columnArgs, uint64(f.args))
 		l.put(columnDefers, uint64(f.deferreturn))

@@ -43,20 +43,22 @@ func Filter(program []byte) ([]byte, error) {
 	}
 	made := t.made()
 	p.made = p.names + made
-	cols, err := t.columnsOf(made, len(program))
+	text := slices.Clone(t.code)
+	for _, f := range t.funcs {
+		code := t.instructions(f)
+		branches(code)
+		for i, w := range code {
+			le.PutUint32(text[int(f.entry)+4*i:], w)
+		}
+	}
+	cols, err := t.columnsOf(text, made, len(program))
 	if err != nil {
 		return nil, err
 	}
 	out := stub(unfilterCode, p.literals()...)
 	out = append(append(out, program...), cols...)
 	body := out[stubSize:]
-	for _, f := range t.funcs {
-		code := t.instructions(f)
-		branches(code)
-		for i, w := range code {
-			le.PutUint32(body[t.codeOff+int(f.entry)+4*i:], w)
-		}
-	}
+	copy(body[t.codeOff:], text)
 	p.code(body, true)
 	clear(body[p.made : t.off+t.cus])
 	clear(body[t.off+t.pctab : t.off+t.functab])
@@ -111,7 +113,11 @@ func (p params) unfilter(b []byte) (program []byte, err error) {
 		le.PutUint32(pair, entry)
 		le.PutUint32(pair[4:], record)
 		le.PutUint32(r, entry)
-		code := make([]uint32, 4*get(columnSizes))
+		size := get(columnSizes)
+		if size == 0 {
+			size = sizeOf(program[p.text+entry:]) + 1
+		}
+		code := make([]uint32, 4*(size-1))
 		for j := range code {
 			code[j] = le.Uint32(program[p.text+entry+4*uint32(j):])
 		}
@@ -236,4 +242,16 @@ func branches(code []uint32) {
 			code[i] = 0x14000000
 		}
 	}
+}
+
+// sizeOf returns the size, in 16 bytes, of a function at the beginning of code
+// as branches tells it, if it ends with the branch to its beginning; 0 if there
+// is none.
+func sizeOf(code []byte) uint32 {
+	for i := 0; i+4 <= len(code); i += 4 {
+		if le.Uint32(code[i:]) == 0x14000000 {
+			return uint32(i/16 + 1)
+		}
+	}
+	return 0
 }

@@ -80,16 +80,28 @@ function:
 	stp	w28, w0, [x23], #8
 	str	w28, [x24]
 
-	// The code, its length, and where it grows the stack: the target of the
-	// first B.LS in its first instructions, which is told from the function's
-	// end; B to the function's beginning is told as one to itself, and the
-	// other way round.
+	// The code and its length, in 16 bytes and one more; 0: up to the branch to
+	// the beginning.
 	ldr	w9, text
 	add	x9, x20, x9
 	add	x9, x9, x28
 	mov	w0, #SIZES
 	bl	get
-	lsl	w10, w0, #2		// told in 16 bytes
+	sub	w10, w0, #1
+	lsl	w10, w10, #2
+	cbnz	w0, 2f
+	mov	w10, #0
+	mov	w2, #0x14000000
+1:	ldr	w1, [x9, x10, lsl #2]
+	add	w10, w10, #1
+	cmp	w1, w2
+	b.ne	1b
+	add	w10, w10, #3
+	and	w10, w10, #-4
+2:
+	// Where it grows the stack: the target of the first B.LS in its first
+	// instructions, which is told from the function's end. B to the function's
+	// beginning is told as one to itself, and the other way round.
 	mov	w11, #-1
 	mov	w0, #0
 1:	cmp	w0, w10
