@@ -23,8 +23,9 @@ import (
 //   - instructions stand with their highest byte first, which says what they do;
 //   - the table of functions is told column by column (columns.go), behind the
 //     program, and of it only what does not follow from the rest or from the
-//     code: no offset of a record, a table or a name, of entries the sizes, of
-//     stack frames what the code does not show (predict.go).
+//     code: no offset of a record, a table or a name, no index by address, of
+//     entries the sizes, of stack frames what the code does not show
+//     (predict.go).
 //
 // What it returns came back the same. A program whose table has not the form
 // that Strip leaves is refused.
@@ -39,7 +40,7 @@ func Filter(program []byte) ([]byte, error) {
 	p := params{
 		length: uint32(len(program)), text: uint32(t.codeOff), words: uint32(len(t.code) / 4),
 		functab: uint32(t.off + t.functab), funcs: uint32(len(t.funcs)), first: uint32(8*len(t.funcs)+4+7) &^ 7,
-		pctab: uint32(t.off + t.pctab), names: uint32(t.off + t.names), address: t.address,
+		pctab: uint32(t.off + t.pctab), names: uint32(t.off + t.names), address: t.address, buckets: uint32(t.off + t.buckets),
 	}
 	made := t.made()
 	p.made = p.names + made
@@ -64,6 +65,7 @@ func Filter(program []byte) ([]byte, error) {
 	clear(body[t.off+t.pctab : t.off+t.functab])
 	clear(body[p.functab : int(p.functab)+8*len(t.funcs)])
 	clear(body[p.functab+p.first : t.off+t.gofunc])
+	clear(body[p.buckets : t.off+len(t.data)])
 	back, err := p.unfilter(slices.Clone(body))
 	if err != nil || !bytes.Equal(back, program) {
 		return nil, fmt.Errorf("%w: the filtered program does not come back the same", ErrForm)
@@ -81,10 +83,11 @@ type params struct {
 	pctab          uint32 // the pc-value tables
 	names, made    uint32 // the names, and the first that is made of an address
 	address        uint32 // where the code is loaded
+	buckets        uint32 // the index of functions by address
 }
 
 func (p params) literals() []uint32 {
-	return []uint32{p.length, p.text, p.words, p.functab, p.funcs, p.first, p.pctab, p.names, p.made, p.address}
+	return []uint32{p.length, p.text, p.words, p.functab, p.funcs, p.first, p.pctab, p.names, p.made, p.address, p.buckets}
 }
 
 // unfilter is what the stub does, in Go: b becomes the program.
@@ -108,6 +111,8 @@ func (p params) unfilter(b []byte) (program []byte, err error) {
 	var newest [funcdataKinds]uint32
 	entry, record, name := uint32(0), p.first, p.made
 	pctab := program[p.pctab : p.pctab+1]
+	buckets := program[p.buckets:p.buckets]
+	first, at256 := uint32(0), uint32(0) // of a bucket, and the next stretch of 256 bytes
 	for i := range p.funcs {
 		pair, r := program[p.functab+8*i:], program[p.functab+record:]
 		le.PutUint32(pair, entry)
@@ -124,6 +129,17 @@ func (p params) unfilter(b []byte) (program []byte, err error) {
 		branches(code)
 		for j, w := range code {
 			le.PutUint32(program[p.text+entry+4*uint32(j):], w)
+		}
+		end := entry + 4*uint32(len(code))
+		if i == p.funcs-1 {
+			end = 4 * p.words
+		}
+		for ; at256 < end; at256 += 256 {
+			if at256%4096 == 0 {
+				first = i
+				buckets = le.AppendUint32(buckets, first)
+			}
+			buckets = append(buckets, byte(i-first))
 		}
 		n := get(columnNames)
 		if n&1 == 0 {

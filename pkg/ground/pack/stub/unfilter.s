@@ -3,17 +3,17 @@
 // Exit 0 when all was written, else 1. Needs four system calls that Linux
 // always had. Between is what (params).unfilter does in Go.
 //
-// x19 the file's end    x20 the program, behind the stub    x21 its end
+// x20 the program, behind the stub    x21 its end
 // x22 where each column stands, in 32-bit offsets from x20, moved as it is read
 // In the loop over functions, all but offsets being addresses:
 // x23 its pair   x24 its record   x25 the next pc-value table   x26 the next name
 // w27 functions left   w28 its entry, from the start of the code
+// w29 how far the index by address is, from the start of the code   x19 its next byte
 // x9 its code   w10 instructions in it   w11 its block, that grows the stack
 	.include "system.s"
 
 	mov	x0, #0
 	bl	size
-	mov	x19, x0
 	mov	x1, x0
 	mov	x0, #0
 	mov	x2, #3			// PROT_READ|PROT_WRITE
@@ -21,7 +21,6 @@
 	mov	x4, #0
 	bl	map
 	add	x20, x0, #STUB
-	add	x19, x0, x19
 	ldr	w21, length
 	add	x21, x20, x21
 	mov	x22, x21		// the columns stand behind the program
@@ -68,6 +67,9 @@ functions:
 	add	x26, x20, x26
 	ldr	w27, funcs
 	mov	w28, #0
+	ldr	w19, buckets
+	add	x19, x20, x19
+	mov	w29, #0
 
 function:
 	cbz	w27, write
@@ -99,6 +101,28 @@ function:
 	add	w10, w10, #3
 	and	w10, w10, #-4
 2:
+	// The index by address: for each 4,096 bytes of code the number of the
+	// function that they begin in, and how much later that of each 256 of them is.
+	ldr	w0, funcs
+	sub	w0, w0, w27
+	sub	w0, w0, #1
+	add	w1, w28, w10, lsl #2
+	ldr	w2, words
+	lsl	w2, w2, #2
+	cmp	w27, #0
+	csel	w1, w2, w1, eq		// the last one reaches to the end
+1:	cmp	w29, w1
+	b.hs	3f
+	ubfx	w2, w29, #8, #4
+	cbnz	w2, 2f
+	str	w0, [x19], #4
+2:	sub	x3, x19, x2
+	ldur	w3, [x3, #-4]
+	sub	w3, w0, w3
+	strb	w3, [x19], #1
+	add	w29, w29, #256
+	b	1b
+3:
 	// Where it grows the stack: the target of the first B.LS in its first
 	// instructions, which is told from the function's end. B to the function's
 	// beginning is told as one to itself, and the other way round.
@@ -402,3 +426,4 @@ pctab	= length + 24
 names	= length + 28
 made	= length + 32
 address	= length + 36
+buckets	= length + 40
