@@ -13,8 +13,14 @@ import (
 // build returns a real program, with or without inlining.
 func build(t *testing.T, goarch, gcflags string) []byte {
 	t.Helper()
+	return buildOf(t, "crash", goarch, gcflags)
+}
+
+// buildOf returns one of those in testdata.
+func buildOf(t *testing.T, name, goarch, gcflags string) []byte {
+	t.Helper()
 	out := filepath.Join(t.TempDir(), "program")
-	cmd := exec.Command("go", "build", "-o", out, "-trimpath", "-buildvcs=false", "-gcflags="+gcflags, "-ldflags=-s -w -buildid=", "./testdata/crash")
+	cmd := exec.Command("go", "build", "-o", out, "-trimpath", "-buildvcs=false", "-gcflags="+gcflags, "-ldflags=-s -w -buildid=", "./testdata/"+name)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+goarch)
 	if msg, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, msg)

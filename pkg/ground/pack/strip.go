@@ -17,7 +17,8 @@ const (
 )
 
 // Strip takes out of a Go program for linux, in place, what only serves to
-// print: the names of functions and files, lines, and the values of arguments.
+// print, the names of functions and files, lines, and the values of arguments,
+// and what only package reflect reads (types.go).
 // A stack trace of it tells addresses, "?.00a4c20(" with "?:0 +0x134" below;
 // scripts/trace makes names and lines of them with a build of the same commit.
 //
@@ -27,7 +28,11 @@ const (
 //
 // A program that it does not know, it leaves as it is: the error says why.
 func Strip(program []byte) error {
-	t, _, err := open(program)
+	t, file, err := open(program)
+	if err != nil {
+		return err
+	}
+	types, err := t.stripTypes(program, file)
 	if err != nil {
 		return err
 	}
@@ -78,6 +83,7 @@ func Strip(program []byte) error {
 		clear(t.data[p.from:p.to])
 		copy(t.data[p.from:], p.b)
 	}
+	types()
 	return nil
 }
 
