@@ -124,7 +124,9 @@ func (b *Batch) Publish() {
 }
 
 // note writes the journal. Without it a run that is cut off before its
-// receipts leaves these files without.
+// receipts leaves these files without. Whatever a failure or a power cut leaves
+// of it is true: it has a row before the names that the row stands on are
+// durable, or, where files are copied, before those in the outbox, never.
 func (b *Batch) note() {
 	s := b.s
 	s.next++
@@ -134,9 +136,10 @@ func (b *Batch) note() {
 		return
 	}
 	defer f.Close()
+	s.journals = append(s.journals, path)
 	var all []byte
 	for _, e := range b.Files {
-		if e.sheet.f != nil || e.Published.Name != "" {
+		if s.same && e.sheet.f != nil || e.Published.Name != "" {
 			c := &cursor{gen: e.num, name: e.Name, source: e.Source, id: e.Identity, published: true, run: s.c.Run}
 			if e.Total > 0 {
 				c.marks = []mark{e.d.mark()}
@@ -144,19 +147,10 @@ func (b *Batch) note() {
 			all = append(all, c.encode()...)
 		}
 	}
-	// The files' names first: one that a power cut takes is taken for published.
-	if err = s.syncDir(s.c.Stage); err == nil {
-		if _, err = f.WriteAt(all, 0); err == nil {
-			err = f.Datasync()
-		}
-	}
-	if err != nil { // a claim that may outlive what it is about
-		f.Truncate(0)
+	if s.syncDir(s.c.Stage) == nil {
+		f.WriteAt(all, 0)
 		f.Datasync()
-		s.fs.Remove(path)
-		return
 	}
-	s.journals = append(s.journals, path)
 }
 
 // Left reports whether an earlier run left anything of NAME on the stage, or
