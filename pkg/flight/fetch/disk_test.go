@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -254,6 +255,74 @@ func TestSyncOfADirectory(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestStageReplaced: a file stands where the stage was, or nobody may write
+// there. What the open files have is copied into the outbox, and there is a
+// receipt.
+func TestStageReplaced(t *testing.T) {
+	for _, abilities := range []string{"sdr", "plain"} {
+		for _, err := range []error{syscall.ENOTDIR, syscall.EACCES} {
+			t.Run(fmt.Sprint(abilities, err), func(t *testing.T) {
+				virtual(t, func(t *testing.T, b *bench) {
+					p := sdr(map[string]string{"/f": large})
+					if abilities == "plain" {
+						p.digests, p.snapshots, p.ranges = false, false, false
+					}
+					b.net.hosts[addrA] = p.connect
+					d := &lostFS{FS: outbox.OS, dir: b.stage, err: err}
+					p.script = func(n int, q *http.Request, a *reply) {
+						if q.Header.Get("Range") != "bytes=0-65535" || abilities == "plain" {
+							a.pauseAt, a.during = len(a.body)/2, func() { d.lost.Store(true) }
+						}
+					}
+					o := b.run(Fetcher{FS: d}, window.Spec{For: 20 * time.Second})
+					if o.Exit != 0 || o.files["f"] != large {
+						t.Errorf("exit %d, %s: %+v", o.Exit, keys(o.files), o.receipts)
+					}
+				})
+			})
+		}
+	}
+}
+
+// lostFS is a file system of which one directory has no names any more from
+// some instant on.
+type lostFS struct {
+	outbox.FS
+	dir  string
+	err  error
+	lost atomic.Bool
+}
+
+func (d *lostFS) in(name string) bool { return d.lost.Load() && strings.HasPrefix(name, d.dir+"/") }
+
+func (d *lostFS) Open(name string, flag int) (outbox.File, error) {
+	if d.in(name) {
+		return nil, d.err
+	}
+	return d.FS.Open(name, flag)
+}
+
+func (d *lostFS) Rename(from, to string) error {
+	if d.in(from) || d.in(to) {
+		return d.err
+	}
+	return d.FS.Rename(from, to)
+}
+
+func (d *lostFS) Link(from, to string) error {
+	if d.in(from) || d.in(to) {
+		return d.err
+	}
+	return d.FS.Link(from, to)
+}
+
+func (d *lostFS) Remove(name string) error {
+	if d.in(name) {
+		return d.err
+	}
+	return d.FS.Remove(name)
 }
 
 // TestStageGone: the stage is removed while the run goes on. What the open

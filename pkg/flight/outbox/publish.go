@@ -162,9 +162,13 @@ func (p *Part) expose(ctx context.Context, pub Published, keep bool) error {
 }
 
 // elsewhere reports that the stage cannot be renamed from, being on another
-// file system or gone: then what the open file has is copied.
+// file system, gone or closed: then what the open file has is copied.
 func elsewhere(err error) bool {
-	return errors.Is(err, syscall.EXDEV) || errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.EROFS)
+	switch kindOf(err) {
+	case Unsupported, Missing, ReadOnly, Denied:
+		return true
+	}
+	return false
 }
 
 // link publishes a further name of the inode, for salvage at the last moment
