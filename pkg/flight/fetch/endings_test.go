@@ -14,6 +14,16 @@ import (
 	"payload-ipc/pkg/flight/window"
 )
 
+// takenFS is a file system with a directory called f in the outbox.
+type takenFS struct{ outbox.FS }
+
+func (d takenFS) Rename(from, to string) error {
+	if strings.HasSuffix(to, "/outbox/f") {
+		return syscall.EISDIR
+	}
+	return d.FS.Rename(from, to)
+}
+
 // TestEndings: what an operator reads is what happened.
 func TestEndings(t *testing.T) {
 	dark := func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
@@ -95,6 +105,8 @@ func TestEndings(t *testing.T) {
 				}
 			}
 		}, exit: Partial, without: []string{"nothing came;"}},
+		{name: "the name is taken by a directory", setup: func(p, q *host, f *Fetcher) { f.FS = takenFS{outbox.OS} }, exit: Local,
+			reason: []string{"as a part: all 40000 bytes came", "the name is taken"}, without: []string{"unconfirmed", "incomplete", "window"}},
 		{name: "empty for an instant", setup: func(p, q *host, f *Fetcher) {
 			p.rewrite("/f", nil)
 			time.AfterFunc(400*time.Millisecond, func() { p.rewrite("/f", []byte(fileA)) })

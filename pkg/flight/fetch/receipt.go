@@ -101,6 +101,8 @@ func (r *run) reason(j *job, rec *outbox.Receipt, cut bool) string {
 		switch {
 		case rec.Total < 0:
 			s += "incomplete: " + itoa(rec.Size) + " of an unknown number of bytes"
+		case rec.Size == rec.Total-rec.Offset && j.cur.done():
+			s += "only as a part: all " + itoa(rec.Size) + " bytes came"
 		case rec.Size == rec.Total-rec.Offset:
 			s += "unconfirmed: all " + itoa(rec.Size) + " bytes came, but not that they are of one content could be seen"
 		default:
