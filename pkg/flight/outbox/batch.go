@@ -194,13 +194,13 @@ func (s *Stage) left() (map[string]bool, error) {
 	for _, path := range journals {
 		s.recallAll(path, tmp)
 	}
-	synced := false
+	if len(list) > 1 {
+		// A run that was killed may have left names that no sync has seen; and
+		// a journal that names rubbish might come back.
+		s.syncDir(s.c.Stage)
+	}
 	for num, rubbish := range tmp {
 		if rubbish {
-			if !synced { // or a journal that names it might come back
-				synced = true
-				s.syncDir(s.c.Stage)
-			}
 			s.fs.Remove(s.batchPath(num, tmpSuffix))
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -219,4 +220,42 @@ func TestBatchWithoutStage(t *testing.T) {
 		t.Errorf("%d of 40 are there", whole)
 	}
 	check(t, s.Close())
+}
+
+// tellFS notes what is done to the stage and above it.
+type tellFS struct {
+	FS
+	told []string
+}
+
+func (f *tellFS) Open(name string, flag int) (File, error) {
+	if flag&os.O_CREATE != 0 {
+		f.told = append(f.told, "make "+name)
+	}
+	return f.FS.Open(name, flag)
+}
+
+func (f *tellFS) SyncDir(dir string) error {
+	f.told = append(f.told, "sync "+dir)
+	return f.FS.SyncDir(dir)
+}
+
+// The lock stands for what is durable above it: a run that is killed in front
+// of it leaves that to the next one.
+func TestLockBehindItsDirectories(t *testing.T) {
+	c := desk(t)
+	fs := &tellFS{FS: OS}
+	c.FS, c.Stage = fs, c.Stage+"/a/b"
+	check(t, mustOpen(t, c).Close())
+	lock := slices.Index(fs.told, "make "+c.Stage+"/lock")
+	for d := c.Stage; d != parent(c.Stage[:len(c.Stage)-4]); d = parent(d) {
+		if k := slices.Index(fs.told, "sync "+d); k < 0 || k > lock {
+			t.Errorf("%s is not synced in front of the lock: %q", d, fs.told)
+		}
+	}
+	fs.told = nil
+	check(t, mustOpen(t, c).Close())
+	if len(fs.told) > 0 {
+		t.Errorf("the second time: %q", fs.told)
+	}
 }

@@ -204,15 +204,15 @@ func TestEachCallFails(t *testing.T) {
 	for _, geo := range geometries {
 		for _, mode := range []string{"once", "from then on", "kill", "power", "power, loose"} {
 			t.Run(geo.name+"/"+mode, func(t *testing.T) {
-				starts := []string{"nothing", "salvaged", "delivered", "kept"}
+				starts := []string{"nothing", "salvaged", "delivered", "kept", "killed"}
 				if mode == "power, loose" { // there is so much more to chance
-					starts = append(starts, "nothing", "nothing", "nothing", "nothing")
+					starts = append(starts, "nothing", "nothing", "nothing", "nothing", "killed", "killed", "killed")
 				}
 				for k, start := range starts {
 					for _, upto := range []int64{1400, full} {
 						for n := 1; ; n++ {
 							runs++
-							g := &saga{src: text(full), taken: start == "kept", swift: k > 4}
+							g := &saga{src: text(full), taken: start == "kept", swift: k > 4 && start == "nothing"}
 							if n%2 == 1 {
 								g.end = []byte("the end of what is in it")
 							}
@@ -321,6 +321,15 @@ func prepare(t *testing.T, g *saga, d *disk, start string) {
 		err = g.window(d.config(), 700)
 	case "delivered":
 		err = g.window(d.config(), int64(len(g.src)))
+	case "killed": // before its names were synced
+		g.swift = true
+		d.failFrom(28, false, true)
+		g.window(d.config(), 1400)
+		d.restart()
+		g.swift, g.durable = false, 0
+		if len(d.cache["/stage"]) != 3 {
+			t.Fatalf("killed too early, or too late: %d names", len(d.cache["/stage"]))
+		}
 	case "kept": // and the outbox was emptied since
 		err = g.window(d.config(), 700)
 		for name := range d.cache[d.outbox] {
@@ -328,7 +337,7 @@ func prepare(t *testing.T, g *saga, d *disk, start string) {
 		}
 		d.SyncDir(d.outbox)
 	}
-	if err != nil && start != "salvaged" && start != "kept" {
+	if err != nil && start == "delivered" {
 		t.Fatalf("%s: %v", start, err)
 	}
 }

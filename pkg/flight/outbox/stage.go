@@ -83,8 +83,16 @@ func Open(c Config) (*Stage, error) {
 	}
 	lock := c.Stage + "/lock"
 	f, err := s.fs.Open(lock, os.O_RDWR)
-	made := errors.Is(err, syscall.ENOENT)
-	if made {
+	if errors.Is(err, syscall.ENOENT) {
+		// A stage whose own name is lost in a power cut holds nothing. What
+		// is above may not be ours to sync. The lock comes behind it, for where
+		// that is no run does this again.
+		for d, n := c.Stage, 0; n < 8; d, n = parent(d), n+1 {
+			s.fs.SyncDir(d)
+			if d == parent(d) {
+				break
+			}
+		}
 		f, err = s.fs.Open(lock, os.O_RDWR|os.O_CREATE)
 	}
 	if err != nil {
@@ -105,16 +113,6 @@ func Open(c Config) (*Stage, error) {
 	s.lock = f
 	if f.Truncate(0) == nil { // for who does not get it
 		f.WriteAt([]byte(c.Outbox), 0)
-	}
-	if made {
-		// A stage whose own name is lost in a power cut holds nothing. What
-		// is above may not be ours to sync.
-		for d, n := c.Stage, 0; n < 8; d, n = parent(d), n+1 {
-			s.fs.SyncDir(d)
-			if d == parent(d) {
-				break
-			}
-		}
 	}
 	d, err := s.fs.Open(c.Outbox, os.O_RDONLY|syscall.O_DIRECTORY)
 	if err != nil {
