@@ -47,6 +47,7 @@ func (v *version) judge(f *facts, w *decision) {
 // be found there; else it is sealed. The new one begins at 0.
 func (v *version) replace(f *facts, w *decision) {
 	w.replaced = true
+	v.doubt()
 	v.unpiece()
 	switch {
 	case !v.confirmedThisRun():
@@ -81,14 +82,17 @@ func (v *version) giveWay(w *decision) {
 // content no more than its size and hash, so bytes whose digest was told and
 // could not be compared are not kept.
 func (v *version) seal() {
-	for _, p := range v.pieces {
-		if p.has {
-			v.drop()
-			break
-		}
-	}
+	v.doubt()
 	v.salvage()
 	v.state, v.id.Sealed = sealed, true
+}
+
+// doubt says of bytes that wait for a digest that was told that they may be
+// those of another version.
+func (v *version) doubt() {
+	for _, p := range v.pieces {
+		v.suspect = v.suspect || p.has
+	}
 }
 
 // salvage decides what may be published: what is proven. Where nothing is,

@@ -178,6 +178,14 @@ func TestClaims(t *testing.T) {
 				}
 			}
 		}, data: v1, want: want{files: map[string]string{"f": v1}, errors: "digest", verified: "digest"}},
+		{name: "a piece whose digest was told is cut, and its file is gone", setup: func(p *host, f *Fetcher) {
+			p.digests, p.snapshots = true, true
+			p.script = only(0, func(q *http.Request, a *reply) {
+				a.body[5000] ^= 1
+				a.cut, a.how = 16_000, "reset"
+				p.put("/f", []byte(v2))
+			})
+		}, data: v1, want: want{files: map[string]string{"f": v2}, errors: "status 410", verified: "digest"}},
 		{name: "a weak ETag that becomes strong, as Apache's does in the second after a change", setup: func(p *host, f *Fetcher) {
 			f.Piece, p.etag = 64<<10, nil
 			p.script = func(n int, q *http.Request, a *reply) {
