@@ -23,6 +23,9 @@ const (
 	tableWhole // value differences, and for how many instructions; 0 for the rest
 	tableStack // not at all: stackTable
 	tableCalls // callTable
+
+	tablePoints    = 2 // pointTable
+	tableAllPoints = 3 // the same, in a function all of which is unsafe
 )
 
 // A shape is what few functions differ in: two bits for each table, above three
@@ -86,6 +89,23 @@ func (l *telling) table(j int, code []uint32, b []byte) uint32 {
 	if b == nil {
 		return tableNone
 	}
+	if j == 1+pcdataUnsafePoint {
+		how, list := uint32(tablePoints), []uint32(nil)
+		some, ok := toldPoints(code, false, b)
+		every, better := toldPoints(code, true, b)
+		switch {
+		case better && (!ok || len(every) < len(some)):
+			how, list = tableAllPoints, every
+		case ok:
+			list = some
+		default:
+			return l.whole(j, b)
+		}
+		for _, v := range list {
+			l.put(columnTables+j, uint64(v))
+		}
+		return how
+	}
 	list, ok := changes(code, b)
 	switch {
 	case j == 0 && string(stackTable(code)) == string(b):
@@ -98,6 +118,11 @@ func (l *telling) table(j int, code []uint32, b []byte) uint32 {
 		l.put(columnTables+j, 0)
 		return tableCalls
 	}
+	return l.whole(j, b)
+}
+
+// whole tells a pc-value table as it is.
+func (l *telling) whole(j int, b []byte) uint32 {
 	rs := spans(b)
 	for k, r := range rs {
 		l.put(columnTables+j, zigzag(r.delta))

@@ -40,7 +40,8 @@ func Filter(program []byte) ([]byte, error) {
 	p := params{
 		length: uint32(len(program)), text: uint32(t.codeOff), words: uint32(len(t.code) / 4),
 		functab: uint32(t.off + t.functab), funcs: uint32(len(t.funcs)), first: uint32(8*len(t.funcs)+4+7) &^ 7,
-		pctab: uint32(t.off + t.pctab), names: uint32(t.off + t.names), address: t.address, buckets: uint32(t.off + t.buckets),
+		pctab: uint32(t.off + t.pctab), names: uint32(t.off + t.names), address: t.address,
+		buckets: uint32(t.off + t.buckets), end: uint32(t.off + len(t.data)),
 	}
 	made := t.made()
 	p.made = p.names + made
@@ -65,7 +66,7 @@ func Filter(program []byte) ([]byte, error) {
 	clear(body[t.off+t.pctab : t.off+t.functab])
 	clear(body[p.functab : int(p.functab)+8*len(t.funcs)])
 	clear(body[p.functab+p.first : t.off+t.gofunc])
-	clear(body[p.buckets : t.off+len(t.data)])
+	clear(body[p.buckets:p.end])
 	back, err := p.unfilter(slices.Clone(body))
 	if err != nil || !bytes.Equal(back, program) {
 		return nil, fmt.Errorf("%w: the filtered program does not come back the same", ErrForm)
@@ -83,11 +84,11 @@ type params struct {
 	pctab          uint32 // the pc-value tables
 	names, made    uint32 // the names, and the first that is made of an address
 	address        uint32 // where the code is loaded
-	buckets        uint32 // the index of functions by address
+	buckets, end   uint32 // the index of functions by address, and where it ends
 }
 
 func (p params) literals() []uint32 {
-	return []uint32{p.length, p.text, p.words, p.functab, p.funcs, p.first, p.pctab, p.names, p.made, p.address, p.buckets}
+	return []uint32{p.length, p.text, p.words, p.functab, p.funcs, p.first, p.pctab, p.names, p.made, p.address, p.buckets, p.end}
 }
 
 // unfilter is what the stub does, in Go: b becomes the program.
@@ -111,7 +112,7 @@ func (p params) unfilter(b []byte) (program []byte, err error) {
 	var newest [funcdataKinds]uint32
 	entry, record, name := uint32(0), p.first, p.made
 	pctab := program[p.pctab : p.pctab+1]
-	buckets := program[p.buckets:p.buckets]
+	buckets := program[p.buckets:p.buckets:p.end]
 	first, at256 := uint32(0), uint32(0) // of a bucket, and the next stretch of 256 bytes
 	for i := range p.funcs {
 		pair, r := program[p.functab+8*i:], program[p.functab+record:]
@@ -132,9 +133,9 @@ func (p params) unfilter(b []byte) (program []byte, err error) {
 		}
 		end := entry + 4*uint32(len(code))
 		if i == p.funcs-1 {
-			end = 4 * p.words
+			end = ^uint32(0)
 		}
-		for ; at256 < end; at256 += 256 {
+		for ; at256 < end && len(buckets) < cap(buckets); at256 += 256 {
 			if at256%4096 == 0 {
 				first = i
 				buckets = le.AppendUint32(buckets, first)
@@ -159,7 +160,7 @@ func (p params) unfilter(b []byte) (program []byte, err error) {
 		for j := range npcdata + 1 {
 			if how := tables >> (2 * j) & 3; how != tableNone {
 				le.PutUint32(field, uint32(len(pctab)))
-				pctab = append(pctab, told(code, int(how), func() uint32 { return get(columnTables + j) })...)
+				pctab = append(pctab, told(code, j, int(how), func() uint32 { return get(columnTables + j) })...)
 			}
 			field = field[4:]
 			if j == 0 {
@@ -186,16 +187,18 @@ func (p params) unfilter(b []byte) (program []byte, err error) {
 	return program, nil
 }
 
-// told returns the pc-value table that get tells.
-func told(code []uint32, how int, get func() uint32) []byte {
+// told returns the pc-value table j that get tells.
+func told(code []uint32, j, how int, get func() uint32) []byte {
 	delta := func() int32 {
 		v := get()
 		return int32(v>>1) ^ -int32(v&1)
 	}
-	switch how {
-	case tableStack:
+	switch {
+	case j == 1+pcdataUnsafePoint && how != tableWhole:
+		return pointTable(code, how == tableAllPoints, get)
+	case how == tableStack:
 		return stackTable(code)
-	case tableCalls:
+	case how == tableCalls:
 		var list []change
 		for {
 			d := delta()

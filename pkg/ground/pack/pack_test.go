@@ -198,7 +198,7 @@ func TestPredictions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var stack, stackAll, calls, callsAll int
+	var stack, stackAll, calls, callsAll, points, pointsAll int
 	for _, f := range table.funcs {
 		code := table.instructions(f)
 		if f.tables[0] != nil {
@@ -213,9 +213,19 @@ func TestPredictions(t *testing.T) {
 				calls++
 			}
 		}
+		if len(f.tables) > 1+pcdataUnsafePoint && f.tables[1+pcdataUnsafePoint] != nil {
+			pointsAll++
+			for _, all := range []bool{false, true} {
+				// Nothing told: only write barriers are not seen.
+				if list, ok := toldPoints(code, all, f.tables[1+pcdataUnsafePoint]); ok && len(list) == 1 {
+					points++
+					break
+				}
+			}
+		}
 	}
-	if stack*100 < stackAll*98 || calls*100 < callsAll*95 {
-		t.Errorf("%d of %d stack tables and %d of %d stack maps are as the code tells", stack, stackAll, calls, callsAll)
+	if stack*100 < stackAll*98 || calls*100 < callsAll*95 || points*100 < pointsAll*80 {
+		t.Errorf("%d of %d stack tables, %d of %d stack maps and %d of %d tables of unsafe points are as the code tells", stack, stackAll, calls, callsAll, points, pointsAll)
 	}
 }
 

@@ -5,8 +5,9 @@ import "slices"
 // What a function's tables are for (internal/abi/symtab.go): the traceback
 // alone uses those of arguments, to print their values.
 const (
-	pcdataStackMap = 1
-	pcdataArgLive  = 3
+	pcdataUnsafePoint = 0
+	pcdataStackMap    = 1
+	pcdataArgLive     = 3
 
 	funcdataStackObjects = 2
 	funcdataInlTree      = 3

@@ -6,7 +6,7 @@ import (
 )
 
 // stubSize is what stands in front of a filtered program or a patch.
-const stubSize = 2048
+const stubSize = 4096
 
 const (
 	stubBase = 0x10000 // where the stub is loaded

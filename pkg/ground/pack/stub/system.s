@@ -1,4 +1,4 @@
-	.equ	STUB, 2048		// stubSize: bytes in front of what a stub works on
+	.equ	STUB, 4096		// stubSize: bytes in front of what a stub works on
 
 	// Columns of a filtered program (columns.go).
 	.equ	SIZES, 0
@@ -11,3 +11,4 @@
 	.equ	COLUMNS, 27		// with the newest of each column of funcdata
 
 	.equ	PROLOGUE, 12		// instructions in which a stack is looked at
+	.equ	FRAMED, 18		// and in which a frame is made

@@ -107,11 +107,13 @@ function:
 	sub	w0, w0, w27
 	sub	w0, w0, #1
 	add	w1, w28, w10, lsl #2
-	ldr	w2, words
-	lsl	w2, w2, #2
 	cmp	w27, #0
-	csel	w1, w2, w1, eq		// the last one reaches to the end
+	csinv	w1, w1, wzr, ne		// the last one reaches to the end
+	ldr	w4, end
+	add	x4, x20, x4
 1:	cmp	w29, w1
+	b.hs	3f
+	cmp	x19, x4
 	b.hs	3f
 	ubfx	w2, w29, #8, #4
 	cbnz	w2, 2f
@@ -134,9 +136,7 @@ function:
 	tbz	w11, #31, 2f		// found
 	cmp	w0, #PROLOGUE
 	b.hs	2f
-	and	w2, w1, #0xff000000
-	and	w3, w1, #0x1f
-	orr	w2, w2, w3
+	and	w2, w1, #0xff00001f
 	ldr	w3, less
 	cmp	w2, w3
 	b.ne	2f
@@ -227,6 +227,9 @@ table:	and	w0, w12, #3
 	mov	w7, #0			// and where we are
 	cmp	w0, #2
 	b.lo	told
+	cmp	w14, #PCSPS+1
+	b.eq	points
+	cmp	w0, #2
 	b.hi	calls
 	b	stack
 1:	str	wzr, [x15]
@@ -303,11 +306,11 @@ calls:	mov	w0, w14
 	csinv	w8, w8, w8, eq
 	add	w5, w5, w8
 	b	calls
-4:	tbnz	w11, #31, 6f
+4:	tbnz	w11, #31, rest
 	mov	w7, w11
 	bl	run
 	mov	w5, #-1
-6:	mov	w7, w10
+rest:	mov	w7, w10
 	bl	run
 ended:	strb	wzr, [x25], #1
 	b	next
@@ -317,7 +320,7 @@ stack:	mov	w5, #0
 	mov	w0, #0			// the frame of the function's body
 	mov	w8, #0			// x20, where a large frame is made
 1:	cmp	w7, w10
-	b.hs	6b
+	b.hs	rest
 	ldr	w1, [x9, x7, lsl #2]
 	add	w7, w7, #1
 	mov	w2, w5			// the value behind this instruction
@@ -363,6 +366,103 @@ stack:	mov	w5, #0
 	mov	w5, w18
 	mov	w0, w17
 	b	1b
+
+// Unsafe points, as (points).value has them. w0 is 3 where all is unsafe.
+// x19 from where on all is   w8 the stack: 0 not looked at yet, 1 looks or grows, 2 has
+// w26 the last restart   w28 it goes on   w23 told unsafe, or not   w21 for how many more
+points:	stp	x19, x21, [sp, #-48]!
+	stp	x23, x26, [sp, #16]
+	stp	x28, x29, [sp, #32]
+	mov	w19, w10
+	cmp	w0, #2
+	b.eq	2f
+	mov	w19, #0
+	mov	w0, #0
+1:	cmp	w0, w10
+	b.hs	2f
+	cmp	w0, #FRAMED
+	b.hs	2f
+	ldr	w1, [x9, x0, lsl #2]
+	add	w0, w0, #1
+	ldr	w2, frame
+	cmp	w1, w2
+	b.ne	1b
+	mov	w19, w0
+2:	lsr	w8, w11, #31
+	lsl	w8, w8, #1
+	mov	w26, #-4
+	mov	w28, #0
+	mov	w23, #0
+	mov	w0, w14
+	bl	get
+	sub	w21, w0, #1
+3:	cmp	w7, w10
+	b.hs	9f
+4:	cbnz	w21, 5f
+	eor	w23, w23, #1
+	mov	w0, w14
+	bl	get
+	eor	w1, w23, #1
+	sub	w21, w0, w1
+	b	4b
+5:	sub	w21, w21, #1
+	ldr	w1, [x9, x7, lsl #2]
+	cmp	w7, w11
+	mov	w2, #1
+	csel	w8, w2, w8, eq
+	ubfx	w2, w1, #26, #3		// makes: of immediates, in X27
+	and	w3, w1, #0x1f
+	cmp	w2, #4
+	mov	w2, #27
+	ccmp	w3, w2, #0, eq
+	cset	w2, eq
+	mov	w29, #-2
+	cbnz	w23, 6f
+	cmp	w8, #1
+	b.eq	6f
+	cmp	w7, w19			// w11 without a sign is beyond all where there is none
+	ccmp	w7, w11, #2, hs
+	b.lo	6f
+	ldr	w3, switch
+	cmp	w1, w3
+	b.eq	6f
+	and	w3, w1, #0xffc0001f
+	ldr	w17, check
+	cmp	w3, w17
+	b.eq	6f
+	cbnz	w28, 5f
+	mov	w29, #-1
+	cbz	w2, 7f
+	eor	w26, w26, #1
+5:	mov	w29, w26
+	mov	w28, w2
+	b	7f
+6:	mov	w28, #0
+7:	lsr	w3, w1, #26
+	cmp	w3, #0x25		// BL
+	b.eq	8f
+	and	w3, w1, #0xff00001f
+	ldr	w17, less
+	cmp	w3, w17
+	b.eq	8f
+	cbnz	w8, 7f
+	and	w3, w1, #0xffc003ff
+	ldr	w17, guard
+	cmp	w3, w17
+	b.ne	7f
+	mov	w8, #1
+	b	7f
+8:	mov	w8, #2
+7:	cmp	w29, w5
+	b.eq	8f
+	bl	run
+	mov	w5, w29
+8:	add	w7, w7, #1
+	b	3b
+9:	ldp	x23, x26, [sp, #16]
+	ldp	x28, x29, [sp, #32]
+	ldp	x19, x21, [sp], #48
+	b	rest
 
 // run closes the run of the value w5 at w7; the next one begins there.
 run:	cmp	w6, w7
@@ -414,6 +514,9 @@ release: .word	0x910003ff
 switch:	.word	0x9100029f
 return:	.word	0xd65f03c0
 less:	.word	0x54000009		// B.LS
+frame:	.word	0xd10023fd		// SUB X29, SP, #8
+check:	.word	0x3980001b		// LDRSB X27, [Xn, #imm]
+guard:	.word	0xf9400390		// LDR X16, [X28, #imm]
 
 // What Filter appends: type params, in its order.
 length:
@@ -427,3 +530,4 @@ names	= length + 28
 made	= length + 32
 address	= length + 36
 buckets	= length + 40
+end	= length + 44
