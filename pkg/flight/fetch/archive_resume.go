@@ -10,15 +10,14 @@ import (
 	"payload-ipc/pkg/flight/outbox"
 )
 
+// anew begins an archive in which nothing is, and the listing of what will be.
+func (j *job) anew() {
+	j.folders, j.small, j.single, j.listed, j.left = []*item{{}}, nil, nil, 0, 0
+	j.archived = &archived{top: baseOf(j.Path.Path) + "/", in: map[string]*item{}, weakest: 3}
+}
+
 // openArchive takes up the archive that an earlier run began.
 func (r *run) openArchive(j *job) {
-	j.archived = &archived{top: baseOf(j.Path.Path) + "/", in: map[string]*item{}, weakest: 3}
-	if j.out, j.err = r.stage.Target(j.Name, j.Path.Path+"?tar"); j.err != nil {
-		j.done = true
-		r.diskError(j, j.err)
-		return
-	}
-	r.missing(j)
 	for _, p := range j.out.Parts() {
 		if j.cur.part != nil {
 			j.cur.part.Discard()
@@ -26,10 +25,9 @@ func (r *run) openArchive(j *job) {
 		j.cur = &generation{part: p, version: version{state: growing, id: p.Identity(), limit: unlimited, told: -1}}
 	}
 	if g := j.cur; g.part != nil {
-		if j.resumed = r.readArchive(j) == nil; !j.resumed {
+		if r.readArchive(j) != nil {
 			j.discard(j.cur) // it is none that can go on
-			j.in = map[string]*item{}
-			j.members = nil
+			j.anew()
 			return
 		}
 		r.f.Events(Event{Kind: Resuming, Path: j.Path.Path, Done: g.held, Total: -1})
@@ -39,8 +37,8 @@ func (r *run) openArchive(j *job) {
 // readArchive learns what is in the archive on the stage.
 func (r *run) readArchive(j *job) error {
 	p := j.cur.part
-	j.in = map[string]*item{}
-	j.members = nil
+	j.anew()
+	j.resumed = true
 	j.cur.sync()
 	buf := make([]byte, 64<<10)
 	for off := int64(0); off < p.Proven(); {

@@ -108,9 +108,6 @@ func (r *run) append(ctx context.Context, j *job, i *item, src io.ReaderAt, size
 	if errors.Is(err, outbox.ErrDead) {
 		if err = r.rebuild(j, g); err == nil {
 			if err = r.readArchive(j); err == nil {
-				d := j.directory
-				d.folders, d.small, d.single, d.others = []*item{{}}, nil, nil, nil
-				d.listed, d.left, d.lines, d.counts = 0, 0, 0, outbox.Archive{}
 				return errRebuilt
 			}
 		}

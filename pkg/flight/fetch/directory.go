@@ -45,14 +45,6 @@ func (j *job) brought() bool {
 	return j.directory != nil && j.archived == nil && j.done && j.err == nil && j.rest() == j.open
 }
 
-// openDirectory begins with what earlier runs left.
-func (r *run) openDirectory(j *job) {
-	j.directory = &directory{folders: []*item{{}}}
-	if j.Archive() {
-		r.openArchive(j)
-	}
-}
-
 // bring lists a directory and what is below it, and brings its small files. It
 // returns when the others are left, which are jobs of their own.
 func (r *run) bring(ctx context.Context, j *job) (err error) {

@@ -51,6 +51,8 @@ func (r *run) published(j *job, p *outbox.Published, total int64) {
 	r.f.Events(Event{Kind: Published, Path: j.Path.Path, Name: p.Name, Done: p.Size, Total: total})
 }
 
-func (r *run) diskError(j *job, err error) {
-	r.f.Events(Event{Kind: DiskError, Path: j.Path.Path, Err: err})
+func (r *run) diskError(j *job, err error) { r.trouble(DiskError, j.Path.Path, err) }
+
+func (r *run) trouble(k Kind, path string, err error) {
+	r.f.Events(Event{Kind: k, Path: path, Err: err})
 }

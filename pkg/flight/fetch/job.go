@@ -55,14 +55,19 @@ func (r *run) job(p Path) *job {
 	return &job{Path: p, cur: blank(manner{keyed: r.f.Key != nil}), tally: peer.Tally{Path: p.Path}, target: string(http1.AppendEscaped(nil, p.Path)), told: -1}
 }
 
-// open finds what earlier runs left of a file.
+// open finds what earlier runs left of a file or an archive.
 func (r *run) open(j *job) {
-	if j.dir() {
-		r.openDirectory(j)
-		return
-	}
 	source := j.Path.Path
-	if r.f.Tail > 0 {
+	if j.dir() {
+		j.directory = &directory{folders: []*item{{}}}
+	}
+	switch {
+	case j.Archive():
+		j.anew()
+		source += "?tar"
+	case j.dir():
+		return
+	case r.f.Tail > 0:
 		source += "?tail" // begins elsewhere: another file
 	}
 	if j.out, j.err = r.stage.Target(j.Name, source); j.err != nil {
@@ -70,7 +75,10 @@ func (r *run) open(j *job) {
 		r.diskError(j, j.err)
 		return
 	}
-	r.missing(j)
+	if r.missing(j); j.dir() {
+		r.openArchive(j)
+		return
+	}
 	for _, p := range j.out.Parts() {
 		id := p.Identity()
 		g := &generation{part: p, version: version{state: held, manner: j.cur.manner, id: id, told: id.Total, seen: id.Total, limit: unlimited}}

@@ -167,7 +167,7 @@ func (r *run) conclude(j *job, err error) {
 	}
 	if f.Final {
 		j.err, j.done = f, true
-		r.f.Events(Event{Kind: Refused, Path: j.Path.Path, Err: f})
+		r.trouble(Refused, j.Path.Path, f)
 		return
 	}
 	j.failing, j.after = true, f.After

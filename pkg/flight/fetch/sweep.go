@@ -22,9 +22,6 @@ func (r *run) sweep(ctx context.Context, j *job) error {
 	if err != nil {
 		return d.failed(err)
 	}
-	if j.server == "" {
-		j.server, _ = a.Header.Get("Server")
-	}
 	in := r.peer.Read(ctx, &j.tally, a)
 	in.Probes, in.Quiet = true, func() {
 		if d.batch != nil {
