@@ -60,6 +60,7 @@ func (r *run) enter(ctx context.Context, j *job, i *item) (done bool, err error)
 	case m != nil:
 		j.counts.Changed++
 		m.Reason, m.tries = "it changed on the server after it was taken: "+i.Type+", "+itoa(i.Size)+" bytes, "+i.MTime, 1
+		i.Type = "" // or, now a directory, it would be listed, below what is none in the archive
 	case i.Type == "file":
 		return false, nil
 	case i.Type == "directory", i.Type == "symlink":

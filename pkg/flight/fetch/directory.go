@@ -117,13 +117,13 @@ func (r *run) listFolder(ctx context.Context, j *job) error {
 	}
 	d.left += over
 	for _, i := range items {
-		if i.Type == "directory" && strings.Count(i.Name, "/")+1 < r.f.Depth {
-			d.folders = append(d.folders, &item{Listed: outbox.Listed{Name: i.Name + "/"}})
-		}
 		if i.Type == "file" || d.archived != nil {
 			if err := r.sort(ctx, j, i); err != nil {
 				return err
 			}
+		}
+		if i.Type == "directory" && strings.Count(i.Name, "/")+1 < r.f.Depth {
+			d.folders = append(d.folders, &item{Listed: outbox.Listed{Name: i.Name + "/"}})
 		}
 	}
 	r.f.Events(Event{Kind: Listed, Path: j.Path.Path + f.Name, Done: d.listed})
@@ -201,6 +201,9 @@ func (r *run) childDone(j *job) {
 	d.open--
 	if d.archived == nil {
 		return
+	}
+	if isDisk(j.err) { // not the server's, so another run can have it
+		j.from.err = j.err
 	}
 	j.from.tally.Attempts += j.tally.Attempts
 	j.from.tally.Received += j.tally.Received

@@ -9,9 +9,11 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
+	"payload-ipc/pkg/flight/outbox"
 	"payload-ipc/pkg/flight/window"
 )
 
@@ -373,12 +375,21 @@ func TestArchiveResumed(t *testing.T) {
 						}
 					}
 					for name, m := range manifest {
-						if got := strings.Contains(m.Reason, "server any more") || strings.Contains(m.Reason, "changed on the server"); got != (name == "many/f0000") {
-							t.Errorf("%s: changed: %v: %q", name, got, m.Reason)
+						want := ""
+						switch name {
+						case "many/f0000":
+							want = "it changed on the server after it was taken"
+						case "many/f0001":
+							want = "it is not on the server any more"
+						case "many/f0199":
+							want = "the server answered 403"
+						}
+						if !strings.HasPrefix(m.Reason, want) || want == "" && m.Reason != "" {
+							t.Fatalf("%s: got %+v, want the reason %q", name, m, want)
 						}
 					}
-					if r.Archive.Changed != 1 {
-						t.Errorf("%d are said to have changed", r.Archive.Changed)
+					if r.Archive.Changed != 2 {
+						t.Errorf("the last window: %+v", r.Archive)
 					}
 					break
 				}
@@ -392,8 +403,9 @@ func TestArchiveResumed(t *testing.T) {
 					}
 				}
 				had = in
-				if windows == 0 { // it changes on the server
+				if windows == 0 { // one changes on the server, one goes
 					d["/many/"][0] = strings.Replace(d["/many/"][0], "00:00:01.5Z", "00:00:09Z", 1)
+					d["/many/"] = slices.Delete(d["/many/"], 1, 2)
 				}
 			}
 			if windows < 2 || windows == 6 {
@@ -448,6 +460,127 @@ func TestArchiveUnlisted(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What is a directory now and was another thing when it was taken is not gone
+// into: no archive has a member below a link or a file.
+func TestArchiveOtherTypes(t *testing.T) {
+	virtual(t, func(t *testing.T, b *bench) {
+		files := manyFiles(100, 20_000)
+		files["/many/file/inside"], files["/many/link/inside"] = "1", "2"
+		p := sdr(files)
+		d := treeOf(files)
+		rest := d["/many/"]
+		d["/many/"] = nil
+		d.add("/many/", "file", "file", 3, "")
+		d.add("/many/", "symlink", "link", 4, `,"target":"/etc"`)
+		d.add("/many/", "directory", "directory", 0, "")
+		d["/many/"] = append(d["/many/"], rest...)
+		p.put("/many/file", []byte("was"))
+		d.lists(p, func(n int, q *http.Request, a *reply) { a.delay = 50 * time.Millisecond })
+		b.net.hosts[addrA] = p.connect
+		f := Fetcher{Paths: []Path{{"/many/", "m.tar"}}, Depth: 2}
+		if o := b.run(f, window.Spec{For: 4 * time.Second}); o.files["m.tar.part"] == "" {
+			t.Fatalf("the first window: exit %d, %+v", o.Exit, o.receipts)
+		}
+		for i, kind := range []string{"directory", "directory", "symlink"} {
+			was := d["/many/"][i]
+			d["/many/"][i] = strings.Replace(was, `"type":"`+[]string{"file", "symlink", "directory"}[i], `"type":"`+kind, 1)
+		}
+		o := b.run(f, window.Spec{For: 20 * time.Second})
+		in, manifest := unpack(t, o.files["m.tar"], o.receipts["m.tar"])
+		if len(in) != 103 || in["many/file"] != "was" || in["many/link"] != "-> /etc" || o.receipts["m.tar"].Archive.Changed != 3 {
+			t.Errorf("exit %d, %d members, %+v", o.Exit, len(in), o.receipts["m.tar"])
+		}
+		for name, m := range manifest {
+			if strings.HasSuffix(name, "/inside") || !strings.HasPrefix(name, "many/f0") && !strings.Contains(m.Reason, "changed on the server") {
+				t.Errorf("%+v", m)
+			}
+		}
+	})
+}
+
+// fullFS has room for so many bytes of files whose names have full in them.
+type fullFS struct {
+	outbox.FS
+	full string
+	room int64
+}
+
+type fullFile struct {
+	outbox.File
+	room int64
+}
+
+func (d fullFS) Open(name string, flag int) (outbox.File, error) {
+	f, err := d.FS.Open(name, flag)
+	if err == nil && strings.Contains(name, d.full) && strings.HasSuffix(name, ".dat") {
+		f = fullFile{f, d.room}
+	}
+	return f, err
+}
+
+func (f fullFile) WriteAt(b []byte, off int64) (int, error) {
+	if off+int64(len(b)) > f.room {
+		return 0, syscall.ENOSPC
+	}
+	return f.File.WriteAt(b, off)
+}
+
+// A member that the own disk has no room for is a failure of the disk: the
+// archive is not what the server has, and the next run goes on with it.
+func TestArchiveFullDisk(t *testing.T) {
+	files := manyFiles(40, 1000)
+	files["/many/large"] = text(300_000, "large")
+	virtual(t, func(t *testing.T, b *bench) {
+		p := sdr(files)
+		treeOf(files).lists(p, nil)
+		b.net.hosts[addrA] = p.connect
+		f := Fetcher{Paths: []Path{{"/many/", "m.tar"}}, FS: fullFS{outbox.OS, "m.tar_large", 0}}
+		o := b.run(f, window.Spec{For: 20 * time.Second})
+		r := o.receipts["m.tar"]
+		in, manifest := unpack(t, o.files["m.tar.part"], r)
+		if o.Exit != Local || r.Status != "partial" || len(in) != 40 || !strings.Contains(r.Reason, "the disk is full") || !strings.Contains(manifest["many/large"].Reason, "the disk is full") {
+			t.Errorf("exit %d, %d members, %+v", o.Exit, len(in), r)
+		}
+		f.FS = nil
+		from := len(p.asked())
+		o = b.run(f, window.Spec{For: 20 * time.Second})
+		in, _ = unpack(t, o.files["m.tar"], o.receipts["m.tar"])
+		if o.Exit != Complete || len(in) != 41 || len(p.asked())-from > 10 {
+			t.Errorf("with room: exit %d, %d members, asked %q", o.Exit, len(in), p.asked()[from:])
+		}
+	})
+}
+
+// Where there is no room for the manifest, what is published has none, and its
+// receipt names none.
+func TestArchiveFullAtItsEnd(t *testing.T) {
+	files := manyFiles(40, 1000)
+	room := int64(1000)
+	for _, data := range files {
+		room += 512 + int64(len(data)+511)/512*512
+	}
+	room -= 512 + 1536 // of the one that never comes
+	virtual(t, func(t *testing.T, b *bench) {
+		p := sdr(files)
+		treeOf(files).lists(p, func(n int, q *http.Request, a *reply) {
+			if q.URL.Path == "/many/f0039" {
+				*a = *p.frame(&reply{status: 503, cut: -1, pauseAt: -1})
+			}
+		})
+		b.net.hosts[addrA] = p.connect
+		o := b.run(Fetcher{Paths: []Path{{"/many/", "m.tar"}}, FS: fullFS{outbox.OS, "m.tar.0", room}}, window.Spec{For: 4 * time.Second})
+		r, n := o.receipts["m.tar"], 0
+		in := tar.NewReader(strings.NewReader(o.files["m.tar.part"]))
+		_, err := in.Next()
+		for ; err == nil; _, err = in.Next() {
+			n++
+		}
+		if o.Exit != Local || n != 39 || err != io.EOF || r.Archive.Manifest != strings.Repeat("0", 64) || !strings.Contains(r.Reason, "the disk is full") {
+			t.Errorf("exit %d, %d members (%v), %+v", o.Exit, n, err, r)
+		}
+	})
 }
 
 // A directory of 100,000 entries is bounded, and says what it left out.
