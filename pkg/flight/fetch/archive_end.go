@@ -70,7 +70,7 @@ func (r *run) manifest(j *job, all bool) []byte {
 	var lines []byte
 	for n, i := range append(j.members, j.others...) {
 		if n < len(j.members) && all && j.resumed && i.tries == 0 && i.Reason == "" {
-			i.Reason = "it is not on the server any more"
+			i.Reason = "no listing has it any more"
 			j.counts.Changed++
 		}
 		l, href := i.Listed, ""
@@ -96,7 +96,7 @@ func (a *archived) reason(rec *outbox.Receipt) string {
 	}
 	for k, n := range []int64{a.counts.Missing, a.counts.Changed, a.counts.LeftOut} {
 		if n > 0 {
-			s += "; " + itoa(n) + [...]string{" could not be had, the manifest says why", " changed since they were taken", " were left out for their number"}[k]
+			s += "; " + itoa(n) + [...]string{" could not be had, the manifest says why", " changed since they were taken", " were left out: too many, or in directories that could not be listed"}[k]
 		}
 	}
 	return s

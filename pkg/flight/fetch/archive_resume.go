@@ -50,7 +50,7 @@ func (r *run) readArchive(j *job) error {
 			return r.cutArchive(j, off)
 		}
 		i := &item{Listed: outbox.Listed{
-			Type: "file", Size: h.Size, Target: h.Linkname, Verified: outbox.Verified(h.Comment), Mode: strconv.FormatInt(h.Mode, 8),
+			Type: "file", Size: h.Size, Target: h.Linkname, Verified: outbox.Verified(h.Comment), Mode: strconv.FormatInt(h.Mode|0o10000, 8)[1:],
 			Name: strings.TrimSuffix(strings.TrimPrefix(h.Name, j.top), "/"), MTime: time.Unix(h.ModTime, 0).UTC().Format(time.RFC3339),
 		}}
 		switch {

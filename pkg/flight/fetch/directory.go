@@ -72,7 +72,7 @@ func (d *directory) verdict() error {
 	case d.archived != nil:
 		return nil
 	case d.left > 0:
-		f.Text = itoa(d.left) + " entries of this directory were left out: more than " + itoa(maxApart)
+		f.Text = itoa(d.left) + " entries of this directory were left out: too many, or in directories that could not be listed"
 	case d.clashes > 0:
 		f.Text = itoa(d.clashes) + " files of this directory have names that are taken, or that cannot stand in /outbox"
 	case d.listed == 0:
@@ -95,7 +95,7 @@ func (r *run) listFolder(ctx context.Context, j *job) error {
 	err := r.list(ctx, j, r.target(j, f.Name), func(i *item) {
 		switch {
 		case seen[i.Name], d.archived == nil && i.Type != "file" && i.Type != "directory":
-		case d.listed+int64(len(items)) >= most:
+		case d.listed+int64(len(items)) >= most, len(d.folders) > maxMembers:
 			over++
 		default:
 			seen[i.Name] = true
@@ -111,6 +111,10 @@ func (r *run) listFolder(ctx context.Context, j *job) error {
 		if f.tries++; f.tries < maxTries && !peer.AsFault(err).Final {
 			d.folders = append(d.folders, f)
 			return err
+		}
+		if r.trouble(Refused, j.Path.Path+f.Name, err); d.archived != nil {
+			f.Reason = err.Error()
+			d.others = append(d.others, f)
 		}
 		d.left++
 		return nil

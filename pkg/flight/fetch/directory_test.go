@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"path"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -300,7 +301,10 @@ func TestArchive(t *testing.T) {
 	d.add("/many/", "file", "..", 1, "")
 	d.add("/many/", "file", "f0001", 1000, "") // twice
 	d.add("/many/", "file", "evil", 1, `,"href":"..%2fevil"`)
-	for depth, want := range map[int]int{1: 40 + 1 + 1 + 2, 2: 40 + 1 + 1 + 2 + 2, 3: 40 + 1 + 1 + 2 + 3} {
+	d["/many/"] = append(d["/many/"], `{"name":"f0002\u0000x","type":"file","size":1}`)
+	// The longest line that an honest server has.
+	d.add("/many/", "symlink", "long", 4095, `,"target":"`+strings.Repeat(`\u0001`, 4095)+`","target_href":"`+strings.Repeat("%01", 4095)+`"`)
+	for depth, want := range map[int]int{1: 40 + 1 + 1 + 3, 2: 40 + 1 + 1 + 3 + 2, 3: 40 + 1 + 1 + 3 + 3} {
 		virtual(t, func(t *testing.T, b *bench) {
 			p := sdr(files)
 			d.lists(p, nil)
@@ -319,7 +323,7 @@ func TestArchive(t *testing.T) {
 					t.Errorf("depth %d: %s: got %d bytes, want %d", depth, name, len(in[name[1:]]), len(data))
 				}
 			}
-			if in["many/link"] != "-> ../../etc/passwd" || in["many/link2"] != "-> \xff" || manifest["many/fifo"].Type != "fifo" {
+			if in["many/link"] != "-> ../../etc/passwd" || in["many/link2"] != "-> \xff" || in["many/long"] != "-> "+strings.Repeat("\x01", 4095) || manifest["many/fifo"].Type != "fifo" {
 				t.Errorf("links: %q, %q", in["many/link"], in["many/link2"])
 			}
 			if left := names(t, b.stage); len(left) != 1 {
@@ -380,11 +384,11 @@ func TestArchiveResumed(t *testing.T) {
 						case "many/f0000":
 							want = "it changed on the server after it was taken"
 						case "many/f0001":
-							want = "it is not on the server any more"
+							want = "no listing has it any more"
 						case "many/f0199":
 							want = "the server answered 403"
 						}
-						if !strings.HasPrefix(m.Reason, want) || want == "" && m.Reason != "" {
+						if !strings.HasPrefix(m.Reason, want) || want == "" && m.Reason != "" || m.Mode != "0640" {
 							t.Fatalf("%s: got %+v, want the reason %q", name, m, want)
 						}
 					}
@@ -451,12 +455,15 @@ func TestArchiveUnlisted(t *testing.T) {
 			in, manifest := unpack(t, o.files["m.tar"], r)
 			for name := range in {
 				name = strings.TrimSuffix(name, "/")
-				if got := strings.Contains(manifest[name].Reason, "server any more"); got != (!refused && name == "many/sub/b") {
+				if got := strings.Contains(manifest[name].Reason, "no listing has it"); got != (!refused && name == "many/sub/b") {
 					t.Errorf("refused %v, %s: %q", refused, name, manifest[name].Reason)
 				}
 			}
 			if len(in) != 6 || r.Archive.LeftOut+r.Archive.Changed != 1 || refused != (r.Archive.LeftOut == 1) {
 				t.Errorf("refused %v: %d members, %+v", refused, len(in), r.Archive)
+			}
+			if refused != strings.Contains(manifest["many/sub/"].Reason, "403") || refused != strings.Contains(r.Reason, "1 were left out: too many, or in directories that could not be listed") {
+				t.Errorf("refused %v: %+v: %s", refused, manifest["many/sub/"], r.Reason)
 			}
 		})
 	}
@@ -579,6 +586,66 @@ func TestArchiveFullAtItsEnd(t *testing.T) {
 		}
 		if o.Exit != Local || n != 39 || err != io.EOF || r.Archive.Manifest != strings.Repeat("0", 64) || !strings.Contains(r.Reason, "the disk is full") {
 			t.Errorf("exit %d, %d members (%v), %+v", o.Exit, n, err, r)
+		}
+	})
+}
+
+// The receipt of a directory is not that of a file in it which is called as it
+// is, and says that a directory below could not be listed.
+func TestManyUnlisted(t *testing.T) {
+	files := manyFiles(3, 1000)
+	files["/many/many"] = "a file"
+	d := treeOf(files)
+	d.add("/many/", "directory", "sub", 0, "")
+	virtual(t, func(t *testing.T, b *bench) {
+		p := sdr(files)
+		d.lists(p, func(n int, q *http.Request, a *reply) {
+			if q.URL.Path == "/many/sub/" {
+				*a = *p.frame(&reply{status: 403, cut: -1, pauseAt: -1})
+			}
+		})
+		b.net.hosts[addrA] = p.connect
+		told := false
+		o := b.run(Fetcher{Paths: []Path{{"/many/", ""}}, Depth: 2, Events: func(e Event) {
+			told = told || e.Kind == Refused && e.Path == "/many/sub/" && strings.Contains(e.Err.Error(), "403")
+		}}, window.Spec{For: 4 * time.Second})
+		r := o.receipts["many%2F"]
+		if o.Exit != Partial || len(o.receipts) != 5 || o.receipts["many"].Status != "complete" || r.Status != "failed" || !told ||
+			!strings.Contains(r.Reason, "4 of 4 files came") || !strings.Contains(r.Reason, "1 entries of this directory were left out: too many, or in directories that could not be listed") {
+			t.Errorf("exit %d, told %v, %+v", o.Exit, told, o.receipts)
+		}
+	})
+}
+
+// Directories without end in directories are no load on the memory.
+func TestManyDirectories(t *testing.T) {
+	lines := ""
+	for i := range 1000 {
+		lines += fmt.Sprintf(`{"name":"directory%d","type":"directory"}`+"\n", i)
+	}
+	virtual(t, func(t *testing.T, b *bench) {
+		p := sdr(map[string]string{})
+		body := []byte(lines)
+		p.script = func(n int, q *http.Request, a *reply) {
+			*a = *p.frame(&reply{status: 200, cut: -1, pauseAt: -1, delay: 50 * time.Millisecond, body: body, head: []string{"Content-Type: application/x-ndjson"}})
+		}
+		b.net.hosts[addrA] = p.connect
+		var m runtime.MemStats
+		var first, last uint64
+		listings := 0
+		o := b.run(Fetcher{Paths: []Path{{"/many/", ""}}, Depth: MaxDepth, Events: func(e Event) {
+			if e.Kind == Listed {
+				if listings++; listings%100 == 1 {
+					runtime.GC()
+					runtime.ReadMemStats(&m)
+					if last = m.HeapAlloc; first == 0 {
+						first = last
+					}
+				}
+			}
+		}}, window.Spec{For: 20 * time.Second})
+		if grew := int64(last) - int64(first); o.Exit != Nothing || listings < 300 || grew > 8<<20 {
+			t.Errorf("exit %d, %d listings, the heap grew by %d bytes", o.Exit, listings, grew)
 		}
 	})
 }

@@ -82,8 +82,11 @@ func (r *run) sign(exit int, cut bool) int {
 		if j.member() || j.brought() || j.out == nil && j.from == nil && !j.dir() {
 			continue
 		}
-		rec := r.receipt(j, exit, cut)
-		p := outbox.NewSlip(j.Label(), rec)
+		rec, label := r.receipt(j, exit, cut), j.Label()
+		if j.out == nil && j.from == nil && r.names[label] {
+			label = outbox.EscapeName(baseOf(j.Path.Path) + "/") // a file in it is called as the directory is
+		}
+		p := outbox.NewSlip(label, rec)
 		if j.out != nil {
 			p = j.out.Slip(rec)
 		}

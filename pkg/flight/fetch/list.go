@@ -14,7 +14,7 @@ import (
 
 const (
 	maxListing = 64 << 20 // bytes, of which no more than a line is held
-	maxEntry   = 16 << 10
+	maxEntry   = 64 << 10 // of a link to 4,095 bytes that are no text it has 37 KB
 )
 
 // An item is an entry of a directory, by its name from there.
@@ -199,7 +199,7 @@ func quoted(s string) (value, rest string, ok bool) {
 			}
 		case i+5 < len(s):
 			n, err := strconv.ParseUint(s[i+2:i+6], 16, 32)
-			if err != nil {
+			if err != nil || n == 0 {
 				return "", "", false
 			}
 			// Halves of a pair become U+FFFD: such names have an href.
