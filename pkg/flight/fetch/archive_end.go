@@ -14,7 +14,7 @@ import (
 func (r *run) finishArchive(ctx context.Context, j *job) {
 	whole := j.done && j.err == nil && j.rest() == 0
 	for _, o := range r.jobs {
-		if o.from == j && !o.done {
+		if o.from == j && !o.done && j.in[o.item.Name] == nil {
 			j.single = append(j.single, o.item)
 		}
 	}

@@ -560,6 +560,37 @@ func TestArchiveFullDisk(t *testing.T) {
 	})
 }
 
+// slowRemoveFS is slow to remove what has slow in its name.
+type slowRemoveFS struct {
+	outbox.FS
+	slow string
+}
+
+func (d slowRemoveFS) Remove(name string) error {
+	if strings.Contains(name, d.slow) {
+		time.Sleep(5 * time.Second)
+	}
+	return d.FS.Remove(name)
+}
+
+// A window that ends when a member is in the archive, and its own file not yet
+// gone from the stage, does not say that it had not come.
+func TestArchiveEndsBehindMember(t *testing.T) {
+	files := manyFiles(10, 1000)
+	files["/many/large"] = text(300_000, "large")
+	virtual(t, func(t *testing.T, b *bench) {
+		p := sdr(files)
+		treeOf(files).lists(p, nil)
+		b.net.hosts[addrA] = p.connect
+		o := b.run(Fetcher{Paths: []Path{{"/many/", "m.tar"}}, FS: slowRemoveFS{outbox.OS, "m.tar_large.00000001.cur"}}, window.Spec{For: 6 * time.Second})
+		r := o.receipts["m.tar"]
+		in, manifest := unpack(t, o.files["m.tar.part"], r)
+		if o.Exit != Partial || len(in) != 11 || r.Archive.Missing != 0 || manifest["many/large"].Reason != "" {
+			t.Errorf("exit %d, %d members, %+v, %+v", o.Exit, len(in), r, manifest["many/large"])
+		}
+	})
+}
+
 // Where there is no room for the manifest, what is published has none, and its
 // receipt names none.
 func TestArchiveFullAtItsEnd(t *testing.T) {
