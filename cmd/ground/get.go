@@ -128,6 +128,8 @@ func showGot(std *stdio, rep *review.Report, results []got, lacks []review.Lack)
 	switch {
 	case rep.Cut != "":
 		line(plain{std.err}, "ground get: the listing is not whole: %s; look again", rep.Cut)
+	case len(results) == 0 && len(rep.Surveys) > 0:
+		line(out, "nothing came down (yet) that a receipt vouches for; the survey that did is for ground review")
 	case len(results) == 0:
 		line(out, "nothing came down (yet) that a receipt vouches for")
 	}

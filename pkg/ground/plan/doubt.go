@@ -91,6 +91,8 @@ func (s Spec) doubts() (out []string) {
 			doubt("%q is one path; if several are meant, give each its own --path", f.Path)
 		case strings.TrimSpace(f.Path) != f.Path || strings.TrimSpace(f.Name) != f.Name:
 			doubt("%q, as %q, begins or ends with a space, which is then of the name", f.Path, f.Name)
+		case strings.HasPrefix(f.Path, "/dev/") && !strings.HasPrefix(f.Path, "/dev/shm/"):
+			doubt("%s: the server opens no device, and hands out regular files only", f.Path)
 		case !dir && strings.HasSuffix(f.Name, ".tar") && path.Ext(f.Path) != ".tar":
 			doubt("%s comes as it is, under the name %s: only a directory comes as an archive, and ends in a slash: %s/=%s", f.Path, f.Name, f.Path, f.Name)
 		}
@@ -101,7 +103,7 @@ func (s Spec) doubts() (out []string) {
 	for _, x := range []struct {
 		flag  string
 		bytes int64
-	}{{"tail", s.Tail}, {"max-bytes", s.MaxBytes}} {
+	}{{"tail", s.Tail}, {"max-bytes", s.MaxBytes}, {"uplink-rate", s.UplinkRate}} {
 		if x.bytes > 0 && x.bytes < tiny {
 			doubt("--%s: no more than %d bytes; for thousands and millions write KB and MB behind the number", x.flag, x.bytes)
 		}

@@ -40,6 +40,9 @@ func TestDoubts(t *testing.T) {
 		{name: "a space at the end", change: files(File{"/etc/hosts ", "x"}), warns: "begins or ends with a space"},
 		{name: "an archive of a file", change: files(File{"/data/x", "x.tar"}), warns: "only a directory comes as an archive, and ends in a slash: /data/x/=x.tar"},
 		{name: "a file that is an archive", change: files(File{"/data/x.tar", "x.tar"})},
+		{name: "a device", change: files(File{"/dev/null", "x"}), warns: "/dev/null: the server opens no device"},
+		{name: "in memory", change: files(File{"/dev/shm/x", "x"})},
+		{name: "an uplink without its unit", change: func(s *Spec) { s.UplinkRate = 125 }, warns: "--uplink-rate: no more than 125 bytes; "},
 		{name: "a tail beyond the bound", change: func(s *Spec) { s.Tail, s.MaxBytes = 1<<20, 5000 }, refused: "--tail: the last 1,048,576 bytes of a file are more than the 5,000 that one pass brings (--max-bytes)"},
 		{name: "a tail beyond the fetcher's own", change: func(s *Spec) { s.Tail = 100e6 + 1 }, refused: "--tail: "},
 		{name: "a tail of the bound", change: func(s *Spec) { s.Tail, s.MaxBytes = 5000, 5000 }},
@@ -102,6 +105,15 @@ func TestHeadings(t *testing.T) {
 	}
 	if svg := string(p.SVG()); !strings.Contains(svg, "From now to the end of the last of 7 passes") {
 		t.Error("the picture lacks the heading of the plan")
+	}
+	folders := draw(dryRun(t, tutorial(func(s *Spec) {
+		s.Files, s.FetchDuration = []File{{"/var/log/", "log.tar"}, {"/etc/", "sdr_etc"}}, 10*time.Minute
+	})))
+	for _, want := range []string{"Brings what is in /var/log/ as the archive log.tar, what is in /etc/ as sdr_etc_... from the SDR,",
+		"Note: the server's window ends first; in the 9.5 min that the fetcher's goes on nothing can come"} {
+		if !strings.Contains(folders, want) {
+			t.Errorf("of directories: want %q:\n%s", want, folders)
+		}
 	}
 	one := draw(dryRun(t, tutorial()))
 	if strings.Contains(one, "receipts are written last") || strings.Contains(one, "first pass") {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"payload-ipc/pkg/flight/fetch"
 	"payload-ipc/pkg/ground/survey"
 )
 
@@ -102,6 +103,10 @@ func (s Spec) brings() string {
 	for _, f := range s.Files {
 		if f.Name == "" {
 			out = append(out, f.Path)
+			continue
+		}
+		if fetch.Path(f).Archive() {
+			out = append(out, "what is in "+f.Path+" as the archive "+f.Name)
 			continue
 		}
 		if strings.HasSuffix(f.Path, "/") {

@@ -213,6 +213,10 @@ func ceil(t time.Time) time.Time {
 	return t
 }
 
+// aloneFor is how long the fetcher's window may go on without the server's
+// before a plan says so; the tutorial's does for 30 s.
+const aloneFor = time.Minute
+
 // judge says what the user should know before saying yes.
 func (d *draft) judge() {
 	s := d.Spec
@@ -230,6 +234,8 @@ func (d *draft) judge() {
 	}
 	if rest := s.SDRDuration - s.FetchDelay - s.FetchDuration; rest > 0 {
 		d.note("the fetcher's window ends first; the %s goes on serving for %s", s.from().Name, Span(rest))
+	} else if -rest > aloneFor {
+		d.note("the server's window ends first; in the %s that the fetcher's goes on nothing can come", Span(-rest))
 	}
 	for _, a := range s.SDR {
 		if !payloadNet.Contains(a) {
