@@ -14,9 +14,9 @@ import (
 // the original to standard output. It is a little larger and packs much better,
 // because
 //
-//   - calls (BL) and page addresses (ADRP) are turned from distances into
-//     positions: the same function is then the same bytes wherever it is
-//     called from;
+//   - calls (BL) are turned from distances into numbers of functions, and page
+//     addresses (ADRP) into positions: what is meant is then the same bytes
+//     wherever it is meant;
 //   - the two branches around the call that grows the stack, at the end of most
 //     functions, are told so that they are the same in all of them: the one to
 //     it from the function's end, the one back as a branch to itself;
@@ -61,6 +61,17 @@ func Filter(program []byte) ([]byte, error) {
 	out = append(append(out, program...), cols...)
 	body := out[stubSize:]
 	copy(body[t.codeOff:], text)
+	numbers := map[uint32]uint32{}
+	for i, f := range t.funcs {
+		numbers[f.entry/4] = uint32(i)
+	}
+	p.calls(body, func(i, target uint32) uint32 {
+		target += i
+		if number, ok := numbers[target&0x3ffffff]; ok {
+			return number
+		}
+		return target + p.funcs
+	})
 	p.code(body, true)
 	clear(body[p.made : t.off+t.cus])
 	clear(body[t.off+t.pctab : t.off+t.functab])
@@ -184,6 +195,12 @@ func (p params) unfilter(b []byte) (program []byte, err error) {
 		record = (record + 7) &^ 7
 		entry += 4 * uint32(len(code))
 	}
+	p.calls(program, func(i, target uint32) uint32 {
+		if target < p.funcs {
+			return le.Uint32(program[p.functab+8*target:])/4 - i
+		}
+		return target - p.funcs - i
+	})
 	return program, nil
 }
 
@@ -219,10 +236,22 @@ func told(code []uint32, j, how int, get func() uint32) []byte {
 	}
 }
 
-// code adds the instruction's position to the distance in each BL and ADRP (Arm
-// Architecture Reference Manual, C6.2), and turns the bytes of all instructions
-// around; or the other way. Positions count from the start of the code: in
-// instructions, and in pages.
+// calls tells anew where each BL of instruction i goes (Arm Architecture
+// Reference Manual, C6.2): a distance, the number of a function that begins
+// there, or where none does a position behind all these numbers. Distances and
+// positions are in instructions, positions from the start of the code.
+func (p params) calls(b []byte, to func(i, target uint32) uint32) {
+	text := b[p.text:]
+	for i := range p.words {
+		if w := le.Uint32(text[4*i:]); w>>26 == 0x25 {
+			le.PutUint32(text[4*i:], w&^0x3ffffff|to(i, w&0x3ffffff)&0x3ffffff)
+		}
+	}
+}
+
+// code adds the page of the instruction, from the start of the code, to the
+// distance in each ADRP, and turns the bytes of all instructions around; or the
+// other way.
 func (p params) code(b []byte, tell bool) {
 	text := b[p.text:]
 	for i := range p.words {
@@ -231,10 +260,7 @@ func (p params) code(b []byte, tell bool) {
 			to, from, sign = from, to, ^uint32(0)
 		}
 		w := from.Uint32(text[4*i:])
-		switch {
-		case w>>26 == 0x25: // BL: 26 bits, in instructions
-			w = w&^0x3ffffff | (w+sign*i)&0x3ffffff
-		case w>>24&0x9f == 0x90: // ADRP: 21 bits, in pages of 4 KiB, the low two apart
+		if w>>24&0x9f == 0x90 { // 21 bits, in pages of 4 KiB, the low two apart
 			page := w>>29&3 | w>>5&0x7ffff<<2
 			page += sign * (i >> 10)
 			w = w&0x9f00001f | page&3<<29 | page>>2&0x7ffff<<5

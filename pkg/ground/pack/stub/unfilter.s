@@ -25,7 +25,7 @@
 	add	x21, x20, x21
 	mov	x22, x21		// the columns stand behind the program
 
-// The bytes of instructions turn around; BL and ADRP: from positions to distances.
+// The bytes of instructions turn around; ADRP: from positions to distances.
 	ldr	w9, text
 	ldr	w10, words
 	add	x9, x20, x9
@@ -34,13 +34,7 @@
 	b.hs	functions
 	ldr	w12, [x9, x11, lsl #2]
 	rev	w12, w12
-	lsr	w13, w12, #26
-	cmp	w13, #0x25		// BL
-	b.ne	2f
-	sub	w13, w12, w11
-	bfi	w12, w13, #0, #26
-	b	3f
-2:	tbz	w12, #31, 3f
+	tbz	w12, #31, 3f
 	ubfx	w13, w12, #24, #5
 	cmp	w13, #16		// ADRP
 	b.ne	3f
@@ -72,7 +66,7 @@ functions:
 	mov	w29, #0
 
 function:
-	cbz	w27, write
+	cbz	w27, callees
 	sub	w27, w27, #1
 
 	// The pair, and the entry once more.
@@ -262,6 +256,32 @@ next:	cmp	w14, #PCSPS
 	and	x24, x24, #-8
 	add	w28, w28, w10, lsl #2
 	b	function
+
+// BL: from numbers of functions, or positions behind these, to distances.
+callees:
+	ldr	w9, text
+	add	x9, x20, x9
+	ldr	w10, words
+	ldr	w11, funcs
+	ldr	w12, functab
+	add	x12, x20, x12
+	mov	w0, #0
+1:	cmp	w0, w10
+	b.hs	write
+	ldr	w1, [x9, x0, lsl #2]
+	lsr	w2, w1, #26
+	cmp	w2, #0x25		// BL
+	b.ne	3f
+	ubfx	w2, w1, #0, #26
+	subs	w3, w2, w11
+	b.hs	2f
+	ldr	x3, [x12, x2, lsl #3]	// its entry is the low half
+	lsr	w3, w3, #2
+2:	sub	w3, w3, w0
+	bfi	w1, w3, #0, #26
+	str	w1, [x9, x0, lsl #2]
+3:	add	w0, w0, #1
+	b	1b
 
 // A table as it is: value differences, and for how many instructions; 0 for
 // the rest of the function.
