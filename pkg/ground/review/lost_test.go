@@ -152,6 +152,7 @@ func TestRowWhy(t *testing.T) {
 		{[]Item{is(Delivered, "a", "whole"), is(Partial, "b", "2 bytes of 9")}, "b: 2 bytes of 9"},
 		{[]Item{is(Missing, "a", "nobody"), is(Missing, "b", "nobody"), is(Missing, "c", "nobody")}, "3 files: nobody"},
 		{[]Item{is(Partial, "a", "2 bytes of 9"), is(Missing, "b", "nobody"), is(Delivered, "c", "whole"), is(Missing, "d", "there is no /d")}, "3 files, such as b: nobody"},
+		{[]Item{is(Missing, "a", "no server"), is(Missing, "b", "no server; last trouble: timeout"), is(Missing, "c", "no server")}, "3 files: no server; last trouble: timeout"},
 		{[]Item{is(Missing, "", "its power went")}, "no receipt: its power went"},
 		{[]Item{is(Delivered, "a", "whole"), {Verdict: Missing, Why: "cut off", more: true}}, "no receipt: cut off"},
 		{[]Item{is(Missing, "a", "nobody"), {Verdict: Missing, Why: "cut off", more: true}}, "a: nobody; and the run was cut off"},

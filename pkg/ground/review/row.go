@@ -2,6 +2,7 @@ package review
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"payload-ipc/pkg/ground/plan"
@@ -79,10 +80,11 @@ func (r *Run) why() string {
 			cut = it
 			continue
 		}
-		if n++; n == 1 || it.Verdict > worst.Verdict {
+		alike := before(it.Why) == before(worst.Why)
+		same = same && (n == 0 || alike)
+		if n++; n == 1 || it.Verdict > worst.Verdict || alike && len(it.Why) > len(worst.Why) {
 			worst = it
 		}
-		same = same && it.Why == worst.Why
 	}
 	text := fmt.Sprintf("%d files, such as %s: %s", n, worst.Label(), worst.Why)
 	switch {
@@ -99,6 +101,13 @@ func (r *Run) why() string {
 		text += "; and the run was cut off"
 	}
 	return text
+}
+
+// before is a sentence without what went wrong last, which only the file that
+// was tried last tells of.
+func before(why string) string {
+	head, _, _ := strings.Cut(why, "; last trouble: ")
+	return head
 }
 
 // Name is what r is called: by its own name, or by what is known of it.
