@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,6 +22,27 @@ A satellite on your desk: the Tasking API, payloads that run what was uploaded
 when their windows open, and the bucket that their outboxes end up in.
 
 `
+
+// check refuses what a Mock would take for nothing given, and replace.
+func check(fs *pflag.FlagSet, cfg mockfm.Config) error {
+	for _, d := range []struct {
+		flag string
+		bad  bool
+		want string
+	}{
+		{"contact-every", cfg.ContactEvery <= 0, "above zero, such as 6h"},
+		{"warp-after", cfg.WarpAfter <= 0, "above zero, such as 2s"},
+		{"syslog-rate", cfg.SyslogRate <= 0, "1 or more"},
+		{"syslog-rotate", cfg.SyslogRotate == 0, "such as 25s; a negative one is never"},
+		{"token", cfg.Token == "" && fs.Changed("token"), "a token; left out, any is accepted"},
+		{"satellites", len(cfg.Satellites) == 0 || slices.Contains(cfg.Satellites, ""), "ids, such as FM1,FM2"},
+	} {
+		if d.bad {
+			return fmt.Errorf("--%s: want %s", d.flag, d.want)
+		}
+	}
+	return nil
+}
 
 // run returns 0 after a signal, 1 if it could not start or end well, 2 for
 // wrong usage.
@@ -62,6 +84,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	if err == nil && fs.NArg() > 0 {
 		err = fmt.Errorf("%q is not a flag, and flags are all there is", fs.Arg(0))
+	}
+	if err == nil {
+		err = check(fs, cfg)
 	}
 	if err == nil {
 		if cfg.UplinkRate, err = plan.ParseSize(rate); err != nil {
