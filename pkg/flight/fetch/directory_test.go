@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"path"
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -695,6 +697,91 @@ func TestHugeDirectory(t *testing.T) {
 		r := o.receipts["m.tar"]
 		if in, _ := unpack(t, o.files["m.tar"], r); o.Exit != Partial || len(in) != maxMembers || r.Archive.LeftOut != 90_000 || !strings.Contains(r.Reason, "90000 were left out") {
 			t.Errorf("exit %d, %d members, %+v", o.Exit, len(in), r)
+		}
+	})
+}
+
+// moveFS looks at what a file has become when it goes from its own part into
+// the archive.
+type moveFS struct {
+	outbox.FS
+	mu    sync.Mutex
+	dirty int               // bytes of the archive that no sync has seen
+	lost  int               // of them when the part was removed
+	kept  map[string][]byte // what was removed
+}
+
+type moveFile struct {
+	outbox.File
+	d *moveFS
+}
+
+func (d *moveFS) Open(name string, flag int) (outbox.File, error) {
+	f, err := d.FS.Open(name, flag)
+	if err == nil && strings.Contains(name, "m.tar.") && strings.HasSuffix(name, ".dat") {
+		f = &moveFile{f, d}
+	}
+	return f, err
+}
+
+func (f *moveFile) WriteAt(b []byte, off int64) (int, error) {
+	f.d.mu.Lock()
+	defer f.d.mu.Unlock()
+	f.d.dirty += len(b)
+	return f.File.WriteAt(b, off)
+}
+
+func (f *moveFile) Datasync() error {
+	f.d.mu.Lock()
+	defer f.d.mu.Unlock()
+	f.d.dirty = 0
+	return f.File.Datasync()
+}
+
+func (d *moveFS) Remove(name string) error {
+	if strings.Contains(name, "m.tar_large.") {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		if data, err := os.ReadFile(name); err == nil {
+			d.lost, d.kept[name] = max(d.lost, d.dirty), data
+		}
+	}
+	return d.FS.Remove(name)
+}
+
+// What a cursor claims of a member is in its own part until the archive has it
+// durably; where a power cut brings that part back, it goes in the next run.
+func TestArchiveTakesOver(t *testing.T) {
+	virtual(t, func(t *testing.T, b *bench) {
+		files := manyFiles(3, 1000)
+		files["/many/large"] = text(1_500_000, "large")
+		d := treeOf(files)
+		p := sdr(files)
+		first := true
+		d.lists(p, func(n int, q *http.Request, a *reply) {
+			if first && q.URL.Path == "/many/f0002" {
+				*a = *p.frame(&reply{status: 503, cut: -1, pauseAt: -1})
+			}
+			a.rate = 1_000_000
+		})
+		b.net.hosts[addrA] = p.connect
+		fs := &moveFS{FS: outbox.OS, kept: map[string][]byte{}}
+		o := b.run(Fetcher{Paths: []Path{{"/many/", "m.tar"}}, FS: fs}, window.Spec{For: 6 * time.Second})
+		if o.receipts["m.tar"].Archive.Members != 3 || len(fs.kept) != 2 {
+			t.Fatalf("the first window: %+v, removed: %d", o.receipts["m.tar"], len(fs.kept))
+		}
+		if fs.lost > 0 {
+			t.Errorf("%d bytes of the archive were not synced when the part of a member was removed", fs.lost)
+		}
+		for name, data := range fs.kept {
+			if err := os.WriteFile(name, data, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		first = false
+		o = b.run(Fetcher{Paths: []Path{{"/many/", "m.tar"}}}, window.Spec{For: 6 * time.Second})
+		if left := names(t, b.stage); o.Exit != Complete || len(left) != 1 {
+			t.Errorf("exit %d, left on the stage: %q", o.Exit, left)
 		}
 	})
 }

@@ -16,7 +16,8 @@ const maxSealed = 3
 func (r *run) deliver(ctx context.Context, j *job, g *generation) error {
 	j.told, j.token = g.told, g.token()
 	if g.done() && j.member() {
-		if err := r.enclose(ctx, j.from, j.item, g.verified(), g.part, g.part.Proven()); err != nil {
+		err := r.enclose(ctx, j.from, j.item, g.verified(), g.part, g.part.Proven())
+		if err != nil || g.part.Durable() > 0 && j.from.cur.part.Flush() != nil { // then a power cut leaves of it what is here
 			return err
 		}
 		return j.discard(g)
