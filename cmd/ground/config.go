@@ -120,11 +120,15 @@ func (s *settings) show(io *stdio, root *cobra.Command, verb string) (config, er
 		if c.Flags().Lookup("profile") == nil || verb != "" && c.Name() != verb {
 			continue
 		}
-		if err := s.apply(io, c); err != nil {
-			return out, err
-		}
+		slips := s.set(io, c)
 		c.Flags().VisitAll(func(f *pflag.Flag) {
 			x := s.row(io, f, verb != "")
+			if i := slices.IndexFunc(slips, func(x slip) bool { return x.Key == f.Name }); i >= 0 {
+				x.Value, x.From, x.Where = slips[i].word, "file", slips[i].Where()
+				if verb == "" {
+					x.Verb = slips[i].Verb
+				}
+			}
 			always := verb != "" || f.Name == "api" || x.From != "default"
 			if slices.Contains(notSettings, f.Name) || seen[x] || !always {
 				return
@@ -132,6 +136,9 @@ func (s *settings) show(io *stdio, root *cobra.Command, verb string) (config, er
 			seen[x] = true
 			out.Settings = append(out.Settings, x)
 		})
+		for _, x := range slips {
+			out.note(x.Key, x.Where(), x.err.Error())
+		}
 		out.refuse(io, c)
 	}
 	rank := func(x setting) int { // what is asked for most, and what is for all verbs, comes first

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -197,8 +198,23 @@ func (s *settings) inForce(c *cobra.Command) map[string]profile.Setting {
 var environment = map[string]string{"api": "SPIRE_API", "token-file": "SPIRE_AUTH_TOKEN"}
 
 // apply sets the flags of c that neither the command line nor the environment
-// does, and remembers where their values come from.
+// does, and remembers where their values come from. The error is that of the
+// first setting which is none for its flag.
 func (s *settings) apply(io *stdio, c *cobra.Command) error {
+	if slips := s.set(io, c); len(slips) > 0 {
+		return slips[0].err
+	}
+	return nil
+}
+
+// A slip is a setting that its flag does not take.
+type slip struct {
+	profile.Setting
+	word string
+	err  error
+}
+
+func (s *settings) set(io *stdio, c *cobra.Command) (slips []slip) {
 	io.from = map[string]profile.Setting{}
 	for key, x := range s.inForce(c) {
 		f := c.Flags().Lookup(key)
@@ -206,17 +222,22 @@ func (s *settings) apply(io *stdio, c *cobra.Command) error {
 			continue
 		}
 		list, err := words(x, f)
-		if err != nil {
-			return err
-		}
+		last := ""
 		for _, word := range list {
-			if err := c.Flags().Set(key, word); err != nil {
-				return x.Wrong("%s: %q is not %s", key, word, kindOf(f))
+			if last = word; err == nil && c.Flags().Set(key, word) != nil {
+				err = x.Wrong("%s: %q is not %s", key, word, kindOf(f))
 			}
+		}
+		if err != nil {
+			slips = append(slips, slip{x, last, err})
+			continue
 		}
 		io.from[key] = x
 	}
-	return nil
+	slices.SortFunc(slips, func(a, b slip) int {
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line))
+	})
+	return slips
 }
 
 // withSettings gives a verb the flag --profile, and the rest of its flags what
