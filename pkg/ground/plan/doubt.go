@@ -105,7 +105,7 @@ func (s Spec) doubts() (out []string) {
 		bytes int64
 	}{{"tail", s.Tail}, {"max-bytes", s.MaxBytes}, {"uplink-rate", s.UplinkRate}} {
 		if x.bytes > 0 && x.bytes < tiny {
-			doubt("--%s: no more than %d bytes; for thousands and millions write KB and MB behind the number", x.flag, x.bytes)
+			doubt("--%s %d counts bytes; for thousands and millions of them write KB or MB behind the number", x.flag, x.bytes)
 		}
 	}
 	if n := int64(len(s.Files)); s.Tail > 0 && s.Tail <= s.most() && n > s.most()/s.Tail {

@@ -42,7 +42,7 @@ func TestDoubts(t *testing.T) {
 		{name: "a file that is an archive", change: files(File{"/data/x.tar", "x.tar"})},
 		{name: "a device", change: files(File{"/dev/null", "x"}), warns: "/dev/null: the server opens no device"},
 		{name: "in memory", change: files(File{"/dev/shm/x", "x"})},
-		{name: "an uplink without its unit", change: func(s *Spec) { s.UplinkRate = 125 }, warns: "--uplink-rate: no more than 125 bytes; "},
+		{name: "an uplink without its unit", change: func(s *Spec) { s.UplinkRate = 125 }, warns: "--uplink-rate 125 counts bytes"},
 		{name: "a tail beyond the bound", change: func(s *Spec) { s.Tail, s.MaxBytes = 1<<20, 5000 }, refused: "--tail: the last 1,048,576 bytes of a file are more than the 5,000 that one pass brings (--max-bytes)"},
 		{name: "a tail beyond the fetcher's own", change: func(s *Spec) { s.Tail = 100e6 + 1 }, refused: "--tail: "},
 		{name: "a tail of the bound", change: func(s *Spec) { s.Tail, s.MaxBytes = 5000, 5000 }},
@@ -52,8 +52,8 @@ func TestDoubts(t *testing.T) {
 		{name: "tails within", change: func(s *Spec) {
 			s.Tail, s.MaxBytes, s.Files = 4500, 9000, []File{{"/data/x", "x"}, {"/data/y", "y"}}
 		}},
-		{name: "a byte", change: func(s *Spec) { s.MaxBytes = 1 }, warns: "--max-bytes: no more than 1 bytes"},
-		{name: "no unit", change: func(s *Spec) { s.Tail = 64 }, warns: "--tail: no more than 64 bytes"},
+		{name: "a byte", change: func(s *Spec) { s.MaxBytes = 1 }, warns: "--max-bytes 1 counts bytes; "},
+		{name: "no unit", change: func(s *Spec) { s.Tail = 64 }, warns: "--tail 64 counts bytes"},
 		{name: "more than comes down", change: func(s *Spec) { s.MaxBytes = 100e6 + 1 }, warns: "in a day"},
 		{name: "levels of nothing", change: func(s *Spec) { s.Depth = 3 }, warns: "--depth is of directories"},
 		{name: "levels", change: func(s *Spec) { s.Depth, s.Files = 3, []File{{"/data/", "x"}} }},
