@@ -7,7 +7,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 )
 
 // build returns a real program, with or without inlining.
@@ -66,11 +68,17 @@ func run(t *testing.T, goarch string, program, stdin []byte, args ...string) (st
 	if emulators[goarch] != "" {
 		args = append([]string{need(t, emulators[goarch])}, args...)
 	}
-	var out, errs bytes.Buffer
-	cmd := exec.Command(args[0], args[1:]...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = f, &out, &errs
-	err = cmd.Run()
-	return out.String(), errs.String(), err
+	for {
+		var out, errs bytes.Buffer
+		cmd := exec.Command(args[0], args[1:]...)
+		cmd.Stdin, cmd.Stdout, cmd.Stderr = f, &out, &errs
+		// A child that another test forks has the program open for writing, until
+		// it runs its own (golang/go issue 22315).
+		if err = cmd.Run(); !errors.Is(err, syscall.ETXTBSY) {
+			return out.String(), errs.String(), err
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
 }
 
 func need(t *testing.T, program string) string {
