@@ -44,7 +44,7 @@ func (l *telling) put(column int, v uint64) {
 }
 
 // columnsOf returns what unfilter needs to make the records, tables and names,
-// of code as branches tells it: the offsets of the columns, from where they
+// of code as turn tells it: the offsets of the columns, from where they
 // begin in the program's body, room for the newest offset of each column of
 // funcdata, the shapes, the columns. Those are numbers of seven bits in a byte.
 func (t *table) columnsOf(code []byte, made uint32, base int) ([]byte, error) {

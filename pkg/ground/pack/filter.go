@@ -19,7 +19,8 @@ import (
 //     wherever it is meant;
 //   - the two branches around the call that grows the stack, at the end of most
 //     functions, are told so that they are the same in all of them: the one to
-//     it from the function's end, the one back as a branch to itself;
+//     it from the function's end, the one back as a branch to itself; likewise
+//     the end of a frame, and what is beyond it (turn);
 //   - instructions stand with their highest byte first, which says what they do;
 //   - the table of functions is told column by column (columns.go), behind the
 //     program, and of it only what does not follow from the rest or from the
@@ -48,7 +49,7 @@ func Filter(program []byte) ([]byte, error) {
 	text := slices.Clone(t.code)
 	for _, f := range t.funcs {
 		code := t.instructions(f)
-		branches(code)
+		turn(code)
 		for i, w := range code {
 			le.PutUint32(text[int(f.entry)+4*i:], w)
 		}
@@ -138,7 +139,7 @@ func (p params) unfilter(b []byte) (program []byte, err error) {
 		for j := range code {
 			code[j] = le.Uint32(program[p.text+entry+4*uint32(j):])
 		}
-		branches(code)
+		turn(code)
 		for j, w := range code {
 			le.PutUint32(program[p.text+entry+4*uint32(j):], w)
 		}
@@ -269,28 +270,44 @@ func (p params) code(b []byte, tell bool) {
 	}
 }
 
-// branches tells two branches of a function anew, or makes them what they were:
-// the first B.LS of its first instructions, where it looks whether the stack is
-// large enough, by how far its target is from the function's end; and B to the
-// function's beginning, where it tries again, as one to itself, and the other
-// way round.
-func branches(code []uint32) {
-	found := false
+// turn tells a function's instructions anew, or makes them what they were:
+//
+//   - the first B.LS of its first instructions, where it looks whether the
+//     stack is large enough, by how far its target is from the function's end;
+//   - B to the function's beginning, where it tries again, as one to itself, and
+//     the other way round;
+//   - what gives its frame back, by how much less that is than the frame;
+//   - places on the stack beyond the frame, where its arguments are, from the
+//     highest that can be told, down.
+func turn(code []uint32) {
+	looked, frame := false, uint32(0)
 	for i, w := range code {
 		switch back := -uint32(i) & 0x3ffffff; {
-		case !found && i < prologue && w&0xff00001f == 0x54000009: // B.LS: 19 bits
-			found = true
+		case !looked && i < prologue && w&0xff00001f == 0x54000009: // B.LS: 19 bits
+			looked = true
 			code[i] = w&^(0x7ffff<<5) | (uint32(len(code)-i)-w>>5)&0x7ffff<<5
 		case w == 0x14000000: // B: 26 bits
 			code[i] = w | back
 		case w == 0x14000000|back:
 			code[i] = 0x14000000
+		case w&0xffe00fff == 0xf8000ffe: // STR X30, [SP, #imm]!: 9 bits with a sign
+			frame = -uint32(int32(w<<11) >> 23)
+		case w&0xffe00fff == 0xf84007fe: // LDR X30, [SP], #imm: 9 bits
+			code[i] = w&^(0x1ff<<12) | (frame-w>>12)&0x1ff<<12
+		case w&0xffc003ff == 0xd10003f4: // SUB X20, SP, #imm: 12 bits
+			frame = w >> 10 & 0xfff
+		case w&0xffc003ff == 0x910003ff: // ADD SP, SP, #imm
+			code[i] = w&^(0xfff<<10) | (frame-w>>10)&0xfff<<10
+		case w&0x3f0003e0 == 0x390003e0: // LDR and STR, [SP, #imm], in units of their size
+			if f, place := frame>>(w>>30), w>>10&0xfff; place >= f {
+				code[i] = w&^(0xfff<<10) | (0xfff+f-place)<<10
+			}
 		}
 	}
 }
 
 // sizeOf returns the size, in 16 bytes, of a function at the beginning of code
-// as branches tells it, if it ends with the branch to its beginning; 0 if there
+// as turn tells it, if it ends with the branch to its beginning; 0 if there
 // is none.
 func sizeOf(code []byte) uint32 {
 	for i := 0; i+4 <= len(code); i += 4 {

@@ -119,13 +119,13 @@ function:
 	add	w29, w29, #256
 	b	1b
 3:
-	// Where it grows the stack: the target of the first B.LS in its first
-	// instructions, which is told from the function's end. B to the function's
-	// beginning is told as one to itself, and the other way round.
+	// Its instructions, as turn has them; and where it grows the stack, the
+	// target of the first B.LS in its first instructions.
 	mov	w11, #-1
+	mov	w4, #0			// bytes of its frame
 	mov	w0, #0
 1:	cmp	w0, w10
-	b.hs	6f
+	b.hs	named
 	ldr	w1, [x9, x0, lsl #2]
 	tbz	w11, #31, 2f		// found
 	cmp	w0, #PROLOGUE
@@ -138,22 +138,61 @@ function:
 	sub	w11, w10, w2
 	sub	w2, w11, w0
 	bfi	w1, w2, #5, #19
-	b	4f
+	b	8f
 2:	lsr	w2, w1, #26
 	cmp	w2, #5			// B
-	b.ne	5f
+	b.ne	4f
 	sbfx	w2, w1, #0, #26
 	cbz	w2, 3f
 	adds	w2, w2, w0
-	b.ne	5f
+	b.ne	9f
 	mov	w1, #0x14000000
-	b	4f
+	b	8f
 3:	neg	w2, w0
 	bfi	w1, w2, #0, #26
-4:	str	w1, [x9, x0, lsl #2]
-5:	add	w0, w0, #1
+	b	8f
+4:	and	w2, w1, #0xffe00fff
+	ldr	w3, push
+	cmp	w2, w3
+	b.ne	5f
+	sbfx	w4, w1, #12, #9
+	neg	w4, w4
+	b	9f
+5:	ldr	w3, pop
+	cmp	w2, w3
+	b.ne	6f
+	ubfx	w2, w1, #12, #9
+	sub	w2, w4, w2
+	bfi	w1, w2, #12, #9
+	b	8f
+6:	and	w2, w1, #0xffc003ff
+	ubfx	w5, w1, #10, #12
+	ldr	w3, large
+	cmp	w2, w3
+	csel	w4, w5, w4, eq
+	ldr	w3, release
+	cmp	w2, w3
+	b.ne	7f
+	sub	w2, w4, w5
+	bfi	w1, w2, #10, #12
+	b	8f
+7:	ubfx	w2, w1, #24, #6
+	ubfx	w3, w1, #5, #5
+	cmp	w2, #0x39		// LDR and STR, [SP, #imm]
+	mov	w2, #31
+	ccmp	w3, w2, #0, eq
+	b.ne	9f
+	lsr	w2, w1, #30
+	lsr	w3, w4, w2
+	cmp	w5, w3
+	b.lo	9f
+	add	w3, w3, #0xfff
+	sub	w2, w3, w5
+	bfi	w1, w2, #10, #12
+8:	str	w1, [x9, x0, lsl #2]
+9:	add	w0, w0, #1
 	b	1b
-6:
+named:
 	// The name: as it is, or a beginning and the address.
 	mov	w0, #NAMES
 	bl	get
