@@ -251,20 +251,26 @@ func (p params) calls(b []byte, to func(i, target uint32) uint32) {
 }
 
 // code adds the page of the instruction, from the start of the code, to the
-// distance in each ADRP, and turns the bytes of all instructions around; or the
-// other way.
+// distance in each ADRP, puts its two lowest bits, which stand apart, behind the
+// others, and turns the bytes of all instructions around; or the other way.
 func (p params) code(b []byte, tell bool) {
 	text := b[p.text:]
 	for i := range p.words {
-		to, from, sign := binary.ByteOrder(binary.BigEndian), binary.ByteOrder(le), uint32(1)
+		to, from := binary.ByteOrder(binary.BigEndian), binary.ByteOrder(le)
 		if !tell {
-			to, from, sign = from, to, ^uint32(0)
+			to, from = from, to
 		}
 		w := from.Uint32(text[4*i:])
-		if w>>24&0x9f == 0x90 { // 21 bits, in pages of 4 KiB, the low two apart
-			page := w>>29&3 | w>>5&0x7ffff<<2
-			page += sign * (i >> 10)
-			w = w&0x9f00001f | page&3<<29 | page>>2&0x7ffff<<5
+		if w>>24&0x9f == 0x90 { // 21 bits, in pages of 4 KiB
+			high, low := w>>29&3, w>>5&0x7ffff
+			if tell {
+				page := (low<<2 | high) + i>>10
+				high, low = page>>19&3, page&0x7ffff
+			} else {
+				page := (high<<19 | low) - i>>10
+				high, low = page&3, page>>2&0x7ffff
+			}
+			w = w&0x9f00001f | high<<29 | low<<5
 		}
 		to.PutUint32(text[4*i:], w)
 	}

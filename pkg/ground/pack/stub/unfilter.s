@@ -38,9 +38,9 @@
 	ubfx	w13, w12, #24, #5
 	cmp	w13, #16		// ADRP
 	b.ne	3f
-	ubfx	w13, w12, #29, #2
-	ubfx	w14, w12, #5, #19
-	orr	w13, w13, w14, lsl #2
+	ubfx	w13, w12, #5, #19
+	ubfx	w14, w12, #29, #2
+	orr	w13, w13, w14, lsl #19
 	sub	w13, w13, w11, lsr #10
 	bfi	w12, w13, #29, #2
 	lsr	w13, w13, #2
