@@ -49,16 +49,18 @@ type types struct {
 	all, queue  []uint64
 	seen        map[uint64]bool
 	fields      []uint64          // those not called "_"
-	names       map[uint64][]byte // of fields, as they stand
+	names       map[uint64][]byte // of fields, and of methods that nothing calls, as they stand
 	methods     []uint64
+	idle        []uint64 // those of them that nothing calls
 	outOfBounds bool
 }
 
 // stripTypes takes out of the descriptions of types what package reflect alone
-// reads: the names of fields, methods as functions of their receivers, the type
-// of a pointer to each, and the list of types. What the runtime reads of a
-// field's name is whether it is "_" (typehash): those are kept. It returns what
-// it would change, to be done when nothing speaks against it.
+// reads: the names of fields, and of methods that no interface in the program
+// has; methods as functions of their receivers, the type of a pointer to each,
+// and the list of types. What the runtime reads of a field's name is whether it
+// is "_" (typehash): those are kept. It returns what it would change, to be done
+// when nothing speaks against it.
 //
 // A program that reflects, or was stripped, is left as it is; and one for 32
 // bits.
@@ -107,7 +109,7 @@ func (t *table) stripTypes(program []byte, f *elf.File) (apply func(), err error
 		return nil, ErrForm
 	}
 	return func() {
-		w.dropFieldNames(descriptions)
+		w.dropNames(descriptions)
 		for _, a := range w.all {
 			le.PutUint32(w.at(a+typePtrToThis, 4), 0)
 		}
@@ -217,33 +219,46 @@ func (w *types) visit(a uint64) {
 		m := u + off + methodSize*i
 		w.methods = append(w.methods, m)
 		w.addOffset(w.u32(m + 4))
-	}
-	if n > 0 {
-		w.at(u+off, methodSize*n)
+		if w.u32(m+8) == unreachable {
+			w.idle = append(w.idle, m)
+			w.name(w.begin + uint64(w.u32(m)))
+		}
 	}
 }
 
 // field takes a field's type and, but for "_", its name.
 func (w *types) field(a uint64) {
 	w.add(w.u64(a + 8))
-	name := w.u64(a)
-	head := w.at(name, 3)
-	n, k := binary.Uvarint(head[1:])
-	if k <= 0 || n > maxName {
-		w.outOfBounds = true
-	} else if n != 1 || head[2] != '_' {
+	if name := w.u64(a); w.name(name) {
 		w.fields = append(w.fields, a)
-		w.names[name] = w.at(name, 1+uint64(k)+n)
 	}
 }
 
-// dropFieldNames gives all fields one empty name, and takes out the names that
-// nothing else can refer to.
-func (w *types) dropFieldNames(descriptions []byte) {
+// name takes a name that may be taken out, if it is not "_".
+func (w *types) name(a uint64) bool {
+	head := w.at(a, 3)
+	n, k := binary.Uvarint(head[1:])
+	if k <= 0 || n > maxName {
+		w.outOfBounds = true
+		return false
+	}
+	if n == 1 && head[2] == '_' {
+		return false
+	}
+	w.names[a] = w.at(a, 1+uint64(k)+n)
+	return true
+}
+
+// dropNames gives all fields one empty name, and methods that nothing calls
+// none, and takes out the names that nothing else can refer to.
+func (w *types) dropNames(descriptions []byte) {
+	for _, m := range w.idle {
+		le.PutUint32(w.at(m, 4), 0)
+	}
 	for _, f := range w.fields {
 		le.PutUint64(w.at(f, 8), 0)
 	}
-	// A name is also a method's, by its offset from the first type, or a
+	// A name is also another method's, by its offset from the first type, or a
 	// pointer's target.
 	for b := descriptions; len(b) >= 4; b = b[4:] {
 		delete(w.names, w.begin+uint64(le.Uint32(b)))

@@ -64,6 +64,7 @@ type (
 
 func (f *fault) Error() string   { return "fault " + strconv.Itoa(f.code) }
 func (n number) Open() string    { return "number" }
+func (n number) neverCalled()    {}
 func (t text) shut() string      { return string(t) }
 func (p pair[T]) Open() string   { return "pair" }
 func (p *pair[T]) shut() string  { return "pair" }
