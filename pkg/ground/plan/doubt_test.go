@@ -103,8 +103,10 @@ func TestHeadings(t *testing.T) {
 			t.Errorf("a week lacks %q:\n%s", want, all)
 		}
 	}
-	if svg := string(p.SVG()); !strings.Contains(svg, "From now to the end of the last of 7 passes") {
-		t.Error("the picture lacks the heading of the plan")
+	for _, want := range []string{">To the end of 7 passes: 17.3 days<", ">7 passes, the first is run " + p.First().Run + "<", ">The windows of the first pass overlap for 30 s<"} {
+		if svg := string(p.SVG()); !strings.Contains(svg, want) {
+			t.Errorf("the picture of a week lacks %q", want)
+		}
 	}
 	folders := draw(dryRun(t, tutorial(func(s *Spec) {
 		s.Files, s.FetchDuration = []File{{"/var/log/", "log.tar"}, {"/etc/", "sdr_etc"}}, 10*time.Minute

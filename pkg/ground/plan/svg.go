@@ -18,11 +18,17 @@ func (p *Plan) SVG() []byte {
 	pass := p.First()
 	d.text(0, "start", "title", "Plan for "+p.Satellite)
 	d.y += 20
-	d.text(0, "start", "soft", "run "+pass.Run)
+	of := ""
+	if n := len(p.Passes); n > 1 {
+		of = " of the first pass"
+		d.text(0, "start", "soft", fmt.Sprintf("%d passes, the first is run %s", n, pass.Run))
+	} else {
+		d.text(0, "start", "soft", "run "+pass.Run)
+	}
 	d.y += 14
 	p.svgDays(d)
 	d.y += 22
-	svgPass(d, pass)
+	svgPass(d, pass, of)
 	return d.svg()
 }
 
@@ -57,7 +63,11 @@ func (p *Plan) svgDays(d *drawing) {
 		a.Grow(pass.End())
 	}
 	d.y += 22
-	d.text(0, "start", "head", p.ahead())
+	head := "To the windows: " + Span(p.First().Windows[0].Start.Sub(p.Now))
+	if n := len(p.Passes); n > 1 {
+		head = fmt.Sprintf("To the end of %d passes: %s", n, Span(p.end().Sub(p.Now)))
+	}
+	d.text(0, "start", "head", head)
 	d.y += 20
 	d.text(0, "start", "soft", "from "+Stamp(p.Now))
 	from := p.Now
@@ -79,12 +89,13 @@ func (p *Plan) svgDays(d *drawing) {
 	d.ticks(a, a.Ticks(8))
 }
 
-// svgPass draws the windows with their buffers, in seconds after the first.
-func svgPass(d *drawing, pass Pass) {
+// svgPass draws the windows with their buffers, in seconds after the first; of
+// says whose they are.
+func svgPass(d *drawing, pass Pass, of string) {
 	w := pass.Windows
 	a := timeline.Axis{From: pass.Opens(), To: pass.Closes()}
 	d.y += 22
-	d.text(0, "start", "head", fmt.Sprintf("The windows overlap for %d s", pass.Overlap))
+	d.text(0, "start", "head", fmt.Sprintf("The windows%s overlap for %d s", of, pass.Overlap))
 	from, to := later(w[0].Start, w[1].Start), earlier(w[0].End(), w[1].End())
 	for _, x := range w {
 		d.lane(fmt.Sprintf("%s, %s to %s UTC, %d s", strings.TrimPrefix(x.Type, windowPrefix), x.Start.Format("15:04:05"), x.End().Format("15:04:05"), x.Seconds))

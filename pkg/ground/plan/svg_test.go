@@ -16,7 +16,12 @@ import (
 // where the JSON of the same plan has them.
 func TestSVG(t *testing.T) {
 	b := browser.Open(t)
-	p := dryRun(t, tutorial())
+	for name, spec := range map[string]Spec{"plan": tutorial(), "week": tutorial(func(s *Spec) { s.Repeat, s.Every = 7, Day })} {
+		t.Run(name, func(t *testing.T) { drawnRight(t, b, name, dryRun(t, spec)) })
+	}
+}
+
+func drawnRight(t *testing.T, b *browser.Browser, name string, p *Plan) {
 	file := filepath.Join(t.TempDir(), "plan.svg")
 	if err := os.WriteFile(file, p.SVG(), 0o644); err != nil {
 		t.Fatal(err)
@@ -49,7 +54,7 @@ func TestSVG(t *testing.T) {
 	for _, screen := range browser.Screens {
 		screen.Phone = false // a picture has no viewport to go by: a telephone zooms
 		page := b.Visit("file://"+file, screen)
-		page.Keep("plan-" + screen.String())
+		page.Keep(name + "-" + screen.String())
 		var off []string
 		page.Ask(`[...document.querySelectorAll("text")].filter(e => { const r = e.getBoundingClientRect()
 			return r.width && (r.left < 0 || r.right > innerWidth || r.height < 12) || getComputedStyle(e).fill == getComputedStyle(document.querySelector(".ground")).fill
