@@ -31,7 +31,9 @@ func (p *Part) Rebuild() error {
 	p.rec.p = p
 	p.held, p.proven, p.noted, p.durable = q.held, q.proven, q.proven, q.durable
 	p.changed, p.id = p.id != q.id, q.id
-	p.shared, p.fresh, p.err = false, false, nil
+	// The old one's names have to be gone before this one's claim is made that
+	// it was published.
+	p.shared, p.fresh, p.err = false, true, nil
 	return nil
 }
 
