@@ -36,7 +36,8 @@ func (r *run) finishArchive(ctx context.Context, j *job) {
 			j.told = pub.Size
 		}
 		if err == nil && j.resumed {
-			j.out.Withdraw() // it ends in another manifest
+			j.out.Withdraw()             // it ends in another manifest
+			r.stage.Forget(j.Name + "_") // of files that went when they were half here
 		}
 	case len(j.members) > 0 && !r.f.NoSalvage:
 		j.partial = true
@@ -87,11 +88,9 @@ func (r *run) manifest(j *job, all bool) []byte {
 
 // reason is what came of an archive.
 func (a *archived) reason(rec *outbox.Receipt) string {
-	s := "nothing came"
-	switch n := itoa(a.counts.Members) + " members"; rec.Status {
-	case "complete":
-		s = "complete: " + n + ", by the weakest of them verified by " + string(rec.Verified)
-	case "partial":
+	n := itoa(a.counts.Members) + " members"
+	s := "complete: " + n + ", by the weakest of them verified by " + string(rec.Verified)
+	if rec.Status == "partial" {
 		s = "incomplete: " + n + " in an archive that is valid as it is; the next run goes on with it"
 	}
 	for k, n := range []int64{a.counts.Missing, a.counts.Changed, a.counts.LeftOut} {

@@ -562,6 +562,36 @@ func TestArchiveFullDisk(t *testing.T) {
 	})
 }
 
+// Of a file that went from the server when half of it had come nothing stays on
+// the stage; and what is there and not published is not called nothing.
+func TestArchiveForgets(t *testing.T) {
+	files := manyFiles(10, 1000)
+	files["/many/large"] = text(3_000_000, "large")
+	virtual(t, func(t *testing.T, b *bench) {
+		p := sdr(files)
+		d := treeOf(files)
+		d.lists(p, func(n int, q *http.Request, a *reply) {
+			if strings.HasPrefix(q.URL.Path, "/many/large") {
+				a.rate = 500_000
+			}
+		})
+		b.net.hosts[addrA] = p.connect
+		f := Fetcher{Paths: []Path{{"/many/", "m.tar"}}, NoSalvage: true}
+		o := b.run(f, window.Spec{For: 5 * time.Second})
+		if r := o.receipts["m.tar"]; o.Exit != Nothing || !strings.HasPrefix(r.Reason, "nothing published; ") || !strings.Contains(r.Reason, "kept on the stage") || strings.Contains(r.Reason, "manifest") {
+			t.Errorf("exit %d, %+v", o.Exit, r)
+		}
+		if left := names(t, b.stage); !slices.Contains(left, "m.tar_large.00000001.dat") {
+			t.Fatalf("on the stage: %q", left)
+		}
+		d["/many/"] = d["/many/"][:10]
+		o = b.run(f, window.Spec{For: 5 * time.Second})
+		if left := names(t, b.stage); o.Exit != Complete || len(left) != 1 {
+			t.Errorf("exit %d, left on the stage: %q", o.Exit, left)
+		}
+	})
+}
+
 // slowRemoveFS is slow to remove what has slow in its name.
 type slowRemoveFS struct {
 	outbox.FS

@@ -44,7 +44,7 @@ func (r *run) receipt(j *job, exit int, cut bool) *outbox.Receipt {
 		rec.Bytes(*j.published)
 		rec.Offset = j.cur.id.Base
 	}
-	if j.directory != nil && j.archived != nil {
+	if j.directory != nil && j.archived != nil && j.published != nil {
 		rec.Archive = &j.counts
 		rec.NULs = outbox.NULs{} // they are the format's
 	}
@@ -71,7 +71,7 @@ func (r *run) reason(j *job, rec *outbox.Receipt, cut bool) string {
 	switch {
 	case rec.Archive != nil:
 		s = j.archived.reason(rec)
-	case j.directory != nil:
+	case j.directory != nil && j.archived == nil:
 		s = r.cameReason(j)
 	case rec.Status == "complete":
 		s += "complete: " + itoa(rec.Size) + " bytes"

@@ -157,6 +157,17 @@ func (s *Stage) Tidy() {
 	}
 }
 
+// Forget removes what earlier runs left of each NAME that begins with prefix,
+// and that nobody asks for any more.
+func (s *Stage) Forget(prefix string) {
+	names, _ := s.fs.Names(s.c.Stage)
+	for _, n := range names {
+		if strings.HasPrefix(n, prefix) {
+			s.fs.Remove(s.c.Stage + "/" + n)
+		}
+	}
+}
+
 // Close lets the lock go. Every Part must be closed before.
 func (s *Stage) Close() error {
 	return diskError("close", s.c.Stage, s.lock.Close())
