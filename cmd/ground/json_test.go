@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -79,7 +80,7 @@ func TestJSONSchema(t *testing.T) {
 		{3, []string{"deploy", "--artifacts", dir, "-", "FM9"}}, {2, []string{"deploy"}}, {2, []string{"deploy", "--nme"}}, {1, []string{"deploy", "--artifacts", "nowhere", "-", "FM1"}},
 		{2, []string{"plan", "--artifacts", dir, "--svg", "/nowhere/x.svg", "-", "FM1"}},
 		{0, []string{"aboard", "-"}}, {0, []string{"status", "-", "FM1"}}, {3, []string{"status", "wrong-token"}}, {2, []string{"status", "--every", "0", "--watch", "-"}}, {1, append([]string{"status", "-"}, away...)},
-		{2, []string{"cancel", "-", "FM1"}}, {2, []string{"cancel", "-"}}, {3, []string{"cancel", "--window", "x", "-", "FM1"}}, {0, []string{"cancel", "--dry-run", "-", "FM1"}}, {0, []string{"cancel", "--yes", "-", "FM1"}},
+		{2, []string{"cancel", "-", "FM1"}}, {2, []string{"cancel", "-"}}, {3, []string{"cancel", "--window", "x", "-", "FM1"}}, {0, []string{"cancel", "--dry-run", "-", "FM1"}}, {0, []string{"cancel", "--yes", "--window", "3020556", "-", "FM1"}}, {0, []string{"status", "FM1"}}, {0, []string{"cancel", "--yes", "-", "FM1"}},
 		{0, []string{"config"}}, {0, []string{"config", "deploy"}}, {2, []string{"config", "nothing"}}, {2, []string{"config", "--profile", "none"}},
 		{2, []string{"review"}}, {2, []string{"review", "bucket"}}, {2, []string{"get"}}, {2, []string{"get", "s3://a", "b", "c"}}, {1, []string{"get", "--endpoint", "http://127.0.0.1:1", "--silence", "100ms", "s3://a"}},
 	} {
@@ -121,6 +122,25 @@ func settableVerbs(t *testing.T) (names []string) {
 		}
 	}
 	return names
+}
+
+// What a verb would refuse is in the document, beside what it would not.
+func TestJSONOfRefusedSettings(t *testing.T) {
+	home := t.TempDir()
+	file := filepath.Join(home, "payload-ipc", "config.toml")
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte("uplink-rate = \"fast\"\nlisting-lag = \"1s\"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var out, errs bytes.Buffer
+	code := run(context.Background(), []string{"config", "--json"}, stdio{in: strings.NewReader(""), out: &out, err: &errs, self: "ground",
+		getenv: func(k string) string { return map[string]string{"XDG_CONFIG_HOME": home}[k] }})
+	docs := documentsIn(t, schemas(t)("config"), out.String())
+	if code != 2 || len(docs) != 1 || strings.Count(out.String(), `"refused"`) != 1 || !strings.Contains(errs.String(), file+`:1: --uplink-rate: "fast" is not a size`) {
+		t.Errorf("exit %d, %d documents\n%s%s", code, len(docs), &out, &errs)
+	}
 }
 
 // A satellite whose listing cannot be had is in the document, with the reason.
