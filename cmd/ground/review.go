@@ -142,7 +142,7 @@ func showReport(std *stdio, rep *review.Report, choice review.Choice) {
 	case len(rep.Runs) == 0 && rep.Verdict == review.Unknown:
 		line(out, "unknown: receipts came down that cannot be read; what they speak of cannot be told")
 	case len(rep.Runs) == 0 && choice.Run != "":
-		line(out, "missing: nothing of run %s came down (yet)%s", choice.Run, whenRun(choice.Run))
+		line(out, "missing: nothing of run %s came down (yet)%s%s", choice.Run, whenRun(choice.Run), others(rep.Others))
 	case len(rep.Runs) == 0:
 		line(out, "missing: no receipt came down (yet); the window may be to come, or its files wait for the next contact")
 	default:
@@ -176,6 +176,20 @@ func whenRun(run string) string {
 		return "; its windows begin at " + plan.Stamp(start)
 	}
 	return "; its windows began at " + plan.Stamp(start) + ", and a contact can be up to 5 h later: if that is over, its power went before anything was written, or it never ran; ground status tells, and the same deployment again goes on from there"
+}
+
+// others names the last runs that did come down, in case that one of them is
+// meant.
+func others(runs []string) string {
+	const last = 3
+	switch n := len(runs); {
+	case n == 0:
+		return ""
+	case n > last:
+		return fmt.Sprintf("; something did of %d others, the last %s", n, plan.List(runs[n-last:]))
+	default:
+		return "; something did of " + plan.List(runs)
+	}
 }
 
 func orDash(s string) string {

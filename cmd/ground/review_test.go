@@ -81,7 +81,7 @@ func TestReviewTellsWhatIsKnown(t *testing.T) {
 			" differ\n  differs  there is xz\n           no packed program can start: send the bare programs of bin/linux-arm64\n  unknown ",
 			"  holds    Linux on aarch64: Linux 4.14.0 aarch64\n"}},
 		{"--run 20261201T000000Z-FM1-survey", 0, []string{"survey of FM1 SDR", "\ndelivered\n"}},
-		{"--run 20261202T000000Z-FM1", 4, []string{"missing: nothing of run 20261202T000000Z-FM1 came down (yet); its windows ", " at Wed 2 Dec 2026 00:00:00 UTC"}},
+		{"--run 20261202T000000Z-FM1", 4, []string{"missing: nothing of run 20261202T000000Z-FM1 came down (yet); its windows ", " at Wed 2 Dec 2026 00:00:00 UTC", "; something did of 20261201T000000Z-FM1\n"}},
 	} {
 		var out, errs bytes.Buffer
 		args := append(append([]string{"review"}, strings.Fields(tt.args)...), "s3://bucket/a/directory")

@@ -82,6 +82,9 @@ type Report struct {
 	Objects []Object `json:"objects"`
 	Logs    []*Log   `json:"logs"`    // that belong to no run
 	Surveys []Survey `json:"surveys"` // by time
+
+	// Others are the names of the runs that a choice of one left out, by time.
+	Others []string `json:"-"`
 }
 
 // Choice narrows a review: to one run, or to the last of each satellite.
@@ -141,6 +144,11 @@ func (v *viewer) report(listing Listing, choice Choice) *Report {
 	})
 	supersede(rep.Runs)
 	if choice.Run != "" {
+		for _, r := range rep.Runs {
+			if r.ID != choice.Run && r.ID != "" {
+				rep.Others = append(rep.Others, r.ID)
+			}
+		}
 		rep.Runs = slices.DeleteFunc(rep.Runs, func(r *Run) bool { return r.ID != choice.Run })
 	}
 	if choice.Latest {
