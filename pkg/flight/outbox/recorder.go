@@ -164,13 +164,17 @@ func (r *recorder) sync(c *cursor) error {
 	if p.unchanged(c) {
 		return nil // only bytes that are not proven
 	}
+	start := s.now()
 	if p.fresh {
 		if err := s.syncDir(s.c.Stage); err != nil {
 			return deadError(s.c.Stage, err)
 		}
+		// Without it the pace of a file that nothing proves knows of one sync
+		// alone, and so of none.
+		s.pace.saw(0, s.now().Sub(start))
+		start = s.now()
 		p.fresh = false
 	}
-	start := s.now()
 	// Alternate: the slot that holds is never the one that is written.
 	slot := int64(p.slot % 2)
 	if _, err := p.cur.WriteAt(c.encode(), slot*slotSize); err != nil {
