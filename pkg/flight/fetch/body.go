@@ -178,7 +178,9 @@ func (r *run) place(j *job, g *generation, q *question, b *body, p []byte, f *fa
 			c = c[:min(int64(len(c)), g.held-b.off)]
 			err = g.part.Rewrite(c, b.off-base)
 		default:
+			began := r.f.Window.Mono()
 			err = g.part.Append(c)
+			r.waited += r.f.Window.Mono().Sub(began)
 			g.sync()
 		}
 		if err != nil {
