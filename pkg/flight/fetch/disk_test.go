@@ -23,8 +23,10 @@ type slowFS struct {
 	rate  float64
 	sync  time.Duration
 	stall func(n int, what string) time.Duration // by the n-th sync of that kind, from 1
+	swift string                                 // below here it takes no time
+	holds bool                                   // a file is not written to while it is synced
 
-	one   sync.Mutex // the disk
+	one   chan struct{} // the disk; not a lock: time stands still for who waits for one
 	mu    sync.Mutex
 	n     map[string]int
 	dirty int64
@@ -37,6 +39,7 @@ type slowFile struct {
 	d     *slowFS
 	what  string
 	dirty int64
+	busy  chan struct{}
 }
 
 func (d *slowFS) Open(name string, flag int) (outbox.File, error) {
@@ -45,17 +48,20 @@ func (d *slowFS) Open(name string, flag int) (outbox.File, error) {
 		return nil, err
 	}
 	what := "data"
+	if d.swift != "" && strings.HasPrefix(name, d.swift) {
+		return f, nil
+	}
 	if strings.HasSuffix(name, ".cur") {
 		what = "cursor"
 	} else if strings.HasSuffix(name, ".tmp") {
 		what = "receipt"
 	}
-	return &slowFile{File: f, d: d, what: what}, nil
+	return &slowFile{File: f, d: d, what: what, busy: make(chan struct{}, 1)}, nil
 }
 
 func (d *slowFS) wait(what string, bytes int64) {
-	d.one.Lock()
-	defer d.one.Unlock()
+	d.one <- struct{}{}
+	defer func() { <-d.one }()
 	d.mu.Lock()
 	d.n[what]++
 	took := d.sync + time.Duration(float64(bytes)/d.rate*1e9)
@@ -73,6 +79,10 @@ func (d *slowFS) SyncDir(dir string) error {
 }
 
 func (f *slowFile) WriteAt(b []byte, off int64) (int, error) {
+	if f.d.holds {
+		f.busy <- struct{}{}
+		defer func() { <-f.busy }()
+	}
 	f.d.mu.Lock()
 	f.dirty += int64(len(b))
 	f.d.dirty += int64(len(b))
@@ -82,6 +92,8 @@ func (f *slowFile) WriteAt(b []byte, off int64) (int, error) {
 }
 
 func (f *slowFile) Datasync() error {
+	f.busy <- struct{}{}
+	defer func() { <-f.busy }()
 	f.d.mu.Lock()
 	n := f.dirty
 	f.dirty = 0
@@ -122,6 +134,8 @@ func TestSlowDisk(t *testing.T) {
 		exit    int
 		least   float64 // MB that must have come
 		copied  bool    // the stage is on another file system
+		swift   bool    // ... and the outbox takes no time
+		holds   bool
 		reason  string
 	}{
 		{name: "the first sync stalls", rate: 100, sync: 5, stall: at("data", 1, 3*time.Second), line: 20, size: 48, for_: 15 * time.Second},
@@ -136,6 +150,14 @@ func TestSlowDisk(t *testing.T) {
 		{name: "a disk of 2 MB/s, a short reserve", rate: 2, sync: 100, size: 48, for_: 10 * time.Second, reserve: time.Millisecond, exit: Partial, least: 11, reason: "the disk was too slow"},
 		{name: "a disk of 2 MB/s, published by a copy", rate: 2, sync: 50, size: 48, for_: 15 * time.Second, exit: Partial, least: 6, copied: true},
 		{name: "published by a copy, and the first sync stalls", rate: 100, sync: 5, stall: at("data", 1, 3*time.Second), line: 20, size: 48, for_: 15 * time.Second, copied: true},
+		{name: "the cursor's and the directory's first syncs stall", rate: 100, sync: 5, stall: func(n int, what string) time.Duration {
+			if n == 1 && (what == "cursor" || what == "directory") {
+				return 3 * time.Second
+			}
+			return 0
+		}, line: 20, size: 48, for_: 13 * time.Second},
+		{name: "a disk of 4 MB/s, published by a copy to one that is fast", rate: 4, sync: 50, size: 64, for_: 15 * time.Second, exit: Partial, least: 38, copied: true, swift: true},
+		{name: "a disk of 4 MB/s, which is not written to while it syncs", rate: 4, sync: 50, size: 64, for_: 15 * time.Second, exit: Partial, least: 30, holds: true, reason: "the disk was too slow"},
 		{name: "many stalls", rate: 20, sync: 30, stall: func(n int, what string) time.Duration {
 			if dice.IntN(12) == 0 {
 				return time.Duration(dice.IntN(900)) * time.Millisecond
@@ -153,7 +175,11 @@ func TestSlowDisk(t *testing.T) {
 					}
 					p.script = func(n int, q *http.Request, a *reply) { a.rate = c.line * 1e6 }
 					b.net.hosts[addrA] = p.connect
-					d := &slowFS{FS: outbox.OS, rate: c.rate * 1e6, sync: c.sync * time.Millisecond, stall: c.stall, n: map[string]int{}}
+					d := &slowFS{FS: outbox.OS, rate: c.rate * 1e6, sync: c.sync * time.Millisecond, stall: c.stall, n: map[string]int{}, one: make(chan struct{}, 1)}
+					d.holds = c.holds
+					if c.swift {
+						d.swift = b.outbox
+					}
 					var fs outbox.FS = d
 					if c.copied {
 						fs = elsewhere{d, b.stage}

@@ -11,6 +11,7 @@ type pace struct {
 	mu      sync.Mutex
 	late    [4]time.Duration // the last syncs of next to nothing, 0 not yet
 	perMiB  [4]time.Duration // what a MiB took in the last larger ones, 0 not yet
+	last    time.Duration    // the last larger one, latency and all
 	lates   int
 	larger  int
 	ahead   int64         // bytes that may be written and not synced
@@ -44,6 +45,7 @@ func (p *pace) saw(bytes int64, took time.Duration) {
 		}
 		return
 	}
+	p.last = took
 	// The latency counts for itself, but never for more than most of it.
 	took = max(took-best(p.late), took/4, 1)
 	per := time.Duration(float64(took) / float64(bytes) * (1 << 20))
@@ -101,7 +103,11 @@ func (p *pace) cleaned(bytes int64) {
 func (p *pace) cost(bytes int64, syncs float64) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	ns := syncs*float64(best(p.late)) + float64(bytes)/(1<<20)*float64(best(p.perMiB))
+	late := best(p.late)
+	if p.last > 0 {
+		late = min(late, p.last) // the first ones may all be in one stall
+	}
+	ns := syncs*float64(late) + float64(bytes)/(1<<20)*float64(best(p.perMiB))
 	return time.Duration(math.Min(ns, float64(time.Hour)))
 }
 

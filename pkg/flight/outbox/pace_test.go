@@ -92,6 +92,8 @@ func TestCost(t *testing.T) {
 	}{
 		{"nothing known: no guess ends a window", nil, 100 << 20, 0},
 		{"seen once", []sync{{0, 3000 * ms}, {2 << 20, 3000 * ms}}, 100 << 20, 0},
+		{"two stalls at the beginning are no latency", []sync{{0, 3000 * ms}, {0, 3000 * ms}, {2 << 20, 100 * ms}}, 0, 400 * ms},
+		{"more bytes take no less", []sync{{0, 400 * ms}, {0, 400 * ms}, {2 << 20, 600 * ms}}, 0, 1600 * ms},
 		{"no clock", []sync{{0, 0}, {0, 0}, {0, 0}, {0, 0}}, 0, 0},
 		{"latency", []sync{{0, 20 * ms}, {100, 30 * ms}, {0, 25 * ms}, {0, 20 * ms}}, 0, 80 * ms},
 		{"stalls are no latency", []sync{{0, 3000 * ms}, {0, 3000 * ms}, {0, 20 * ms}, {0, 3000 * ms}}, 0, 80 * ms},

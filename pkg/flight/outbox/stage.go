@@ -17,6 +17,7 @@ type Stage struct {
 	same   bool // a rename leads from the stage into the outbox
 	untidy bool // a name of the stage is gone, and not for good
 	pace   pace
+	copies pace // of what is copied into the outbox, where same is not so
 
 	// Of batches: from the first look at what earlier runs left (left), and
 	// the journals of this run.

@@ -67,6 +67,9 @@ func (p *Part) datasync() error {
 	err := p.data.Datasync()
 	if err == nil {
 		s.pace.saw(n, s.now().Sub(start))
+		if n >= little {
+			s.try(p.data)
+		}
 	}
 	p.cleaned(n)
 	if err != nil {
@@ -90,8 +93,14 @@ func (p *Part) Cost() time.Duration {
 	p.mu.Lock()
 	bytes := p.written
 	p.mu.Unlock()
-	if !p.t.s.same {
-		bytes += p.held
+	s := p.t.s
+	cost := s.pace.cost(bytes, 6)
+	if !s.same {
+		c := s.copies.cost(p.held, 0)
+		if c == 0 { // not known
+			c = s.pace.cost(p.held, 0)
+		}
+		cost += c
 	}
-	return p.t.s.pace.cost(bytes, 6)
+	return cost
 }
