@@ -19,6 +19,7 @@ import (
 type options struct {
 	campaign.Campaign
 	soak   time.Duration // no passes, but a soak for so long
+	cuts   int           // no passes, but directories, cut off so often
 	one    int           // the one pass that is played, 0: all
 	asJSON bool
 	file   string // that gets the tables
@@ -46,8 +47,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return 2
 	}
 	name, play := "campaign", o.play
-	if o.soak > 0 {
+	switch {
+	case o.soak > 0:
 		name, play = "campaign --soak", o.playSoak
+	case o.cuts > 0:
+		name, play = "campaign --cuts", o.playCuts
 	}
 	switch err := play(ctx, stdout); {
 	case err == nil:
@@ -74,6 +78,7 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 	flags.StringVar(&o.Dir, "dir", "", "scratch; default in memory, for a dozen passes at once would wait for one disk")
 	flags.StringVar(&o.Keep, "keep", "tmp/campaign", "directory for the stories of bad passes")
 	flags.DurationVar(&o.soak, "soak", 0, "no passes: windows back to back for so long, and what of them piles up")
+	flags.IntVar(&o.cuts, "cuts", 0, "no passes: directories, as files and as archives, in windows that are cut off so often in all")
 	flags.StringVar(&o.file, "evidence", "", "put the tables into this file, the picture beside it")
 	flags.BoolVar(&o.asJSON, "json", false, "a JSON line for each pass of each contender, or for each level of a soak")
 	flags.IntVar(&o.one, "pass", 0, "play this pass alone and tell its story")
@@ -85,8 +90,8 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 		err = fmt.Errorf("%q: takes flags only", flags.Arg(0))
 	case o.Passes < 1 || o.Parallel < 1:
 		err = errors.New("--passes, --parallel: want numbers above 0")
-	case o.soak < 0 || o.one < 0:
-		err = errors.New("--soak, --pass: want numbers above 0, or nothing")
+	case o.soak < 0 || o.one < 0 || o.cuts < 0:
+		err = errors.New("--soak, --pass, --cuts: want numbers above 0, or nothing")
 	default:
 		err = o.Check()
 	}
@@ -149,6 +154,37 @@ func (o options) playSoak(ctx context.Context, stdout io.Writer) error {
 		err = evidence.Put(o.file, "soak", evidence.Machine(load)+"\n\n"+l.Text())
 	}
 	if err == nil && !l.Flat() {
+		err = errBad
+	}
+	return err
+}
+
+// playCuts plays directories and prints what was seen of them.
+func (o options) playCuts(ctx context.Context, stdout io.Writer) error {
+	c := campaign.Cuts{Seed: o.Seed, Cuts: o.cuts, First: 1, Parallel: o.Parallel, Bin: o.Bin, Dir: o.Dir, Keep: o.Keep, Say: o.Progress}
+	if o.one > 0 {
+		c.First, c.Plays = o.one, 1
+	}
+	if c.Dir == "" {
+		c.Dir = evidence.Scratch("cuts", 1<<30)
+	}
+	load := evidence.Load()
+	t, err := c.Run(ctx)
+	if err != nil {
+		return err
+	}
+	if o.one > 0 && len(t.Plays) > 0 {
+		fmt.Fprint(stdout, t.Plays[0].Story)
+	}
+	if o.asJSON {
+		err = t.JSON(stdout)
+	} else {
+		_, err = fmt.Fprint(stdout, t.Text(c))
+	}
+	if err == nil && o.file != "" {
+		err = evidence.Put(o.file, "cuts", evidence.Machine(load)+"\n\n"+t.Text(c))
+	}
+	if err == nil && t.Bad() {
 		err = errBad
 	}
 	return err

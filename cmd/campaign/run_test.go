@@ -18,10 +18,12 @@ func TestUsage(t *testing.T) {
 		{[]string{"--passes", "0"}, 2, "--passes"},
 		{[]string{"--pass", "-1"}, 2, "--pass"},
 		{[]string{"--soak", "-1s"}, 2, "--soak"},
+		{[]string{"--cuts", "-1"}, 2, "--cuts"},
 		{[]string{"--help"}, 0, "--seed"},
 		{[]string{"--with", "rain"}, 2, "late, restart"},
 		{[]string{"--bin", t.TempDir(), "--dir", t.TempDir()}, 1, "build it with make"},
 		{[]string{"--bin", t.TempDir(), "--dir", t.TempDir(), "--soak", "1s"}, 1, "no such file"},
+		{[]string{"--bin", t.TempDir(), "--dir", t.TempDir(), "--cuts", "1"}, 1, "build it with make"},
 		{[]string{"supervisor", "nonsense"}, 1, "invalid character"},
 	} {
 		var out, err bytes.Buffer

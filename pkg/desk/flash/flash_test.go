@@ -444,3 +444,33 @@ func TestPresets(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// An alarm counts what changes something and what syncs, and nothing else.
+func TestAfter(t *testing.T) {
+	f, dir := mount(t, Spec{})
+	third, fifth := f.After(3), f.After(5)
+	rung := func(c <-chan struct{}) bool {
+		select {
+		case <-c:
+			return true
+		default:
+			return false
+		}
+	}
+	h, err := os.Create(dir + "/f") // 1
+	check(t, err)
+	h.WriteString("x") // 2
+	h.ReadAt(make([]byte, 1), 0)
+	os.ReadDir(dir)
+	if rung(third) {
+		t.Error("it rang for what changes nothing")
+	}
+	check(t, h.Sync()) // 3
+	if !rung(third) || rung(fifth) {
+		t.Errorf("after three calls: %v, %v", rung(third), rung(fifth))
+	}
+	check(t, errors.Join(os.Rename(dir+"/f", dir+"/g"), os.Remove(dir+"/g"), h.Close()))
+	if !rung(fifth) {
+		t.Error("it did not ring")
+	}
+}

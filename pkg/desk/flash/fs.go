@@ -21,6 +21,8 @@ type FS struct {
 	last   uint64
 	log    []*op // on names, that no sync has made durable
 	used   int64
+	made   int // calls so far that change something, and syncs
+	alarms []alarm
 	armed  bool
 	counts [Sync + 1]int // calls so far, by Op
 	frozen bool          // a read-only remount, after an EROFS
@@ -30,6 +32,12 @@ type FS struct {
 	fh   uint64
 
 	serving
+}
+
+// An alarm goes off with a call.
+type alarm struct {
+	at int
+	c  chan struct{}
 }
 
 type entry struct {
@@ -67,6 +75,16 @@ func (f *FS) Arm() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.armed = true
+}
+
+// After is closed when n more calls have come that change something, or sync:
+// they have begun, and no more.
+func (f *FS) After(n int) <-chan struct{} {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	c := make(chan struct{})
+	f.alarms = append(f.alarms, alarm{f.made + max(n, 1), c})
+	return c
 }
 
 // Off takes the power away: every call from now on fails, those that wait do so
@@ -124,6 +142,13 @@ func (f *FS) fault(o Op) syscall.Errno {
 	if f.off {
 		return syscall.EIO
 	}
+	f.made++
+	f.alarms = slices.DeleteFunc(f.alarms, func(a alarm) bool {
+		if a.at == f.made {
+			close(a.c)
+		}
+		return a.at == f.made
+	})
 	if !f.armed {
 		return 0
 	}

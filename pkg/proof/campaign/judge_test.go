@@ -353,8 +353,8 @@ func TestLastMark(t *testing.T) {
 		}
 		best := int64(0)
 		for slot := range 2 {
-			if end, sum, ok := lastMark(cursor[slot*slotSize : (slot+1)*slotSize]); ok && end > best && sum == sha256.Sum256(body[:end]) {
-				best = end
+			if c, _, ok := readSlot(cursor[slot*slotSize : (slot+1)*slotSize]); ok && c.end > best && c.sum == sha256.Sum256(body[:c.end]) {
+				best = c.end
 			}
 		}
 		if best != int64(len(body)) {

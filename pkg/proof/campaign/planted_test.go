@@ -30,7 +30,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// build compiles the fetcher into dir, with one file of the outbox changed.
+// build compiles the fetcher into dir, with one file of pkg/flight/outbox, or
+// of a package beside it, changed.
 func build(t *testing.T, dir, file, old, new string) {
 	t.Helper()
 	args := []string{"build", "-o", filepath.Join(dir, "sabertooth-fetch")}
@@ -46,7 +47,7 @@ func build(t *testing.T, dir, file, old, new string) {
 		if strings.Count(string(body), old) != 1 {
 			t.Fatalf("%s: the place to spoil is there %d times, want once", file, strings.Count(string(body), old))
 		}
-		spoilt := filepath.Join(dir, file)
+		spoilt := filepath.Join(dir, filepath.Base(file))
 		overlay, _ := json.Marshal(map[string]map[string]string{"Replace": {path: spoilt}})
 		err = errors.Join(os.WriteFile(spoilt, []byte(strings.Replace(string(body), old, new, 1)), 0o644), os.WriteFile(spoilt+".json", overlay, 0o644))
 		if err != nil {

@@ -20,7 +20,14 @@ type receipt struct {
 	Clock    string  `json:"clock"`
 	Reason   string  `json:"reason"`
 	Offset   int64   `json:"offset"`
-	Sealed   []struct {
+	// Of a file that an earlier run published, and of an archive.
+	Unchanged *string `json:"unchanged"`
+	Archive   *struct {
+		Members  int    `json:"members"`
+		Missing  int    `json:"missing"`
+		Manifest string `json:"manifest"`
+	} `json:"archive"`
+	Sealed []struct {
 		Name   string `json:"name"`
 		Size   int64  `json:"size"`
 		SHA256 string `json:"sha256"`

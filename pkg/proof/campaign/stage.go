@@ -77,7 +77,8 @@ func (p *pass) unkept(dir string, proven []claim) (why []string) {
 			if len(body) < at+slotSize {
 				break
 			}
-			size, sum, ok := lastMark(body[at : at+slotSize])
+			s, _, ok := readSlot(body[at : at+slotSize])
+			size, sum := s.end, s.sum
 			if !ok || size == 0 {
 				continue
 			}
@@ -99,33 +100,52 @@ func (p *pass) unkept(dir string, proven []claim) (why []string) {
 
 const slotSize = 8192
 
-// lastMark reads what a slot of a cursor claims: "sfc2", its length, sequence
-// and generation, five texts each behind its length, total, base, flags, the
-// number of marks, marks of an end and a SHA-256 each; behind all the SHA-256 of
-// that. Not ok is a slot that a cut has torn.
-func lastMark(b []byte) (end int64, sum [32]byte, ok bool) {
-	const head, texts, fixed, mark = 20, 5, 18, 8 + sha256.Size
-	if string(b[:4]) != "sfc2" {
-		return 0, sum, false
+// A slot is what a cursor says.
+type slot struct {
+	gen          uint32
+	name, source string
+	run          string
+	published    bool // so it is, if its bytes are not there
+	end          int64
+	sum          [sha256.Size]byte // of the first end bytes
+}
+
+// readSlot reads a slot of a cursor: "sfc2", its length, sequence and
+// generation, five texts each behind its length, total, base, flags, the number
+// of marks, marks of an end and a SHA-256 each, and of what is published the run;
+// behind all the SHA-256 of that. It returns how long all that is. Not ok is a
+// slot that a cut has torn.
+func readSlot(b []byte) (s slot, size int, ok bool) {
+	const head, texts, fixed, mark, published = 20, 5, 18, 8 + sha256.Size, 4
+	if len(b) < head || string(b[:4]) != "sfc2" {
+		return s, 0, false
 	}
 	n := int(binary.LittleEndian.Uint32(b[4:]))
 	if n < head+2*texts+fixed || n+sha256.Size > len(b) {
-		return 0, sum, false
+		return s, 0, false
 	}
 	if want := sha256.Sum256(b[:n]); !bytes.Equal(want[:], b[n:n+sha256.Size]) {
-		return 0, sum, false
+		return s, 0, false
 	}
+	s.gen = binary.LittleEndian.Uint32(b[16:])
 	r := b[head:n]
-	for range texts {
-		r = r[2+binary.LittleEndian.Uint16(r):]
+	var text [texts]string
+	for i := range text {
+		end := 2 + binary.LittleEndian.Uint16(r)
+		text[i], r = string(r[2:end]), r[end:]
 	}
+	s.name, s.source = text[0], text[1]
+	s.published = r[fixed-2]&published != 0
 	marks := int(r[fixed-1])
 	if r = r[fixed:]; marks > 0 {
 		last := r[(marks-1)*mark : marks*mark]
-		end = int64(binary.LittleEndian.Uint64(last))
-		copy(sum[:], last[8:])
+		s.end = int64(binary.LittleEndian.Uint64(last))
+		copy(s.sum[:], last[8:])
+	} else {
+		s.sum = sha256.Sum256(nil)
 	}
-	return end, sum, true
+	s.run = string(r[marks*mark:])
+	return s, n + sha256.Size, true
 }
 
 func (c claim) in(all []claim) bool {
