@@ -10,6 +10,7 @@ import (
 	"os"
 	"path"
 	"strings"
+	"syscall"
 	"time"
 
 	"payload-ipc/pkg/flight/agent"
@@ -240,7 +241,7 @@ func within(s, o string) bool {
 
 func abs(p string) string {
 	if !path.IsAbs(p) {
-		if wd, err := os.Getwd(); err == nil {
+		if wd, err := syscall.Getwd(); err == nil { // os.Getwd asks the environment first
 			p = wd + "/" + p
 		}
 	}
