@@ -65,8 +65,7 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // KindOf is the Kind of a disk error, and whether err is one.
 func KindOf(err error) (Kind, bool) {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Kind, true
 	}
 	return Broken, false
@@ -77,16 +76,15 @@ func diskError(op, path string, err error) error {
 	if err == nil {
 		return nil
 	}
-	var e *Error
-	if errors.As(err, &e) {
+	if _, ok := errors.AsType[*Error](err); ok {
 		return err
 	}
 	return &Error{Op: op, Path: path, Kind: kindOf(err), Err: err}
 }
 
 func kindOf(err error) Kind {
-	var no syscall.Errno
-	if !errors.As(err, &no) {
+	no, ok := errors.AsType[syscall.Errno](err)
+	if !ok {
 		return Broken
 	}
 	switch no {

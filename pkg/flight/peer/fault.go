@@ -46,13 +46,13 @@ func AsFault(err error) *Fault { return network(err, false) }
 // network makes a fault of what a connection said. atHead: before the first
 // byte of an answer.
 func network(err error, atHead bool) *Fault {
-	var f *Fault
-	var syntax *http1.Error
-	switch {
-	case errors.As(err, &f):
+	if f, ok := errors.AsType[*Fault](err); ok {
 		return f
-	case errors.As(err, &syntax):
+	}
+	if syntax, ok := errors.AsType[*http1.Error](err); ok {
 		return &Fault{Class: "protocol", Text: "not a valid answer: " + syntax.Reason}
+	}
+	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded) && atHead:
 		return errFirst
 	case errors.Is(err, os.ErrDeadlineExceeded):
@@ -62,9 +62,8 @@ func network(err error, atHead bool) *Fault {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return ErrShort
 	}
-	f = &Fault{Class: "network", Text: "connection failed"}
-	var no syscall.Errno
-	if errors.As(err, &no) {
+	f := &Fault{Class: "network", Text: "connection failed"}
+	if no, ok := errors.AsType[syscall.Errno](err); ok {
 		f.Text = no.Error()
 		switch no {
 		case syscall.ECONNREFUSED:

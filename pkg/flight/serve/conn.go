@@ -153,10 +153,9 @@ func (c *conn) exchange() (open bool, err error) {
 	c.nc.SetReadDeadline(c.r.Window.Mono().Add(c.r.HeadTimeout))
 	q, err := c.in.ReadRequest()
 	c.began = c.r.Window.Mono()
-	var fault *http1.Error
+	fault, wrong := errors.AsType[*http1.Error](err)
 	switch {
-	case err == nil:
-	case errors.As(err, &fault):
+	case err == nil, wrong:
 	case isTimeout(err):
 		fault = &http1.Error{Status: 408, Reason: "the request head took too long"}
 	default:

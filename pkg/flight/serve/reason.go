@@ -6,13 +6,15 @@ import (
 )
 
 func isTimeout(err error) bool {
-	var t interface{ Timeout() bool }
-	return errors.As(err, &t) && t.Timeout()
+	t, ok := errors.AsType[interface {
+		error
+		Timeout() bool
+	}](err)
+	return ok && t.Timeout()
 }
 
 func errno(err error) syscall.Errno {
-	var e syscall.Errno
-	errors.As(err, &e)
+	e, _ := errors.AsType[syscall.Errno](err)
 	return e
 }
 
