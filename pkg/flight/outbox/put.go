@@ -134,12 +134,14 @@ func (s *Stage) linkAs(f File, name string) error {
 	return err
 }
 
+var errNoTime = errors.New("there was no time left to copy it into the outbox")
+
 // fill copies and syncs.
 func (s *Stage) fill(stop func() error, f File, path string, src io.ReaderAt, size int64) error {
 	buf := make([]byte, min(blockSize, size))
 	for off := int64(0); off < size; {
-		if err := stop(); err != nil {
-			return err
+		if stop() != nil {
+			return errNoTime
 		}
 		b := buf[:min(int64(len(buf)), size-off)]
 		if n, err := src.ReadAt(b, off); n < len(b) {

@@ -89,6 +89,10 @@ func (s *Stage) Target(name, source string) (*Target, error) {
 			continue
 		}
 		if p := t.load(gen); p != nil {
+			if n := len(t.parts) - 1; n >= 0 && p.id.Snapshot != "" && t.parts[n].id == p.id && t.parts[n].proven <= p.proven {
+				t.parts[n].Discard() // what p is a copy of: a snapshot's URL names one content
+				t.parts = t.parts[:n]
+			}
 			t.parts = append(t.parts, p)
 		}
 	}

@@ -59,7 +59,7 @@ func (p *played) look(w *judged) error {
 			if !bytes.HasPrefix(whole, body) {
 				p.wrong("%s: %s, %d bytes, is no part", w.run, name, len(body))
 			}
-			if whole := strings.TrimSuffix(name, ".part"); p.view[whole] != nil && before[whole] == nil && !w.cut && !p.copied[p.path+whole] {
+			if whole := strings.TrimSuffix(name, ".part"); p.view[whole] != nil && before[whole] == nil && !w.cut {
 				p.wrong("%s: %s came twice, whole and as a part", w.run, name)
 			}
 		default:
@@ -157,16 +157,7 @@ func (p *played) line(w *judged) {
 			check(c.source, c.end, beginning)
 		}
 	}
-	times := map[string]int{}
 	for _, c := range p.claimed.parts {
-		times[c.source]++
-	}
-	for _, c := range p.claimed.parts {
-		if times[c.source] > 1 {
-			// A part and its copy, cut off between the two: both go on.
-			p.copied[c.source] = true
-			continue
-		}
 		if c.source != p.path+"?tar" {
 			check(c.source, c.end, max(c.end/stretch, beginning))
 			continue

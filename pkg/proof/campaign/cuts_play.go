@@ -62,8 +62,7 @@ type played struct {
 	told     map[string]map[string]bool // by receipts: whole files, and the runs that published them
 	late     map[string]bool            // receipts that a later run wrote
 	claimed  staged
-	copied   map[string]bool // parts of which a copy was on the stage too, by source
-	stable   bool            // it has been through a power cut
+	stable   bool // it has been through a power cut
 }
 
 // furnishDirectory makes what is served, below root.
@@ -128,7 +127,7 @@ func playDirectory(ctx context.Context, d directory, bin, dir, root, addr string
 
 func newPlayed(d directory, bin, dir string) *played {
 	return &played{directory: d, bin: bin, dir: dir, Played: Played{Number: d.Number, Form: d.form(), Cut: map[string]int{}}, taken: map[string]bool{}, archives: map[[32]byte]bool{},
-		by: map[string][]string{}, told: map[string]map[string]bool{}, late: map[string]bool{}, copied: map[string]bool{}}
+		by: map[string][]string{}, told: map[string]map[string]bool{}, late: map[string]bool{}}
 }
 
 func (p *played) play(ctx context.Context, root, addr string) (err error) {
