@@ -141,7 +141,7 @@ func (p *played) has(name string) bool { return p.view[name] != nil || p.taken[n
 // that was asked for its head. Of an archive that was published nothing is known
 // but that: it is made anew.
 func (p *played) line(w *judged) {
-	const stretch, beginning = 8, 64 << 10
+	const stretch, beginning = 8, 96 << 10 // 64 KiB, and what the line in between has taken when the fetcher closes
 	sent := p.meter.take()
 	for name := range p.want {
 		p.Sent += sent[p.path+name]
