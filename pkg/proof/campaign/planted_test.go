@@ -83,7 +83,7 @@ func TestPlantedFaults(t *testing.T) {
 		s        Schedule
 		from, to time.Duration
 		passes   int
-	}{{publishing, 600 * time.Millisecond, 1400 * time.Millisecond, 16}, {fetching, 1500 * time.Millisecond, 3 * time.Second, 6}, {done, 2 * time.Second, 3 * time.Second, 6}, {failing, 0, 0, 6}}
+	}{{publishing, 600 * time.Millisecond, 1400 * time.Millisecond, 16}, {fetching, 1500 * time.Millisecond, 3 * time.Second, 12}, {done, 2 * time.Second, 3 * time.Second, 6}, {failing, 0, 0, 6}}
 
 	exe, err := os.Executable()
 	if err != nil {
@@ -100,7 +100,7 @@ func TestPlantedFaults(t *testing.T) {
 		{name: "the fetcher as it is"},
 		{"no sync before the rename", "unsynced.go", "err := p.data.Datasync()", "err := error(nil)", 2, "is not one"},
 		{"the data synced after the cursor", "recorder.go", "if err := p.datasync(); err != nil {\n\t\treturn err\n\t}", "defer p.datasync()", 1, "a durable cursor claims"},
-		{"renamed before the sync has returned", "unsynced.go", "err := p.data.Datasync()", "go p.data.Datasync()\n\terr := error(nil)", 0, "is not one|a durable cursor claims"},
+		{"renamed before the sync has returned", "unsynced.go", "err := p.data.Datasync()", "go p.data.Datasync()\n\terr := error(nil)", 1, "is not one|a durable cursor claims"},
 		{"the directory's sync forgotten", "fs.go", "func (osFS) SyncDir(dir string) error {", "func (osFS) SyncDir(dir string) error {\n\treturn nil", 2, "without a receipt"},
 	} {
 		bin := bins{Dir: filepath.Join(dir, slug(c.name)), Self: exe}
