@@ -36,8 +36,8 @@ func (r *run) finishArchive(ctx context.Context, j *job) {
 			j.told = pub.Size
 		}
 		if err == nil && j.resumed {
-			j.out.Withdraw()             // it ends in another manifest
-			r.stage.Forget(j.Name + "_") // of files that went when they were half here
+			j.out.Withdraw()                        // it ends in another manifest
+			r.stage.Forget(j.Name+"_", j.Path.Path) // of files that went when they were half here
 		}
 	case len(j.members) > 0 && !r.f.NoSalvage:
 		j.partial = true

@@ -592,6 +592,33 @@ func TestArchiveForgets(t *testing.T) {
 	})
 }
 
+// What only is called as if it were of the archive stays.
+func TestArchiveForgetsItsOwn(t *testing.T) {
+	files := manyFiles(10, 1000)
+	files["/many/large"], files["/log"] = text(3_000_000, "large"), text(3_000_000, "log")
+	virtual(t, func(t *testing.T, b *bench) {
+		p := sdr(files)
+		d := treeOf(files)
+		delete(d, "/log")
+		d.lists(p, func(n int, q *http.Request, a *reply) {
+			if strings.HasPrefix(q.URL.Path, "/many/large") || strings.HasPrefix(q.URL.Path, "/log") {
+				a.rate = 500_000
+			}
+		})
+		b.net.hosts[addrA] = p.connect
+		archive := Path{"/many/", "m.tar"}
+		b.run(Fetcher{Paths: []Path{archive}, NoSalvage: true}, window.Spec{For: 5 * time.Second})
+		b.run(Fetcher{Paths: []Path{{"/log", "m.tar_log"}}, NoSalvage: true}, window.Spec{For: 5 * time.Second})
+		os.Remove(b.outbox + "/m.tar_log.receipt.json") // it went down
+		d["/many/"] = d["/many/"][:10]
+		o := b.run(Fetcher{Paths: []Path{archive}}, window.Spec{For: 5 * time.Second})
+		left := names(t, b.stage)
+		if o.Exit != Complete || !slices.Contains(left, "m.tar_log.00000001.dat") || !slices.Contains(left, "m.tar_log.00000001.cur") || len(left) != 3 {
+			t.Errorf("exit %d, left on the stage: %q", o.Exit, left)
+		}
+	})
+}
+
 // slowRemoveFS is slow to remove what has slow in its name.
 type slowRemoveFS struct {
 	outbox.FS

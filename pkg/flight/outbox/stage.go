@@ -159,13 +159,23 @@ func (s *Stage) Tidy() {
 }
 
 // Forget removes what earlier runs left of each NAME that begins with prefix,
-// and that nobody asks for any more.
-func (s *Stage) Forget(prefix string) {
+// if its source begins with source, and that nobody asks for any more.
+func (s *Stage) Forget(prefix, source string) {
 	names, _ := s.fs.Names(s.c.Stage)
 	for _, n := range names {
-		if strings.HasPrefix(n, prefix) {
-			s.fs.Remove(s.c.Stage + "/" + n)
+		base, ok := strings.CutSuffix(s.c.Stage+"/"+n, cursorSuffix)
+		if !ok || !strings.HasPrefix(n, prefix) {
+			continue
 		}
+		f, err := s.fs.Open(base+cursorSuffix, os.O_RDONLY)
+		if err != nil {
+			continue
+		}
+		if c, _ := readCursor(f); c != nil && strings.HasPrefix(c.source, source) {
+			s.fs.Remove(base + cursorSuffix)
+			s.fs.Remove(base + dataSuffix)
+		}
+		f.Close()
 	}
 }
 
