@@ -124,7 +124,7 @@ while :; do echo half a >>/outbox/partial; busybox sleep 0.1; done
 	if got := files["earlier"]; got != "x\n" {
 		t.Errorf("/persist did not persist: got %q", got)
 	}
-	daemon := filepath.Join(m.cfg.State, "payloads/FM1/SABERTOOTH/root/persist/daemon")
+	daemon := filepath.Join(m.cfg.State, "payloads/FM1/SABERTOOTH", "root", "persist/daemon")
 	before, err := os.ReadFile(daemon)
 	if err != nil || len(before) == 0 {
 		t.Fatalf("the daemon never ran: %v", err)

@@ -9,7 +9,7 @@ import (
 )
 
 func TestPut(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "e.md")
+	file := filepath.Join(t.TempDir(), "evidence.md")
 	const text = "a\n<!-- one -->\nold\n<!-- /one -->\nb\n<!-- two -->\n<!-- /two -->\nc\n"
 	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
