@@ -38,6 +38,7 @@ type disk struct {
 	off   bool                         // power is off
 	bad   []string                     // what was wrong
 	open  int                          // descriptors
+	paths []*handle                    // by the number in Path
 }
 
 type dirOp []dirChange
@@ -194,9 +195,7 @@ func (d *disk) Link(from, to string) error {
 	var mount string
 	if h, ok := strings.CutPrefix(from, "/proc/"); ok {
 		n, _ := strconv.Atoi(h)
-		handlesMu.Lock()
-		i, mount = handles[n].i, handles[n].mount
-		handlesMu.Unlock()
+		i, mount = d.paths[n].i, d.paths[n].mount
 	} else {
 		if d.noLink {
 			return syscall.EPERM
@@ -364,11 +363,6 @@ type handle struct {
 	mount string
 }
 
-var (
-	handlesMu sync.Mutex
-	handles   = map[int]*handle{}
-)
-
 func (h *handle) ReadAt(b []byte, off int64) (int, error) {
 	h.d.mu.Lock()
 	defer h.d.mu.Unlock()
@@ -466,11 +460,10 @@ func (h *handle) Lock() error {
 
 // Path stands in for /proc/self/fd/N.
 func (h *handle) Path() string {
-	handlesMu.Lock()
-	defer handlesMu.Unlock()
-	n := len(handles)
-	handles[n] = h
-	return "/proc/" + strconv.Itoa(n)
+	h.d.mu.Lock()
+	defer h.d.mu.Unlock()
+	h.d.paths = append(h.d.paths, h)
+	return "/proc/" + strconv.Itoa(len(h.d.paths)-1)
 }
 
 // Close always closes, as close(2) does.

@@ -59,6 +59,7 @@ func (r *recorder) run() {
 		for c := range work {
 			synced <- r.sync(c)
 		}
+		runtime.UnlockOSThread() // the thread is kept for the next file, where the end of this would end it
 	}()
 	busy, dirty := false, false
 	begin := func() {
