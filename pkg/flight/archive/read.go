@@ -63,8 +63,8 @@ func Read(src io.ReaderAt, off int64) (h Header, content int64, err error) {
 func (h *Header) extend(s string) (ok bool) {
 	for s != "" {
 		digits, _, _ := strings.Cut(s, " ")
-		n, err := strconv.Atoi(digits)
-		if err != nil || n <= len(digits)+1 || n > len(s) {
+		n, err := strconv.ParseInt(digits, 10, 64)
+		if err != nil || n <= int64(len(digits)+1) || n > int64(len(s)) {
 			return false
 		}
 		key, value, _ := strings.Cut(s[len(digits)+1:n-1], "=")

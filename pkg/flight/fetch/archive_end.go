@@ -41,7 +41,7 @@ func (r *run) finishArchive(ctx context.Context, j *job) {
 		}
 	case len(j.members) > 0 && !r.f.NoSalvage:
 		j.partial = true
-		if pub, err = p.PublishEnded(ctx, end); err != nil && pub.Name == "" {
+		if pub, err = p.PublishPart(ctx, 1, end...); err != nil && pub.Name == "" {
 			j.counts.Manifest = [32]byte{} // there may be no room for it
 			pub, _ = p.PublishPart(ctx, 1)
 		}

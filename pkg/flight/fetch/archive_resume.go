@@ -10,10 +10,13 @@ import (
 	"payload-ipc/pkg/flight/outbox"
 )
 
-// anew begins an archive in which nothing is, and the listing of what will be.
-func (j *job) anew() {
-	j.folders, j.small, j.single, j.listed, j.left = []*item{{}}, nil, nil, 0, 0
-	j.archived = &archived{top: baseOf(j.Path.Path) + "/", in: map[string]*item{}, weakest: 3}
+// anew begins a directory of which nothing is known, with an archive in which
+// nothing is, if it comes as one.
+func (j *job) anew(open int) {
+	j.directory = &directory{folders: []*item{{}}, open: open}
+	if j.Archive() {
+		j.archived = &archived{top: baseOf(j.Path.Path) + "/", in: map[string]*item{}, weakest: 3}
+	}
 }
 
 // openArchive takes up the archive that an earlier run began.
@@ -22,12 +25,12 @@ func (r *run) openArchive(j *job) {
 		if j.cur.part != nil {
 			j.cur.part.Discard()
 		}
-		j.cur = &generation{part: p, version: version{state: growing, id: p.Identity(), limit: unlimited, told: -1}}
+		j.cur.part, j.cur.state, j.cur.id = p, growing, p.Identity()
 	}
 	if g := j.cur; g.part != nil {
 		if r.readArchive(j) != nil {
 			j.discard(j.cur) // it is none that can go on
-			j.anew()
+			j.anew(0)
 			return
 		}
 		r.f.Events(Event{Kind: Resuming, Path: j.Path.Path, Done: g.held, Total: -1})
@@ -37,7 +40,7 @@ func (r *run) openArchive(j *job) {
 // readArchive learns what is in the archive on the stage.
 func (r *run) readArchive(j *job) error {
 	p := j.cur.part
-	j.anew()
+	j.anew(j.open)
 	j.resumed = true
 	j.cur.sync()
 	buf := make([]byte, 64<<10)
@@ -49,9 +52,10 @@ func (r *run) readArchive(j *job) error {
 		if h.Name == manifestName {
 			return r.cutArchive(j, off)
 		}
+		name, _ := strings.CutSuffix(strings.TrimPrefix(h.Name, j.top), "/")
 		i := &item{Listed: outbox.Listed{
 			Type: "file", Size: h.Size, Target: h.Linkname, Verified: outbox.Verified(h.Comment), Mode: strconv.FormatInt(h.Mode|0o10000, 8)[1:],
-			Name: strings.TrimSuffix(strings.TrimPrefix(h.Name, j.top), "/"), MTime: time.Unix(h.ModTime, 0).UTC().Format(time.RFC3339),
+			Name: name, MTime: time.Unix(h.ModTime, 0).UTC().Format(time.RFC3339),
 		}}
 		switch {
 		case h.Type == archive.Dir:

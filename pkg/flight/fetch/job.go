@@ -59,11 +59,10 @@ func (r *run) job(p Path) *job {
 func (r *run) open(j *job) {
 	source := j.Path.Path
 	if j.dir() {
-		j.directory = &directory{folders: []*item{{}}}
+		j.anew(0)
 	}
 	switch {
 	case j.Archive():
-		j.anew()
 		source += "?tar"
 	case j.dir():
 		return

@@ -43,26 +43,20 @@ func (r *run) list(ctx context.Context, j *job, target string, add func(*item)) 
 	line := make([]byte, 0, 512)
 	in := r.peer.Read(ctx, &j.tally, a)
 	defer in.Done(0)
-	take := func() {
-		if i, ok := entry(line); ok {
-			add(i)
-		}
-		line = line[:0]
-	}
 	for {
 		b := in.Next()
-		if b.Err != nil {
+		rest := b.Bytes
+		switch {
+		case b.Err != nil:
 			return peer.AsFault(b.Err)
+		case !b.End:
+		case a.Body.ProvenEnd():
+			rest = []byte{'\n'} // of the last line
+		default:
+			return peer.ErrShort
 		}
-		if b.End {
-			if !a.Body.ProvenEnd() {
-				return peer.ErrShort
-			}
-			take()
-			return nil
-		}
-		size += int64(len(b.Bytes))
-		for rest := b.Bytes; len(rest) > 0; {
+		size += int64(len(rest))
+		for len(rest) > 0 {
 			i := bytes.IndexByte(rest, '\n')
 			if i < 0 {
 				i = len(rest)
@@ -72,10 +66,16 @@ func (r *run) list(ctx context.Context, j *job, target string, add func(*item)) 
 				return &peer.Fault{Class: "listing", Text: "the listing of this directory is too large", Final: true}
 			}
 			if i < len(rest) {
-				take()
+				if e, ok := entry(line); ok {
+					add(e)
+				}
+				line = line[:0]
 				i++
 			}
 			rest = rest[i:]
+		}
+		if b.End {
+			return nil
 		}
 	}
 }
@@ -92,7 +92,9 @@ func entry(line []byte) (e *item, ok bool) {
 	s = s[1:]
 	e.Size = -1
 	for {
-		s = strings.TrimLeft(s, " \t\r,")
+		for s = strings.TrimSpace(s); strings.HasPrefix(s, ","); {
+			s = strings.TrimSpace(s[1:])
+		}
 		if strings.HasPrefix(s, "}") {
 			break
 		}
@@ -100,11 +102,11 @@ func entry(line []byte) (e *item, ok bool) {
 		if key, s, ok = quoted(s); !ok {
 			return e, false
 		}
-		s = strings.TrimLeft(s, " \t")
+		s = strings.TrimSpace(s)
 		if !strings.HasPrefix(s, ":") {
 			return e, false
 		}
-		s = strings.TrimLeft(s[1:], " \t")
+		s = strings.TrimSpace(s[1:])
 		if strings.HasPrefix(s, `"`) {
 			if value, s, ok = quoted(s); !ok {
 				return e, false
@@ -131,7 +133,8 @@ func (i *item) set(key, value string) (ok bool) {
 			i.Name = value
 		}
 	case "href":
-		i.Name, ok = unescaped(strings.TrimSuffix(value, "/"))
+		value, _ = strings.CutSuffix(value, "/")
+		i.Name, ok = unescaped(value)
 		return ok
 	case "target":
 		if i.Target == "" {

@@ -101,7 +101,7 @@ func (r *run) swept(ctx context.Context, j *job, i *item, a *peer.Answer, body [
 	n.done, n.verified, n.told, n.server = true, verified, h.total, j.server
 	n.tally.Attempts, n.tally.Received = 1, h.total
 	n.published = &outbox.Published{Size: h.total}
-	e := &outbox.Small{Name: n.Name, Source: n.Path.Path, Data: bytes.Clone(body)}
+	e := &outbox.Small{Name: n.Name, Source: n.Path.Path, Data: append([]byte(nil), body...)}
 	e.Snapshot, e.Validator, e.Verified = h.snapshot, h.validator, verified
 	n.token = tokenOf(e.Identity)
 	if d.batch == nil {

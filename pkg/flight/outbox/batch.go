@@ -135,7 +135,6 @@ func (b *Batch) note() {
 	if err != nil {
 		return
 	}
-	defer f.Close()
 	s.journals = append(s.journals, path)
 	var all []byte
 	for _, e := range b.Files {
@@ -151,6 +150,7 @@ func (b *Batch) note() {
 		f.WriteAt(all, 0)
 		f.Datasync()
 	}
+	f.Close()
 }
 
 // Left reports whether an earlier run left anything of NAME on the stage, or

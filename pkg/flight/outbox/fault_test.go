@@ -133,7 +133,7 @@ func (g *saga) fetch(t *Target, r *Receipt, n int64) error {
 	}
 	publish := func() (Published, error) { return p.PublishPart(context.Background(), 1) }
 	if len(g.end) > 0 {
-		publish = func() (Published, error) { return p.PublishEnded(context.Background(), g.end) }
+		publish = func() (Published, error) { return p.PublishPart(context.Background(), 1, g.end...) }
 	}
 	r.Status, r.Exit = "partial", 3
 	if p.Proven() == int64(len(g.src)) {

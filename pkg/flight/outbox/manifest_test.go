@@ -29,7 +29,7 @@ func TestListed(t *testing.T) {
 }
 
 // What is published as a part has its end; what is continued has not.
-func TestPublishEnded(t *testing.T) {
+func TestPublishPartEnded(t *testing.T) {
 	c := desk(t)
 	src, end := text(5000), []byte("end")
 	for i := range 3 {
@@ -46,7 +46,7 @@ func TestPublishEnded(t *testing.T) {
 		}
 		feed(t, p, src[1000*i:1000*i+1000], 300)
 		check(t, p.Append([]byte("not proven")))
-		pub, err := p.PublishEnded(context.Background(), end)
+		pub, err := p.PublishPart(context.Background(), 1, end...)
 		check(t, err)
 		want := append(bytes.Clone(src[:1000*i+1000]), end...)
 		wantFile(t, c.Outbox+"/log.part", want)

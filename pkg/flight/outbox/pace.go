@@ -146,23 +146,25 @@ func (s *Stage) urgent() bool {
 
 // BatchCost is what the last batch took to publish; 0 before there was one.
 func (s *Stage) BatchCost() time.Duration {
-	s.pace.mu.Lock()
-	defer s.pace.mu.Unlock()
-	return s.pace.batched
+	p := &s.pace
+	p.mu.Lock()
+	took := p.batched
+	p.mu.Unlock()
+	return took
 }
 
 // batch is how many files the next batch has at most.
 func (p *pace) batch() int {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	return max(p.files, leastBatch)
+	n := max(p.files, leastBatch)
+	p.mu.Unlock()
+	return n
 }
 
 // committed is told what a batch took: the more files share the syncs that are
 // not their own the better, but what a cut costs is bounded by time.
 func (p *pace) committed(files int, took time.Duration) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.batched = took
 	switch {
 	case took < swiftCommit && files >= p.files:
@@ -170,4 +172,5 @@ func (p *pace) committed(files int, took time.Duration) {
 	case took > slowCommit:
 		p.files /= 2
 	}
+	p.mu.Unlock()
 }

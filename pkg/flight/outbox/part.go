@@ -79,8 +79,9 @@ func (p *Part) Proven() int64 {
 // Durable is how many of the proven bytes a power cut leaves.
 func (p *Part) Durable() int64 {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.durable
+	n := p.durable
+	p.mu.Unlock()
+	return n
 }
 
 // Err is the first error of the background, sticky: an *Error, with ErrDead in

@@ -27,15 +27,10 @@ func (p *Part) Publish(ctx context.Context) (Published, error) {
 // NAME.n.part and ends the use of the part. A sealed part leaves the stage;
 // any other stays there, durable, to be continued by the next run. Errors as
 // with Publish, but a part that lost bytes in a rebuild is published too:
-// Published.Size tells.
-func (p *Part) PublishPart(ctx context.Context, n int) (Published, error) {
-	return p.publish(ctx, partName(p.t.name, n), nil, !p.Identity().Sealed)
-}
-
-// PublishEnded is PublishPart(ctx, 1) of the proven bytes with end behind them,
-// which is no part of what the next run continues.
-func (p *Part) PublishEnded(ctx context.Context, end []byte) (Published, error) {
-	return p.publish(ctx, partName(p.t.name, 1), end, true)
+// Published.Size tells. What is published has end behind these bytes, which is
+// no part of what the next run continues.
+func (p *Part) PublishPart(ctx context.Context, n int, end ...byte) (Published, error) {
+	return p.publish(ctx, partName(p.t.name, n), end, !p.Identity().Sealed)
 }
 
 func (p *Part) publish(ctx context.Context, name string, end []byte, keep bool) (Published, error) {
