@@ -36,8 +36,8 @@ func (r *run) finishArchive(ctx context.Context, j *job) {
 			j.told = pub.Size
 		}
 		if err == nil && j.resumed {
-			j.out.Withdraw()                        // it ends in another manifest
-			r.stage.Forget(j.Name+"_", j.Path.Path) // of files that went when they were half here
+			j.out.Withdraw() // it ends in another manifest
+			r.leftovers(j)
 		}
 	case len(j.members) > 0 && !r.f.NoSalvage:
 		j.partial = true
@@ -71,7 +71,7 @@ func (r *run) manifest(j *job, all bool) []byte {
 	var lines []byte
 	for n, i := range append(j.members, j.others...) {
 		if n < len(j.members) && all && j.resumed && i.tries == 0 && i.Reason == "" {
-			i.Reason = "no listing has it any more"
+			i.Reason = errUnlisted.Text
 			j.counts.Changed++
 		}
 		l, href := i.Listed, ""

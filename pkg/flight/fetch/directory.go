@@ -55,9 +55,10 @@ func (r *run) bring(ctx context.Context, j *job) (err error) {
 		case len(j.folders) > 0:
 			err = r.listFolder(ctx, j)
 		default:
-			err = j.verdict()
-			r.endBatch(j)
-			return err
+			if r.endBatch(j); j.archived == nil && j.left == 0 {
+				r.leftovers(j)
+			}
+			return j.verdict()
 		}
 	}
 	r.endBatch(j)
@@ -161,8 +162,40 @@ func (r *run) sort(ctx context.Context, j *job, i *item) error {
 	return nil
 }
 
-// nameOf is the NAME of a file of the directory.
+// leftovers deals with what earlier runs left on the stage of files that no
+// listing has any more: as much of each as is here comes. Of an archive's
+// members, once it is whole, all goes.
+func (r *run) leftovers(j *job) {
+	for name, source := range r.stage.Sources() {
+		i, ok := &item{}, false
+		i.Name, ok = strings.CutPrefix(source, j.Path.Path)
+		if r.f.Tail > 0 && ok {
+			i.Name, ok = strings.CutSuffix(i.Name, "?tail")
+		}
+		if !ok || j.nameOf(i.Name) != name {
+			continue
+		}
+		switch n := strings.Count(i.Name, "/"); {
+		case j.archived != nil:
+			r.stage.Target(name, "")
+		case n > 0 && n >= r.f.Depth || r.names.Add(name) != nil:
+		default:
+			n := r.child(j, i)
+			if r.open(n); n.cur.part == nil && len(n.previous) == 0 {
+				r.jobs = r.jobs[:len(r.jobs)-1] // all there was to do is its receipt
+			}
+			n.done, n.err = true, errUnlisted
+			n.cur.limit, n.cur.id.Sealed = n.cur.held, true // that comes, once
+		}
+	}
+}
+
+// nameOf is the NAME of a file of the directory, or of a member of the archive
+// one that no file has: on the stage alone.
 func (j *job) nameOf(name string) string {
+	if j.Archive() {
+		return "." + outbox.EscapeName("_" + j.Name + "/" + name)[1:]
+	}
 	if j.Name != "" {
 		name = j.Name + "_" + name
 	}

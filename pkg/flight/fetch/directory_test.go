@@ -545,7 +545,7 @@ func TestArchiveFullDisk(t *testing.T) {
 		p := sdr(files)
 		treeOf(files).lists(p, nil)
 		b.net.hosts[addrA] = p.connect
-		f := Fetcher{Paths: []Path{{"/many/", "m.tar"}}, FS: fullFS{outbox.OS, "m.tar_large", 0}}
+		f := Fetcher{Paths: []Path{{"/many/", "m.tar"}}, FS: fullFS{outbox.OS, "m.tar%2Flarge", 0}}
 		o := b.run(f, window.Spec{For: 20 * time.Second})
 		r := o.receipts["m.tar"]
 		in, manifest := unpack(t, o.files["m.tar.part"], r)
@@ -581,7 +581,7 @@ func TestArchiveForgets(t *testing.T) {
 		if r := o.receipts["m.tar"]; o.Exit != Nothing || !strings.HasPrefix(r.Reason, "nothing published; ") || !strings.Contains(r.Reason, "kept on the stage") || strings.Contains(r.Reason, "manifest") {
 			t.Errorf("exit %d, %+v", o.Exit, r)
 		}
-		if left := names(t, b.stage); !slices.Contains(left, "m.tar_large.00000001.dat") {
+		if left := names(t, b.stage); !slices.Contains(left, ".m.tar%2Flarge.00000001.dat") {
 			t.Fatalf("on the stage: %q", left)
 		}
 		d["/many/"] = d["/many/"][:10]
@@ -641,7 +641,7 @@ func TestArchiveEndsBehindMember(t *testing.T) {
 		p := sdr(files)
 		treeOf(files).lists(p, nil)
 		b.net.hosts[addrA] = p.connect
-		o := b.run(Fetcher{Paths: []Path{{"/many/", "m.tar"}}, FS: slowRemoveFS{outbox.OS, "m.tar_large.00000001.cur"}}, window.Spec{For: 6 * time.Second})
+		o := b.run(Fetcher{Paths: []Path{{"/many/", "m.tar"}}, FS: slowRemoveFS{outbox.OS, ".m.tar%2Flarge.00000001.cur"}}, window.Spec{For: 6 * time.Second})
 		r := o.receipts["m.tar"]
 		in, manifest := unpack(t, o.files["m.tar.part"], r)
 		if o.Exit != Partial || len(in) != 11 || r.Archive.Missing != 0 || manifest["many/large"].Reason != "" {
@@ -796,7 +796,7 @@ func (f *moveFile) Datasync() error {
 }
 
 func (d *moveFS) Remove(name string) error {
-	if strings.Contains(name, "m.tar_large.") {
+	if strings.Contains(name, "m.tar%2Flarge.") {
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		if data, err := os.ReadFile(name); err == nil {

@@ -22,6 +22,7 @@ var (
 	// rotated (copytruncate).
 	errEmptyNow = &peer.Fault{Class: "empty", Text: "the file is empty at this instant", After: emptyAgain, Counted: true}
 	errNothing  = peer.Protocol("the answers bring nothing new")
+	errUnlisted = &peer.Fault{Class: "listing", Text: "no listing has it any more", Final: true}
 	errCapped   = &peer.Fault{Class: "max-bytes", Text: "--max-bytes was reached", Final: true}
 )
 

@@ -158,25 +158,28 @@ func (s *Stage) Tidy() {
 	}
 }
 
-// Forget removes what earlier runs left of each NAME that begins with prefix,
-// if its source begins with source, and that nobody asks for any more.
-func (s *Stage) Forget(prefix, source string) {
+// Sources are the names of which the stage has anything, as far as that can be
+// read, and where it is from.
+func (s *Stage) Sources() map[string]string {
+	m := map[string]string{}
 	names, _ := s.fs.Names(s.c.Stage)
 	for _, n := range names {
-		base, ok := strings.CutSuffix(s.c.Stage+"/"+n, cursorSuffix)
-		if !ok || !strings.HasPrefix(n, prefix) {
+		if !strings.HasSuffix(n, cursorSuffix) {
 			continue
 		}
-		f, err := s.fs.Open(base+cursorSuffix, os.O_RDONLY)
+		f, err := s.fs.Open(s.c.Stage+"/"+n, os.O_RDONLY)
 		if err != nil {
 			continue
 		}
-		if c, _ := readCursor(f); c != nil && strings.HasPrefix(c.source, source) {
-			s.fs.Remove(base + cursorSuffix)
-			s.fs.Remove(base + dataSuffix)
+		if c, _ := readCursor(f); c != nil {
+			m[c.name] = c.source
 		}
 		f.Close()
 	}
+	for n, l := range s.late {
+		m[n] = l.c.source
+	}
+	return m
 }
 
 // Close lets the lock go. Every Part must be closed before.

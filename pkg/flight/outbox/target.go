@@ -36,14 +36,15 @@ type Target struct {
 
 // Target opens what earlier runs left of NAME (see CheckName) from this
 // source. Source is opaque here, at most MaxText bytes; pkg/flight/fetch puts the path
-// on the peer into it, not the address, for candidates are one machine.
+// on the peer into it, not the address, for candidates are one machine. A dot
+// before a NAME is for what has its place on the stage alone.
 //
 // Every part is read and proven again before Target returns. Parts of another
 // source, without a valid cursor, or without one proven byte are removed; parts
 // that cannot be read for a reason that may pass are left alone. Errors: a name
 // or source that cannot be, or an *Error of the directory itself.
 func (s *Stage) Target(name, source string) (*Target, error) {
-	if err := CheckName(name); err != nil {
+	if err := CheckName(strings.TrimPrefix(name, ".")); err != nil {
 		return nil, err
 	}
 	if len(source) > MaxText {

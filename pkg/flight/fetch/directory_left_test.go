@@ -1,0 +1,176 @@
+package fetch
+
+import (
+	"net/http"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"payload-ipc/pkg/flight/outbox"
+	"payload-ipc/pkg/flight/window"
+)
+
+// What is half here of an archive's member is not displaced by a file that is
+// asked for under the name that the member would have.
+func TestMemberApart(t *testing.T) {
+	files := map[string]string{"/many/large": text(3_000_000, "large"), "/log": text(1000, "log")}
+	virtual(t, func(t *testing.T, b *bench) {
+		p := sdr(files)
+		d := tree{}
+		d.add("/many/", "file", "large", 3_000_000, "")
+		d.lists(p, func(n int, q *http.Request, a *reply) {
+			if strings.HasPrefix(q.URL.Path, "/many/large") {
+				a.rate = 500_000
+			}
+		})
+		b.net.hosts[addrA] = p.connect
+		archive := Path{"/many/", "m.tar"}
+		b.run(Fetcher{Paths: []Path{archive}}, window.Spec{For: 5 * time.Second})
+		clear(t, b.outbox)
+		o := b.run(Fetcher{Paths: []Path{{"/log", "m.tar_large"}}}, window.Spec{For: 5 * time.Second})
+		if o.Exit != Complete {
+			t.Fatalf("exit %d: %s", o.Exit, o.Reason)
+		}
+		clear(t, b.outbox)
+		o = b.run(Fetcher{Paths: []Path{archive}}, window.Spec{For: 8 * time.Second})
+		if o.Exit != Complete || o.Received > 2_500_000 {
+			t.Errorf("exit %d, %d bytes came: %s", o.Exit, o.Received, o.Reason)
+		}
+		unpack(t, o.files["m.tar"], o.receipts["m.tar"])
+		if left := names(t, b.stage); len(left) != 1 {
+			t.Errorf("left on the stage: %q", left)
+		}
+	})
+}
+
+// A file of a directory that goes from the server when it is half here comes as
+// a part, once, and nothing of it stays.
+func TestManyGone(t *testing.T) {
+	for _, now := range []string{"gone", "no salvage", "refused", "depth", "another prefix"} {
+		t.Run(now, func(t *testing.T) {
+			files := manyFiles(10, 1000)
+			files["/many/sub/large"], files["/many/large"] = text(3_000_000, "below"), text(3_000_000, "large")
+			virtual(t, func(t *testing.T, b *bench) {
+				p := sdr(files)
+				d, asked := treeOf(files), map[string]int{}
+				d.add("/many/", "directory", "sub", 0, "")
+				d.lists(p, func(n int, q *http.Request, a *reply) {
+					if asked[q.URL.Path]++; strings.HasSuffix(q.URL.Path, "/large") && asked[q.URL.Path] > 3 {
+						*a = *p.frame(&reply{status: 503, cut: -1, pauseAt: -1})
+					}
+					if now == "refused" && q.URL.Path == "/many/sub/" {
+						*a = *p.frame(&reply{status: 403, cut: -1, pauseAt: -1})
+					}
+				})
+				b.net.hosts[addrA] = p.connect
+				f := Fetcher{Paths: []Path{{"/many/", "m"}}, Depth: 2, NoSalvage: true}
+				b.run(f, window.Spec{For: 9 * time.Second})
+				half := names(t, b.stage)
+				if !slices.Contains(half, "m_large.00000001.dat") || !slices.Contains(half, "m_sub%2Flarge.00000001.dat") && now != "refused" {
+					t.Fatalf("on the stage: %q", half)
+				}
+				clear(t, b.outbox)
+				large := slices.IndexFunc(d["/many/"], func(l string) bool { return strings.Contains(l, `"large"`) })
+				d["/many/"] = slices.Delete(d["/many/"], large, large+1)
+				delete(d, "/many/sub/")
+				p.remove("/many/large")
+				p.remove("/many/sub/large")
+				if now != "refused" {
+					d["/many/sub/"] = []string{""}
+				}
+				want := 2
+				switch f.NoSalvage = now == "no salvage"; now {
+				case "no salvage", "refused":
+					want = 0
+				case "depth":
+					f.Depth, want = 1, 1
+				case "another prefix":
+					f.Paths[0].Name, want = "other", 0
+				}
+				o := b.run(f, window.Spec{For: 5 * time.Second})
+				parts := 0
+				for name, data := range o.files {
+					if strings.HasSuffix(name, ".part") {
+						parts++
+						label := strings.TrimSuffix(name, ".part")
+						r := o.receipts[label]
+						if whole := files["/many/"+strings.TrimPrefix(strings.ReplaceAll(label, "%2F", "/"), "m_")]; !strings.HasPrefix(whole, data) || len(data) < 100_000 {
+							t.Errorf("%s: %d bytes that are no beginning of it", name, len(data))
+						}
+						if r.Status != "partial" || !strings.Contains(r.Reason, "no listing has it any more") {
+							t.Errorf("%s: %+v", name, r)
+						}
+					}
+				}
+				left := names(t, b.stage)
+				if parts != want || len(left) != len(half)-2*want || (o.Exit == Complete) != (now == "another prefix") {
+					t.Errorf("exit %d, %d parts, want %d; left on the stage: %q", o.Exit, parts, want, left)
+				}
+				clear(t, b.outbox)
+				if o = b.run(f, window.Spec{For: 5 * time.Second}); now == "gone" && o.Exit != Complete {
+					t.Errorf("the window after it: exit %d: %s", o.Exit, o.Reason)
+				}
+			})
+		})
+	}
+}
+
+// What was published by a run that was cut off before the receipts has them of
+// the next run: an archive, and files, also if they have gone from the server.
+func TestManyUnreceipted(t *testing.T) {
+	for _, name := range []string{"m.tar", "m"} {
+		files := manyFiles(10, 1000)
+		files["/many/large"] = text(200_000, "large")
+		virtual(t, func(t *testing.T, b *bench) {
+			p := sdr(files)
+			d := treeOf(files)
+			d.lists(p, nil)
+			b.net.hosts[addrA] = p.connect
+			run := func(id string, fs outbox.FS) (Result, map[string]string, map[string]receipt) {
+				w := window.Spec{For: 5 * time.Second}.Open()
+				defer w.Close()
+				f := Fetcher{Paths: []Path{{"/many/", name}}, RunID: id, FS: fs, Window: w, Outbox: b.outbox, Stage: b.stage, Dial: b.net.dial, From: []netip.AddrPort{addrA}}
+				r := f.Run(t.Context())
+				files, receipts := readOutbox(t, b.outbox)
+				return r, files, receipts
+			}
+			_, published, receipts := run("one", noReceiptFS{outbox.OS})
+			if len(receipts) != 0 || len(published) != 1 && len(published) != 11 {
+				t.Fatalf("%d receipts, files %q", len(receipts), keys(published))
+			}
+			d["/many/"] = d["/many/"][:7]
+			o, _, receipts := run("two", outbox.OS)
+			for name, data := range published {
+				if r := receipts[name+".one"]; r.Run != "one" || r.Status != "complete" || r.SHA256 != sum(data) || r.Size != int64(len(data)) {
+					t.Errorf("%s: %+v", name, r)
+				}
+				if r, ok := receipts[name]; ok && (r.Run != "two" || r.Status != "complete") || ok == slices.Contains([]string{"m_f0007", "m_f0008", "m_f0009", "m_large"}, name) {
+					t.Errorf("%s: %+v", name, r)
+				}
+			}
+			if left := names(t, b.stage); o.Exit != Complete || len(left) != 1 {
+				t.Errorf("exit %d, left on the stage: %q", o.Exit, left)
+			}
+		})
+	}
+}
+
+// noReceiptFS is that of a run that ends before its receipts.
+type noReceiptFS struct{ outbox.FS }
+
+func (d noReceiptFS) Rename(from, to string) error {
+	if strings.HasSuffix(to, ".receipt.json") {
+		return os.ErrPermission
+	}
+	return d.FS.Rename(from, to)
+}
+
+func (d noReceiptFS) Link(from, to string) error {
+	if strings.HasSuffix(to, ".receipt.json") {
+		return os.ErrPermission
+	}
+	return d.FS.Link(from, to)
+}
