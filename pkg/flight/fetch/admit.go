@@ -31,7 +31,7 @@ type memory struct {
 // where the body goes. The fault is that it cannot be an answer to q, or is of
 // another version.
 func (v *version) admit(q *question, h *head, f *facts) (m place, fault *peer.Fault) {
-	v.whole = v.whole || q.Unranged && v.refused && (h.status == 200 || h.status == 206)
+	v.whole = v.whole || q.Unranged && v.refused && v.failed < 2 && h.snapshot == "" && (h.status == 200 || h.status == 206)
 	switch {
 	case v.state == fresh:
 		return v.begin(q, h, f)
@@ -101,8 +101,11 @@ func (v *version) begin(q *question, h *head, f *facts) (m place, fault *peer.Fa
 		return m, h.fault
 	case h.start > id.Base:
 		return m, errRangeMismatch
-	case h.total == 0 && f.empty:
+	case h.total == 0 && (f.empty || h.status == 200 && !v.refused):
 		m.unread = true
+		if h.status == 200 { // it may be no more than a way to refuse a range
+			v.once, v.refused = true, true
+		}
 		return m, errEmptyNow
 	case h.generated && h.status == 206 && (h.start > 0 || h.extent.end != h.total):
 		v.manner.whole = true // the next stretch would be one of something else

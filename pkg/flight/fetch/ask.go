@@ -148,7 +148,7 @@ func (v *version) stretches() []stretch {
 			return []stretch{{base, v.held, base}}
 		}
 		return []stretch{begin, {v.held - k, v.held, v.held - k}}
-	case v.state == ended, v.noRanges, v.held-base <= k, v.state == growing && v.id.Snapshot != "" && v.rotatedPath == "":
+	case v.state == ended, v.noRanges, v.once, v.held-base <= k, v.state == growing && v.id.Snapshot != "" && v.rotatedPath == "":
 		return nil
 	}
 	return []stretch{begin}

@@ -3,6 +3,7 @@ package fetch
 import (
 	"context"
 	"errors"
+	"time"
 
 	"payload-ipc/pkg/flight/http1"
 	"payload-ipc/pkg/flight/outbox"
@@ -35,7 +36,7 @@ func (r *run) follow(ctx context.Context, j *job) error {
 		// Bytes that came before, in another version, are no progress: a file
 		// that changes all the time must not be asked for all the time.
 		if h := j.reach(); h > j.most {
-			j.most, j.cur.retried = h, false
+			j.most, j.cur.retried, j.cur.failed = h, false, 0
 			r.peer.Progress()
 		}
 		if err != nil {
@@ -135,8 +136,11 @@ func (r *run) settled(j *job, g *generation, q *question, m *place, c came, f *f
 // carryOut reports what followed from an exchange, and gives place to the
 // next version. The error is why the path has to wait.
 func (r *run) carryOut(j *job, g *generation, w decision, had int64) (err error) {
-	if w.fault != nil && !w.fault.Counted {
-		r.peer.Blame(&j.tally, w.fault)
+	if w.fault != nil {
+		r.speed.since = time.Time{} // of another connection
+		if !w.fault.Counted {
+			r.peer.Blame(&j.tally, w.fault)
+		}
 	}
 	if w.replaced {
 		r.tell(Changed, j, had, 0)
@@ -177,6 +181,7 @@ func (r *run) facts(j *job) facts {
 
 // request follows redirects and sorts out refusals.
 func (r *run) request(ctx context.Context, j *job, q peer.Request) (*peer.Answer, error) {
+	asked := q.Target
 	for hops := 0; ; hops++ {
 		a, err := r.peer.Ask(ctx, &j.tally, q)
 		if err != nil {
@@ -188,6 +193,9 @@ func (r *run) request(ctx context.Context, j *job, q peer.Request) (*peer.Answer
 		switch a.Status {
 		case 200, 206, 416:
 			r.ranges = r.ranges || a.Status == 206
+			if asked == j.target {
+				j.target = q.Target
+			}
 			return a, nil
 		case 301, 302, 303, 307, 308:
 			to, err := a.Moved(q.Target)
@@ -199,9 +207,6 @@ func (r *run) request(ctx context.Context, j *job, q peer.Request) (*peer.Answer
 				return nil, &peer.Fault{Class: "redirect", Text: "this is a directory: ask for it with a slash at its end", Final: true}
 			case hops == maxHops:
 				return nil, &peer.Fault{Class: "redirect", Text: "more than 3 redirects", Final: true}
-			}
-			if q.Target == j.target {
-				j.target = to
 			}
 			q.Target = to
 			continue

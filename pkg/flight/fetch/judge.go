@@ -9,11 +9,11 @@ func (v *version) judge(f *facts, w *decision) {
 	snapshot := v.id.Snapshot != "" && v.confirmedThisRun()
 	rotated := v.rotatedPath != ""
 	switch {
-	case rotated:
+	case rotated, fault == errChanged, fault == errDoubt, fault == errEmptyNow:
 	case fault == errRangeMismatch && !v.retried:
 		v.once, v.retried = true, true
 		return
-	case v.mayRefuse(f, fault.Final && !snapshot) && fault != errDoubt && (fault.Status != 0 || fault.Closed || fault.Class == errNothing.Class):
+	case v.mayRefuse(f, fault.Final && !snapshot || v.failed > 1 && v.id.Snapshot == ""):
 		v.once, v.refused = true, true
 		return
 	}
@@ -36,7 +36,9 @@ func (v *version) judge(f *facts, w *decision) {
 		v.arrive()
 		return
 	}
-	v.retried = false
+	if v.retried = false; !fault.Counted {
+		v.failed++
+	}
 	if w.when = later; fault.Final {
 		w.when = never
 	}

@@ -332,6 +332,7 @@ func TestKept(t *testing.T) {
 		answer func(p *host, a *reply) // to a request with a Range
 		from   int                     // the first request that is answered so
 		first  string                  // a file that the same server gives ranges of
+		errors string                  // that come several times
 	}{
 		{name: "multipart", answer: func(p *host, a *reply) {
 			a.head = []string{"Content-Type: multipart/byteranges; boundary=x", "Content-Length: 0"}
@@ -346,10 +347,35 @@ func TestKept(t *testing.T) {
 			setHead(a, "Content-Range", fmt.Sprintf("bytes %d-%d/%d", first, end-1, len(big)))
 			setHead(a, "Content-Length", fmt.Sprint(len(a.body)))
 		}},
+		{name: "with a redirect to itself", answer: func(p *host, a *reply) {
+			refuse(302)(p, a)
+			a.head = append(a.head, "Location: /f")
+		}},
+		{name: "with a redirect to what is not there", answer: func(p *host, a *reply) {
+			refuse(302)(p, a)
+			a.head = append(a.head, "Location: /none")
+		}},
+		{name: "with a redirect to another host", answer: func(p *host, a *reply) {
+			refuse(302)(p, a)
+			a.head = append(a.head, "Location: http://example.com/f")
+		}},
+		{name: "with nothing", answer: func(p *host, a *reply) { *a = *p.frame(&reply{status: 200, cut: -1, pauseAt: -1}) }},
+		{name: "with nothing, chunked", answer: func(p *host, a *reply) {
+			p.framing = "chunked"
+			*a = *p.frame(&reply{status: 200, cut: -1, pauseAt: -1})
+		}},
+		{name: "with nothing to the end of the connection", answer: func(p *host, a *reply) {
+			p.framing = "close"
+			*a = *p.frame(&reply{status: 200, cut: -1, pauseAt: -1})
+		}},
+		{name: "by silence", answer: func(p *host, a *reply) { a.nothing, a.how = true, "hang" }},
+		{name: "with a head, and then silence", errors: "timeout", answer: func(p *host, a *reply) { a.cut, a.how = 0, "hang" }},
+		{name: "with a head, and is cut there", errors: "short", answer: func(p *host, a *reply) { a.cut, a.how = 0, "fin" }},
+		{name: "503 from the third on", from: 2, errors: "status 503", answer: refuse(503)},
 		{name: "204", answer: refuse(204)},
 		{name: "304", answer: refuse(304)},
 		{name: "with what is no HTTP", answer: func(p *host, a *reply) { a.raw, a.how = []byte("\xff garbage\r\n\r\n"), "fin" }},
-		{name: "416 from the second on", from: 1, answer: refuse(416)},
+		{name: "416 from the second on", from: 1, errors: "changed", answer: refuse(416)},
 		{name: "403 from the third on", from: 2, answer: refuse(403)},
 		{name: "416, and not for another file", first: fileA, answer: refuse(416)},
 		{name: "403, and not for another file", first: fileA, answer: refuse(403)},
@@ -363,15 +389,12 @@ func TestKept(t *testing.T) {
 					}
 				}
 				b.net.hosts[addrA] = p.connect
-				w := want{files: map[string]string{"f": big}, within: 8 * time.Second, errors: "changed", received: 3*int64(len(big)) + 1000}
+				w := want{files: map[string]string{"f": big}, within: 30 * time.Second, errors: c.errors, received: 3*int64(len(big)) + 1000}
 				f := Fetcher{}
 				if c.first != "" {
 					f.Paths, w.files["g"] = []Path{{"/g", "g"}, {"/f", "f"}}, c.first
 				}
-				if c.name[:3] != "416" || c.first != "" {
-					w.errors = ""
-				}
-				verdict(t, b, p, b.run(f, window.Spec{For: 20 * time.Second}), w)
+				verdict(t, b, p, b.run(f, window.Spec{For: 30 * time.Second}), w)
 			})
 		})
 	}

@@ -99,7 +99,7 @@ func (r *run) work(ctx context.Context) {
 		}
 		if j.failing || r.connFailed {
 			r.peer.Pause(ctx, &j.tally, j.after)
-			r.connFailed, r.speed.since = false, time.Time{}
+			r.connFailed = false
 			if ctx.Err() != nil {
 				return
 			}

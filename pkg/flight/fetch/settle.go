@@ -198,6 +198,9 @@ func (v *version) endBody(q *question, m *place, c *came, w *decision) (proven b
 	ends := m.to == unlimited && c.all
 	twice := v.state == ended && v.held == m.compare
 	switch {
+	case ends && c.off == 0 && !v.refused: // as begin has it of a length of 0
+		v.once, v.refused = true, true
+		return false, errEmptyNow
 	case ends && c.off < m.compare:
 		// It ends before what is held does: shorter now, or cut again.
 		if v.cuts++; c.marked || v.cuts > 2 {

@@ -25,6 +25,7 @@ func snap(v *version)                { v.id.Snapshot = snapshotURL }
 func rotated(v *version)             { v.rotatedPath = "/f.1" }
 func missing(v *version)             { v.gone = 1 }
 func retried(v *version)             { v.retried = true }
+func twice(v *version)               { v.failed = 2 }
 func undigested(v *version)          { v.noDigest = true }
 func plain(v *version)               { v.noRanges = true }
 func capAt(n int64) func(*version)   { return func(v *version) { v.cap = n } }
@@ -58,11 +59,13 @@ func TestFaults(t *testing.T) {
 	}{
 		{name: "fresh", v: blank(manner{}).version, want: "wrwwg wwwww wrr"},
 		{name: "fresh, tried", v: blank(manner{retried: true}).version, want: "wwwwg wwwww wrr"},
-		{name: "fresh, no range was had", v: blank(manner{}).version, fresh: true, want: "wrwwg wwrrr rrr"},
+		{name: "fresh, no range was had", v: blank(manner{}).version, fresh: true, want: "wrrrg rrrrr rrr"},
 		{name: "held", v: ver(held, 50, 50, 99), want: "lrwwg wwwww wrr"},
 		{name: "held, of a snapshot", v: ver(held, 50, 50, 99, snap), want: "lrwwg wwwww wrr"},
-		{name: "held, no range was had, tried", v: ver(held, 50, 50, 99, retried), fresh: true, want: "lrwwg wwrrr rrr"},
+		{name: "held, no range was had, tried", v: ver(held, 50, 50, 99, retried), fresh: true, want: "lrrrg rrrrr rrr"},
 		{name: "growing", v: ver(growing, 50, 50, 99), want: "mrwwg wwwww wrr"},
+		{name: "growing, and two answers brought nothing", v: ver(growing, 50, 50, 99, twice), want: "mrrrg rrrrr rrr"},
+		{name: "growing, of a snapshot, and two answers brought nothing", v: ver(growing, 50, 50, 99, snap, twice), want: "mrwwg wwwww wnn"},
 		{name: "growing, tried", v: ver(growing, 50, 50, 99, retried), want: "mwwwg wwwww wrr"},
 		{name: "growing, nothing held", v: ver(growing, 0, 0, 99), want: "srwwg wwwww wrr"},
 		{name: "growing, of a snapshot", v: ver(growing, 50, 50, 99, snap), want: "mrwwg wwwww wnn"},

@@ -61,12 +61,13 @@ type version struct {
 
 // manner is how the path is asked, whatever version it means.
 type manner struct {
-	once    bool // the next request goes without Range
-	retried bool // ... and that was tried, since the last progress
-	refused bool // a range was refused, in whatever way; once
-	whole   bool // all requests go without
-	changes int  // how often the path has come to mean something else
-	keyed   bool // nothing is kept but what matched a digest that was signed
+	once    bool  // the next request goes without Range
+	retried bool  // ... and that was tried, since the last progress
+	refused bool  // a range was refused, in whatever way; once
+	whole   bool  // all requests go without
+	changes int   // how often the path has come to mean something else
+	failed  uint8 // how often since the last progress an answer brought nothing
+	keyed   bool  // nothing is kept but what matched a digest that was signed
 }
 
 // A stretch of a version is read again and compared; up to at it was.

@@ -222,7 +222,7 @@ func (r *race) take(p report) *Answer {
 	}
 	s.blame(r.t, p.to, f)
 	r.worst = f
-	r.closed = r.closed || f.Closed && r.q.Brief && p.connected
+	r.closed = r.closed || (f.Closed || f == errFirst) && r.q.Brief && p.connected
 	p.to.next = now.Add(redialEvery)
 	if s.winner == p.to { // the others need not wait any longer
 		for _, c := range s.cands {
