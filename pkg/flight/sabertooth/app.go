@@ -143,13 +143,11 @@ func ParsePath(arg string) (fetch.Path, error) {
 	p := fetch.Path{Path: arg}
 	i, slash := strings.LastIndexByte(arg, '='), strings.LastIndexByte(arg, '/')
 	switch {
-	case i > slash || i > 0 && arg[i-1] == '/':
+	case i < 0:
+	case i > slash && i+1 < len(arg):
 		p.Path, p.Name = arg[:i], arg[i+1:]
-		if p.Name == "" {
-			return p, errors.New(agent.Safe(arg) + ": the name behind the equals sign is empty")
-		}
-	case i >= 0:
-		return p, errors.New(agent.Safe(arg) + ": a NAME cannot have a slash; if the equals sign is of the path, write a NAME too: " + agent.Safe(arg) + "=NAME")
+	default:
+		return p, errors.New(agent.Safe(arg) + ": a NAME cannot have a slash, nor be empty; if the equals sign is of the path, write a NAME too: " + agent.Safe(arg) + "=NAME")
 	}
 	if !strings.HasPrefix(p.Path, "/") || strings.IndexByte(p.Path, 0) >= 0 || len(p.Path) > 1024 {
 		return p, errors.New(agent.Safe(arg) + ": want an absolute path, like /var/log/syslog")
