@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"net/netip"
 	"os"
 	"strings"
 	"sync"
@@ -218,6 +219,37 @@ func TestSlowDisk(t *testing.T) {
 				})
 			})
 		}
+	}
+}
+
+// TestUnevenDisk: each sync of a slow disk takes between 20 and 400 ms. The
+// receipt is in the outbox by the end of the window, but where all that is
+// behind the work takes far longer than usual.
+func TestUnevenDisk(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a hundred megabytes")
+	}
+	data := text(48<<20, "d")
+	const windows = 40
+	without := 0
+	for seed := range uint64(windows) {
+		virtual(t, func(t *testing.T, b *bench) {
+			b.net.hosts[addrA] = sdr(map[string]string{"/f": data}).connect
+			dice := rand.New(rand.NewPCG(seed, 3))
+			d := &slowFS{FS: outbox.OS, rate: 2e6, sync: 20 * time.Millisecond, n: map[string]int{}, one: make(chan struct{}, 1), holds: true}
+			d.stall = func(int, string) time.Duration { return time.Duration(dice.IntN(380)) * time.Millisecond }
+			w := window.Spec{For: 10 * time.Second}.Open()
+			defer w.Close()
+			r := Fetcher{From: []netip.AddrPort{addrA}, Paths: []Path{{"/f", "f"}}, Outbox: b.outbox, Stage: b.stage,
+				Reserve: 1500 * time.Millisecond, Dial: b.net.dial, Window: w, FS: d}.Run(t.Context())
+			if r.Exit == Local {
+				without++
+			}
+			time.Sleep(10 * time.Second)
+		})
+	}
+	if without > windows*2/5 {
+		t.Errorf("%d of %d windows ended without a receipt", without, windows)
 	}
 }
 

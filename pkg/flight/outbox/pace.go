@@ -32,9 +32,10 @@ const (
 )
 
 // saw is told of bytes that took so long to sync. A stall is not a rate: where
-// time is judged (cost) the best of the last four counts. How far ahead of the
-// disk writing may be follows each of them at once, for it costs little: to
-// what would have taken a second, and to four times what it was at most.
+// time is judged (cost) one of the better of the last four counts (best). How
+// far ahead of the disk writing may be follows each of them at once, for it
+// costs little: to what would have taken a second, and to four times what it
+// was at most.
 func (p *pace) saw(bytes int64, took time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -47,7 +48,8 @@ func (p *pace) saw(bytes int64, took time.Duration) {
 	}
 	p.last = took
 	// The latency counts for itself, but never for more than most of it.
-	took = max(took-best(p.late), took/4, 1)
+	first, _ := best(p.late)
+	took = max(took-first, took/4, 1)
 	per := time.Duration(float64(took) / float64(bytes) * (1 << 20))
 	p.perMiB[p.larger%len(p.perMiB)] = max(per, 1)
 	p.larger++
@@ -63,17 +65,21 @@ func (p *pace) most() int64 {
 	return p.ahead
 }
 
-// best is 0 as long as fewer than two are known.
-func best(v [4]time.Duration) time.Duration {
-	if v[1] == 0 {
-		return 0
-	}
-	for i := range v {
-		if v[i] > 0 {
-			v[0] = min(v[0], v[i])
+// best is 0 as long as fewer than two are known. The usual one is the second
+// best of four: of syncs that differ the best is seldom met again, and half of
+// them may still have been in a stall.
+func best(v [4]time.Duration) (first, usual time.Duration) {
+	first, usual = min(v[0], v[1]), max(v[0], v[1])
+	for _, d := range v[2:] {
+		if d > 0 {
+			usual = min(usual, max(first, d))
+			first = min(first, d)
 		}
 	}
-	return v[0]
+	if v[3] == 0 {
+		usual = first
+	}
+	return first, usual
 }
 
 // wrote adds to what is not synced. It reports whether that has just become
@@ -103,11 +109,12 @@ func (p *pace) cleaned(bytes int64) {
 func (p *pace) cost(bytes int64, syncs float64) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	late := best(p.late)
+	_, late := best(p.late)
+	per, _ := best(p.perMiB)
 	if p.last > 0 {
 		late = min(late, p.last) // the first ones may all be in one stall
 	}
-	ns := syncs*float64(late) + float64(bytes)/(1<<20)*float64(best(p.perMiB))
+	ns := syncs*float64(late) + float64(bytes)/(1<<20)*float64(per)
 	return time.Duration(math.Min(ns, float64(time.Hour)))
 }
 

@@ -42,7 +42,7 @@ func (r *recorder) halt() {
 	}
 	close(r.quit)
 	<-r.done
-	r.wake = nil
+	r.wake, r.quit = nil, nil
 }
 
 func (r *recorder) run() {
@@ -164,6 +164,11 @@ func (r *recorder) sync(c *cursor) error {
 	}
 	if p.unchanged(c) {
 		return nil // only bytes that are not proven
+	}
+	select {
+	case <-r.quit:
+		return nil // what halts it has more to say (settle), and little time
+	default:
 	}
 	start := s.now()
 	if p.fresh {

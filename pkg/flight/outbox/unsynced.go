@@ -87,14 +87,19 @@ func (p *Part) cleaned(n int64) {
 
 // Cost estimates how long PublishPart and the receipt would take if called
 // now, as far as the syncs and copies of this stage have shown it: bytes, and
-// six syncs, which are one of the cursor that is under way, data, cursor,
-// outbox, receipt, outbox.
+// six syncs, which are one of the cursor that is under way, cursor, outbox,
+// receipt, outbox and one of the log; with bytes two more, of what is being
+// synced and of what came meanwhile.
 func (p *Part) Cost() time.Duration {
 	p.mu.Lock()
 	bytes := p.written
 	p.mu.Unlock()
 	s := p.t.s
-	cost := s.pace.cost(bytes, 6)
+	syncs := 6.0
+	if bytes > 0 {
+		syncs = 8
+	}
+	cost := s.pace.cost(bytes, syncs)
 	if !s.same {
 		c := s.copies.cost(p.held, 0)
 		if c == 0 { // not known
