@@ -14,8 +14,10 @@ import (
 	"unicode/utf8"
 )
 
-// BlockSize is the size in bytes of a header, and what contents are padded to.
-const BlockSize = 512
+const (
+	BlockSize = 512           // bytes of a header, and what contents are padded to
+	End       = 2 * BlockSize // zeros that an archive ends with
+)
 
 // Types of members (ustar typeflag).
 const (
@@ -82,7 +84,7 @@ func AppendHeader(b []byte, h Header) []byte {
 	}
 	if n := int64(len(pax)); n > 0 {
 		b = appendBlock(b, "", "PaxHeader", &Header{Size: n, Mode: 0o644, Type: extended})
-		b = AppendPadding(append(b, pax...), n)
+		b = AppendZeros(append(b, pax...), Padding(n))
 	}
 	return appendBlock(b, prefix, name, &h)
 }
@@ -159,8 +161,5 @@ func record(key, value string) string {
 // Padding is how many zeros follow size bytes of content.
 func Padding(size int64) int64 { return -size & (BlockSize - 1) }
 
-// AppendPadding adds them.
-func AppendPadding(b []byte, size int64) []byte { return append(b, make([]byte, Padding(size))...) }
-
-// AppendEnd adds the two blocks of zeros that an archive ends with.
-func AppendEnd(b []byte) []byte { return append(b, make([]byte, 2*BlockSize)...) }
+// AppendZeros adds n zeros, as for Padding and End, and both.
+func AppendZeros(b []byte, n int64) []byte { return append(b, make([]byte, n)...) }

@@ -122,7 +122,7 @@ func (v *version) begin(q *question, h *head, f *facts) (m place, fault *peer.Fa
 	m = v.place(h)
 	whole := h.digested && h.start >= id.Base && m.end == m.to // is what the digest is of
 	switch {
-	case h.total == 0:
+	case h.total == 0, f.member && h.total > f.room: // what is not whole is nothing to an archive
 		v.state, m.unread = complete, true
 	case f.tail > firstPiece && h.status == 206 && h.extent.end <= max(1, id.Base): // the length was asked for
 		m.unread = true

@@ -12,37 +12,40 @@ import (
 
 // finishArchive publishes the archive, whole or as a part, with the manifest.
 func (r *run) finishArchive(ctx context.Context, j *job) {
-	whole := j.done && j.err == nil && j.rest() == 0
+	d, a := j.directory, j.archived
+	whole := j.done && j.err == nil && d.rest() == 0
 	for _, o := range r.jobs {
-		if o.from == j && !o.done && j.in[o.item.Name] == nil {
-			j.single = append(j.single, o.item)
+		if o.from == j && !o.done && a.in[o.item.Name] == nil {
+			d.single = append(d.single, o.item)
 		}
 	}
-	for _, i := range append(j.single, j.small...) {
-		j.miss(i, "the window ended before it had come")
+	for _, i := range append(d.single, d.small...) {
+		a.miss(i, "the window ended before it had come")
 	}
 	if j.cur.part == nil && (!whole || j.create() != nil) {
 		return
 	}
-	p, end := j.cur.part, r.manifest(j, whole && j.left == 0)
+	p, end := j.cur.part, r.manifest(j, whole && d.left == 0)
 	var pub outbox.Published
 	var err error
 	switch {
 	case whole:
 		if err = p.Append(end); err == nil {
 			p.Prove()
-			p.Describe(outbox.Identity{Total: p.Held(), Complete: true, Verified: j.proof()})
+			p.Describe(outbox.Identity{Total: p.Held(), Complete: true, Verified: a.proof()})
 			pub, err = p.Publish(ctx)
 			j.told = pub.Size
 		}
-		if err == nil && j.resumed {
-			j.out.Withdraw() // it ends in another manifest
+		if err == nil {
+			if a.resumed {
+				j.out.Withdraw() // it ends in another manifest
+			}
 			r.leftovers(j)
 		}
-	case len(j.members) > 0 && !r.f.NoSalvage:
+	case len(a.members) > 0 && !r.f.NoSalvage:
 		j.partial = true
 		if pub, err = p.PublishPart(ctx, 1, end...); err != nil && pub.Name == "" {
-			j.counts.Manifest = [32]byte{} // there may be no room for it
+			a.counts.Manifest = [32]byte{} // there may be no room for it
 			pub, _ = p.PublishPart(ctx, 1)
 		}
 	default:
@@ -56,7 +59,7 @@ func (r *run) finishArchive(ctx context.Context, j *job) {
 		p.Close()
 		return
 	}
-	j.published, j.verified = &pub, j.proof()
+	j.published, j.verified = &pub, a.proof()
 	r.published(j, &pub, j.told)
 }
 
@@ -68,22 +71,23 @@ func (a *archived) proof() outbox.Verified {
 // manifest is the last member, and the end of the archive. all: the listing
 // is complete.
 func (r *run) manifest(j *job, all bool) []byte {
+	a := j.archived
 	var lines []byte
-	for n, i := range append(j.members, j.others...) {
-		if n < len(j.members) && all && j.resumed && i.tries == 0 && i.Reason == "" {
+	for n, i := range append(a.members, a.others...) {
+		if n < len(a.members) && all && a.resumed && i.tries == 0 && i.Reason == "" {
 			i.Reason = errUnlisted.Text
-			j.counts.Changed++
+			a.counts.Changed++
 		}
-		l, href := i.Listed, ""
-		if l.Name = j.top + l.Name; !utf8.ValidString(l.Name) {
-			href = string(http1.AppendEscaped(nil, l.Name))
+		href := ""
+		if i.Name = a.top + i.Name; !utf8.ValidString(i.Name) {
+			href = string(http1.AppendEscaped(nil, i.Name))
 		}
-		lines = l.Append(lines, href)
+		lines = i.Append(lines, href)
 	}
-	j.counts.Members, j.counts.LeftOut, j.counts.Manifest = int64(len(j.members)), j.left, sha256.Sum256(lines)
+	a.counts.Members, a.counts.LeftOut, a.counts.Manifest = int64(len(a.members)), j.left, sha256.Sum256(lines)
 	h := archive.Header{Name: manifestName, Size: int64(len(lines)), ModTime: r.f.Window.Now().Unix(), Mode: 0o644, Type: archive.File}
 	b := append(archive.AppendHeader(nil, h), lines...)
-	return archive.AppendEnd(archive.AppendPadding(b, h.Size))
+	return archive.AppendZeros(b, archive.Padding(h.Size)+archive.End)
 }
 
 // reason is what came of an archive.

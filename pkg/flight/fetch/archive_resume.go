@@ -1,6 +1,7 @@
 package fetch
 
 import (
+	"context"
 	"crypto/sha256"
 	"strconv"
 	"strings"
@@ -77,6 +78,7 @@ func (r *run) readArchive(j *job) error {
 		i.SHA256 = hexOf(sum.Sum(nil))
 		j.enroll(i)
 		off = at + archive.Padding(h.Size)
+		j.awaited = off
 	}
 	return nil
 }
@@ -88,19 +90,9 @@ func (r *run) cutArchive(j *job, end int64) error {
 	if err := j.create(); err != nil {
 		return err
 	}
-	b := make([]byte, 64<<10)
-	for off := int64(0); off < end; {
-		n, err := old.ReadAt(b[:min(int64(len(b)), end-off)], off)
-		if n == 0 {
-			return err
-		}
-		if err := j.cur.part.Append(b[:n]); err != nil {
-			return err
-		}
-		off += int64(n)
+	err := r.content(context.Background(), j, nil, old, &item{}, end)
+	if err == nil {
+		old.Discard()
 	}
-	old.Discard()
-	err := j.cur.part.Prove()
-	j.cur.sync()
 	return err
 }

@@ -29,6 +29,7 @@ type archived struct {
 	counts  outbox.Archive
 	resumed bool  // it begins with what an earlier run had
 	lines   int64 // bytes that the manifest will have, about
+	awaited int64 // that it will have of files, as the listing has them
 	weakest int   // of the members, for proof
 }
 
@@ -52,13 +53,14 @@ func (a *archived) miss(i *item, reason string) {
 // enter puts what has no content into the archive, and looks whether the rest
 // is in it already. done: nothing is to be fetched.
 func (r *run) enter(ctx context.Context, j *job, i *item) (done bool, err error) {
-	j.lines += perLine + int64(len(j.top+i.Name))
-	m := j.in[i.Name]
+	a := j.archived
+	a.lines += perLine + int64(len(a.top+i.Name))
+	m := a.in[i.Name]
 	switch {
 	case m != nil && m.Type == i.Type && m.Target == i.Target && (i.Type != "file" || m.Size == i.Size && seconds(m) == seconds(i)):
 		m.MTime, m.tries = i.MTime, 1
 	case m != nil:
-		j.counts.Changed++
+		a.counts.Changed++
 		m.Reason, m.tries = "it changed on the server after it was taken: "+i.Type+", "+itoa(i.Size)+" bytes, "+i.MTime, 1
 		i.Type = "" // or, now a directory, it would be listed, below what is none in the archive
 	case i.Type == "file":
@@ -67,19 +69,13 @@ func (r *run) enter(ctx context.Context, j *job, i *item) (done bool, err error)
 		err = r.append(ctx, j, i, nil, 0)
 	default:
 		i.Reason = "it is no file: this line is all there is of it"
-		j.others = append(j.others, i)
+		a.others = append(a.others, i)
 	}
 	return true, err
 }
 
-// enclose puts a file into the archive that is whole and proven.
-func (r *run) enclose(ctx context.Context, j *job, i *item, verified outbox.Verified, src io.ReaderAt, size int64) error {
-	i.Verified = verified
-	return r.append(ctx, j, i, src, size)
-}
-
-// append writes a member and declares it proven. If a sync failed before, what
-// is lost with it is asked for again.
+// append writes a member, which is whole, and declares it proven. If a sync
+// failed before, what is lost with it is asked for again.
 func (r *run) append(ctx context.Context, j *job, i *item, src io.ReaderAt, size int64) error {
 	h := archive.Header{Name: j.top + i.Name, Linkname: i.Target, Size: size, ModTime: seconds(i), Mode: 0o644, Type: archive.File}
 	if mode, err := strconv.ParseUint(i.Mode, 8, 12); err == nil {
@@ -142,7 +138,7 @@ func (r *run) content(ctx context.Context, j *job, b []byte, src io.ReaderAt, i 
 		}
 		sum.Write(b)
 		if off += int64(n); off == size {
-			b = archive.AppendPadding(b, size)
+			b = archive.AppendZeros(b, archive.Padding(size))
 		}
 	}
 	if err == nil {

@@ -30,6 +30,7 @@ type facts struct {
 	room              int64  // what --max-bytes leaves for the path
 	ranges            bool   // the peer has given a range, of whatever
 	empty             bool   // a file that is empty is looked at again
+	member            bool   // it goes into an archive
 	time              bool   // there is time for the digest of the whole
 }
 

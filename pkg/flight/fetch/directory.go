@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	"payload-ipc/pkg/flight/archive"
 	"payload-ipc/pkg/flight/http1"
 	"payload-ipc/pkg/flight/outbox"
 	"payload-ipc/pkg/flight/peer"
@@ -143,10 +144,12 @@ func (r *run) sort(ctx context.Context, j *job, i *item) error {
 	case d.archived != nil:
 		d.listed++
 		if done, err := r.enter(ctx, j, i); done {
-			if r.stage.Left(name) {
-				r.stage.Target(name, "") // a power cut brought back what it was made of: that goes
-			}
 			return err
+		}
+		if j.awaited += i.Size + archive.BlockSize; j.awaited+j.lines > r.room(j) {
+			j.awaited -= i.Size
+			j.miss(i, errCapped.Text)
+			return nil
 		}
 	case r.names.Add(name) != nil:
 		d.clashes++

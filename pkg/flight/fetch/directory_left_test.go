@@ -174,3 +174,61 @@ func (d noReceiptFS) Link(from, to string) error {
 	}
 	return d.FS.Link(from, to)
 }
+
+// What --max-bytes has no room for is not fetched for an archive, be it small
+// or large, and whatever its listing says.
+func TestArchiveMaxBytesFirst(t *testing.T) {
+	for _, told := range []bool{false, true} {
+		files := manyFiles(100, 10_000)
+		files["/many/large"] = text(3_000_000, "large")
+		files["/many/larger"] = text(3_000_000, "larger")
+		virtual(t, func(t *testing.T, b *bench) {
+			p := sdr(files)
+			d := treeOf(files)
+			if !told {
+				for i := range d["/many/"] {
+					d["/many/"][i] = strings.ReplaceAll(d["/many/"][i], `"size":3000000,`, "")
+				}
+			}
+			d.lists(p, nil)
+			b.net.hosts[addrA] = p.connect
+			o := b.run(Fetcher{Paths: []Path{{"/many/", "m.tar"}}, MaxBytes: 400_000}, window.Spec{For: 5 * time.Second})
+			r := o.receipts["m.tar"]
+			in, manifest := unpack(t, o.files["m.tar"], r)
+			if o.Exit != Partial || len(in) < 30 || len(o.files["m.tar"]) > 400_000 || !strings.Contains(manifest["many/large"].Reason, "--max-bytes") {
+				t.Errorf("exit %d, %d members, %d bytes: %+v", o.Exit, len(in), len(o.files["m.tar"]), r)
+			}
+			if o.Received > 560_000 { // the first range of what is large, and what was asked for ahead
+				t.Errorf("told %v: %d bytes came, of which %d are in the archive", told, o.Received, len(o.files["m.tar"]))
+			}
+		})
+	}
+}
+
+// Also of an archive that had nothing whole by the end of the first window.
+func TestArchiveForgetsFirst(t *testing.T) {
+	files := map[string]string{"/many/large": text(3_000_000, "large"), "/many/small": "small"}
+	virtual(t, func(t *testing.T, b *bench) {
+		p := sdr(files)
+		d := tree{}
+		d.add("/many/", "file", "large", 3_000_000, "")
+		d.lists(p, func(n int, q *http.Request, a *reply) {
+			if strings.HasPrefix(q.URL.Path, "/many/large") {
+				a.rate = 500_000
+			}
+		})
+		b.net.hosts[addrA] = p.connect
+		f := Fetcher{Paths: []Path{{"/many/", "m.tar"}}}
+		b.run(f, window.Spec{For: 5 * time.Second})
+		if left := names(t, b.stage); len(left) != 3 {
+			t.Fatalf("on the stage: %q", left)
+		}
+		clear(t, b.outbox)
+		delete(d, "/many/")
+		d.add("/many/", "file", "small", 5, "")
+		o := b.run(f, window.Spec{For: 5 * time.Second})
+		if left := names(t, b.stage); o.Exit != Complete || len(left) != 1 {
+			t.Errorf("exit %d, left on the stage: %q", o.Exit, left)
+		}
+	})
+}

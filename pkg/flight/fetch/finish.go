@@ -16,7 +16,8 @@ const maxSealed = 3
 func (r *run) deliver(ctx context.Context, j *job, g *generation) error {
 	j.told, j.token = g.told, g.token()
 	if g.done() && j.member() {
-		err := r.enclose(ctx, j.from, j.item, g.verified(), g.part, g.part.Proven())
+		j.item.Verified = g.verified()
+		err := r.append(ctx, j.from, j.item, g.part, g.part.Proven())
 		if err != nil || g.part.Durable() > 0 && j.from.cur.part.Flush() != nil { // then a power cut leaves of it what is here
 			return err
 		}

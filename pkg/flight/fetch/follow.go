@@ -174,7 +174,7 @@ func (r *run) facts(j *job) facts {
 	f := facts{target: j.target, size: r.size, piece: r.f.Piece, tail: r.f.Tail, ranges: r.ranges,
 		empty: r.left() > emptyFor && (r.empty.IsZero() || now.Before(r.empty)), time: r.left() >= peer.FirstClock}
 	if j.cur.state == fresh {
-		f.room = r.room(j)
+		f.room, f.member = r.room(j), j.member()
 	}
 	return f
 }

@@ -71,11 +71,11 @@ func (r *run) run(ctx context.Context) {
 		return
 	}
 	r.stage = stage
+	work, cancel := r.f.Window.Context(ctx, r.f.Reserve)
+	r.stop = cancel
 	for _, j := range r.jobs {
 		r.open(j)
 	}
-	work, cancel := r.f.Window.Context(ctx, r.f.Reserve)
-	r.stop = cancel
 	over := r.left() <= 0 // before anything was asked
 	if !over {
 		r.work(work)

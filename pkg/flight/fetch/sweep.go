@@ -95,7 +95,8 @@ func (r *run) swept(ctx context.Context, j *job, i *item, a *peer.Answer, body [
 		verified = outbox.VerifiedLength
 	}
 	if d.archived != nil {
-		return r.enclose(ctx, j, i, verified, bytes.NewReader(body), h.total)
+		i.Verified = verified
+		return r.append(ctx, j, i, bytes.NewReader(body), h.total)
 	}
 	n := r.child(j, i)
 	n.done, n.verified, n.told, n.server = true, verified, h.total, j.server
