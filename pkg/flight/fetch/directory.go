@@ -49,21 +49,20 @@ func (j *job) brought() bool {
 // bring lists a directory and what is below it, and brings its small files. It
 // returns when the others are left, which are jobs of their own.
 func (r *run) bring(ctx context.Context, j *job) (err error) {
-	for err == nil {
-		switch {
-		case len(j.small) > 0:
+	for err == nil && len(j.small)+len(j.folders) > 0 {
+		if len(j.small) > 0 {
 			err = r.sweep(ctx, j)
-		case len(j.folders) > 0:
+		} else {
 			err = r.listFolder(ctx, j)
-		default:
-			if r.endBatch(j); j.archived == nil && j.left == 0 {
-				r.leftovers(j)
-			}
-			return j.verdict()
 		}
 	}
-	r.endBatch(j)
-	return err
+	if r.endBatch(j); err != nil {
+		return err
+	}
+	if j.archived == nil && j.left == 0 {
+		r.leftovers(j)
+	}
+	return j.verdict()
 }
 
 // verdict is what there is to say of a directory that was listed; of an archive
@@ -237,21 +236,21 @@ func (r *run) spawn() *job {
 
 // childDone takes note that a file of a directory needs nothing more.
 func (r *run) childDone(j *job) {
-	if j.from == nil {
+	p := j.from
+	if p == nil {
 		return
 	}
-	d := j.from.directory
-	d.open--
-	if d.archived == nil {
+	p.open--
+	if p.archived == nil {
 		return
 	}
-	if isDisk(j.err) { // not the server's, so another run can have it
-		j.from.err = j.err
-	}
-	j.from.tally.Attempts += j.tally.Attempts
-	j.from.tally.Received += j.tally.Received
+	p.tally.Attempts += j.tally.Attempts
+	p.tally.Received += j.tally.Received
 	if j.err != nil {
-		d.miss(j.item, j.err.Error())
+		p.miss(j.item, j.err.Error())
+		if isDisk(j.err) { // not the server's, so another run can have it
+			p.err = j.err
+		}
 	}
 }
 
