@@ -31,7 +31,15 @@ type memory struct {
 // where the body goes. The fault is that it cannot be an answer to q, or is of
 // another version.
 func (v *version) admit(q *question, h *head, f *facts) (m place, fault *peer.Fault) {
-	v.whole = v.whole || q.Unranged && v.refused && v.failed < 2 && h.snapshot == "" && (h.status == 200 || h.status == 206)
+	if q.Unranged && v.refused && h.status == 200 {
+		// It has ranges, with digests of them, and was only busy.
+		if m.unread = h.snapshot != ""; m.unread {
+			return
+		}
+		if v.failed < 2 {
+			v.whole = true
+		}
+	}
 	switch {
 	case v.state == fresh:
 		return v.begin(q, h, f)

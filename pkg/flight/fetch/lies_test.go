@@ -173,7 +173,7 @@ func TestClaims(t *testing.T) {
 			p.script = func(n int, q *http.Request, a *reply) {
 				if n == 0 {
 					a.cut, a.how = 100_000, "reset"
-				} else if n == 1 {
+				} else if n == 2 {
 					a.body[150_000] ^= 1
 				}
 			}
@@ -398,6 +398,21 @@ func TestKept(t *testing.T) {
 			})
 		})
 	}
+	t.Run("at first all is answered by silence, by a server that has digests of pieces", func(t *testing.T) {
+		virtual(t, func(t *testing.T, b *bench) {
+			p := sdr(map[string]string{"/f": big})
+			p.script = func(n int, q *http.Request, a *reply) {
+				if setHead(a, "Content-Digest", ""); n < 3 {
+					a.nothing, a.how = true, "hang"
+				} else if q.Header.Get("Range") != "" {
+					a.head = append(a.head, digestLine(a.body))
+				} // beyond 8 MiB there is none of all of it
+			}
+			b.net.hosts[addrA] = p.connect
+			o := b.run(Fetcher{}, window.Spec{For: 30 * time.Second})
+			verdict(t, b, p, o, want{files: map[string]string{"f": big}, verified: "digest", errors: "timeout"})
+		})
+	})
 	t.Run("the write of the next request fails first", func(t *testing.T) {
 		virtual(t, func(t *testing.T, b *bench) {
 			p := sdr(map[string]string{"/f": big})
