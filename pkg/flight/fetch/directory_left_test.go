@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -55,9 +56,12 @@ func TestManyGone(t *testing.T) {
 			files["/many/sub/large"], files["/many/large"] = text(3_000_000, "below"), text(3_000_000, "large")
 			virtual(t, func(t *testing.T, b *bench) {
 				p := sdr(files)
+				var mu sync.Mutex
 				d, asked := treeOf(files), map[string]int{}
 				d.add("/many/", "directory", "sub", 0, "")
 				d.lists(p, func(n int, q *http.Request, a *reply) {
+					mu.Lock()
+					defer mu.Unlock()
 					if asked[q.URL.Path]++; strings.HasSuffix(q.URL.Path, "/large") && asked[q.URL.Path] > 3 {
 						*a = *p.frame(&reply{status: 503, cut: -1, pauseAt: -1})
 					}
