@@ -34,7 +34,7 @@ func (v *version) admit(q *question, h *head, f *facts) (m place, fault *peer.Fa
 	if q.Unranged && v.refused && h.status == 200 {
 		// It has ranges, with digests of them, and was only busy.
 		if m.unread = h.snapshot != ""; m.unread {
-			return
+			return m, nil
 		}
 		if v.failed < 2 {
 			v.whole = true
