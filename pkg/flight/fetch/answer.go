@@ -51,6 +51,9 @@ func headOf(a *peer.Answer, now time.Time) (h head) {
 	}
 	h.validator, h.snapshot = a.Validator(), snapshotOf(a)
 	h.generated = a.Header.HasToken("Cache-Control", "no-store") && h.snapshot == ""
+	if h.status == 206 && h.total < 0 {
+		h.snapshot = "" // only an overlap finds its end
+	}
 	var err error
 	if h.digest, h.digested, err = http1.ParseDigest(a.Header, "Content-Digest"); err != nil {
 		h.digested = false // as good as none
