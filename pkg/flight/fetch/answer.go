@@ -100,14 +100,12 @@ func extentOf(a *peer.Answer) (extent, *peer.Fault) {
 // things, so it must look like one.
 func snapshotOf(a *peer.Answer) string {
 	v, n := a.Header.Get("Content-Location")
-	if n != 1 || len(v) > 2000 || !strings.HasPrefix(v, "/") || strings.HasPrefix(v, "//") ||
-		!strings.Contains(v, "?snapshot=") {
-		return ""
+	i := 0
+	for i < len(v) && v[i] > ' ' && v[i] < 0x7f && v[i] != '#' {
+		i++
 	}
-	for i := 0; i < len(v); i++ {
-		if v[i] <= ' ' || v[i] >= 0x7f || v[i] == '#' {
-			return ""
-		}
+	if n != 1 || i > 2000 || i < max(2, len(v)) || v[0] != '/' || v[1] == '/' || !strings.Contains(v, "?snapshot=") {
+		return ""
 	}
 	return v
 }
