@@ -143,6 +143,9 @@ func (r *run) sort(ctx context.Context, j *job, i *item) error {
 	case d.archived != nil:
 		d.listed++
 		if done, err := r.enter(ctx, j, i); done {
+			if r.stage.Left(name) {
+				r.stage.Target(name, "") // a power cut brought back what it was made of: that goes
+			}
 			return err
 		}
 		if j.awaited += i.Size + archive.BlockSize; j.awaited+j.lines > r.room(j) {
