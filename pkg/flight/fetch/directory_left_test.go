@@ -14,19 +14,25 @@ import (
 	"payload-ipc/pkg/flight/window"
 )
 
+// halfOfLarge lists /many/large, of which half comes in 5 s.
+func halfOfLarge(p *host) tree {
+	d := tree{}
+	d.add("/many/", "file", "large", 3_000_000, "")
+	d.lists(p, func(n int, q *http.Request, a *reply) {
+		if strings.HasPrefix(q.URL.Path, "/many/large") {
+			a.rate = 500_000
+		}
+	})
+	return d
+}
+
 // What is half here of an archive's member is not displaced by a file that is
 // asked for under the name that the member would have.
 func TestMemberApart(t *testing.T) {
 	files := map[string]string{"/many/large": text(3_000_000, "large"), "/log": text(1000, "log")}
 	virtual(t, func(t *testing.T, b *bench) {
 		p := sdr(files)
-		d := tree{}
-		d.add("/many/", "file", "large", 3_000_000, "")
-		d.lists(p, func(n int, q *http.Request, a *reply) {
-			if strings.HasPrefix(q.URL.Path, "/many/large") {
-				a.rate = 500_000
-			}
-		})
+		halfOfLarge(p)
 		b.net.hosts[addrA] = p.connect
 		archive := Path{"/many/", "m.tar"}
 		b.run(Fetcher{Paths: []Path{archive}}, window.Spec{For: 5 * time.Second})
@@ -214,13 +220,7 @@ func TestArchiveForgetsFirst(t *testing.T) {
 	files := map[string]string{"/many/large": text(3_000_000, "large"), "/many/small": "small"}
 	virtual(t, func(t *testing.T, b *bench) {
 		p := sdr(files)
-		d := tree{}
-		d.add("/many/", "file", "large", 3_000_000, "")
-		d.lists(p, func(n int, q *http.Request, a *reply) {
-			if strings.HasPrefix(q.URL.Path, "/many/large") {
-				a.rate = 500_000
-			}
-		})
+		d := halfOfLarge(p)
 		b.net.hosts[addrA] = p.connect
 		f := Fetcher{Paths: []Path{{"/many/", "m.tar"}}}
 		b.run(f, window.Spec{For: 5 * time.Second})
@@ -231,6 +231,31 @@ func TestArchiveForgetsFirst(t *testing.T) {
 		delete(d, "/many/")
 		d.add("/many/", "file", "small", 5, "")
 		o := b.run(f, window.Spec{For: 5 * time.Second})
+		if left := names(t, b.stage); o.Exit != Complete || len(left) != 1 {
+			t.Errorf("exit %d, left on the stage: %q", o.Exit, left)
+		}
+	})
+}
+
+// What a power cut brings back of a member, without its cursor, goes when the
+// member is met again, which is in the archive by then.
+func TestMemberBroughtBack(t *testing.T) {
+	files := map[string]string{"/many/large": text(3_000_000, "large"), "/many/first": text(1000, "first")}
+	virtual(t, func(t *testing.T, b *bench) {
+		p := sdr(files)
+		d := halfOfLarge(p)
+		d.add("/many/", "file", "first", 1000, "")
+		b.net.hosts[addrA] = p.connect
+		f := Fetcher{Paths: []Path{{"/many/", "m.tar"}}}
+		o := b.run(f, window.Spec{For: 5 * time.Second})
+		if len(o.files["m.tar.part"]) < 1000 {
+			t.Fatalf("the first window brought %q", keys(o.files))
+		}
+		if err := os.WriteFile(b.stage+"/.m.tar%2Ffirst.00000001.dat", []byte("half"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		clear(t, b.outbox)
+		o = b.run(f, window.Spec{For: 8 * time.Second})
 		if left := names(t, b.stage); o.Exit != Complete || len(left) != 1 {
 			t.Errorf("exit %d, left on the stage: %q", o.Exit, left)
 		}
