@@ -74,20 +74,22 @@ func TestCandidates(t *testing.T) {
 }
 
 // TestPace: while nothing has answered there is a new attempt at least every
-// 250 ms, also when connects are swallowed; afterwards they become rare.
+// 250 ms, also when connects are swallowed or fail late, shortly before or at
+// the very instant at which the next one is due; afterwards they become rare.
 func TestPace(t *testing.T) {
-	for _, dark := range []bool{false, true} {
+	for _, held := range []time.Duration{0, 190 * time.Millisecond, 600 * time.Millisecond, 990 * time.Millisecond, time.Hour} {
 		virtual(t, func(t *testing.T, b *bench) {
 			p := sdr(map[string]string{"/f": fileA})
 			var now, most atomic.Int64
 			p.onConn = func(ctx context.Context, n int) error {
 				most.Store(max(most.Load(), now.Add(1)))
 				defer now.Add(-1)
-				if dark {
-					<-ctx.Done()
+				select {
+				case <-ctx.Done():
 					return ctx.Err()
+				case <-time.After(held):
+					return syscall.ECONNREFUSED
 				}
-				return syscall.ECONNREFUSED
 			}
 			defer func() {
 				if n := most.Load(); n > 6 {
@@ -99,12 +101,12 @@ func TestPace(t *testing.T) {
 			last := p.conns[0]
 			for _, at := range p.conns {
 				if d := at.Sub(last); d > 250*time.Millisecond {
-					t.Errorf("dark %v: %v between two attempts", dark, d)
+					t.Errorf("failing after %v: %v between two attempts", held, d)
 				}
 				last = at
 			}
 			if n := len(p.conns); n > 190 {
-				t.Errorf("dark %v: %d attempts in 18 s", dark, n)
+				t.Errorf("failing after %v: %d attempts in 18 s", held, n)
 			}
 		})
 	}

@@ -223,7 +223,9 @@ func (r *race) take(p report) *Answer {
 	s.blame(r.t, p.to, f)
 	r.worst = f
 	r.closed = r.closed || (f.Closed || f == errFirst) && r.q.Brief && p.connected
-	p.to.next = now.Add(redialEvery)
+	if soon := now.Add(redialEvery); soon.Before(p.to.next) { // never later than it was due
+		p.to.next = soon
+	}
 	if s.winner == p.to { // the others need not wait any longer
 		for _, c := range s.cands {
 			if !c.tried {
