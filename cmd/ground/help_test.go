@@ -23,7 +23,7 @@ func TestHelp(t *testing.T) {
 		return out.String()
 	}
 	texts := map[string]string{"": help("--help")}
-	for _, c := range verbs(&stdio{getenv: func(string) string { return "" }}) {
+	for _, c := range rootCommand(&stdio{getenv: func(string) string { return "" }}).Commands() { // the hidden ones too
 		text := help(c.Name(), "--help")
 		texts[c.Name()] = text
 		if n := strings.Count(c.Example, "\n") + 1; !c.Hidden && (n < 2 || n > 4) {

@@ -40,7 +40,6 @@ it; a first argument such as FM1 is a satellite, never a token. Exit: 0 done,
 	root.AddGroup(&cobra.Group{ID: "pass", Title: "A pass:"}, &cobra.Group{ID: "satellite", Title: "The satellite:"},
 		&cobra.Group{ID: "files", Title: "What came down:"}, &cobra.Group{ID: "tool", Title: "This tool:"})
 	root.SetHelpCommand(helpCommand(io))
-	root.AddCommand(&cobra.Command{Use: "version", Hidden: true, Run: func(c *cobra.Command, _ []string) { fmt.Fprintln(io.out, c.Root().Version) }})
 	manners(root)
 	for _, c := range verbs(io) {
 		c.Args = cobra.ArbitraryArgs
@@ -69,6 +68,9 @@ func helpCommand(io *stdio) *cobra.Command {
 				showRoot(io.out, c.Root())
 				return nil
 			}
+			if len(args) > 1 {
+				return wrong("give one verb")
+			}
 			for _, verb := range c.Root().Commands() {
 				if verb.Name() == args[0] {
 					showHelp(io.out, verb)
@@ -80,6 +82,21 @@ func helpCommand(io *stdio) *cobra.Command {
 	}
 	manners(c)
 	return c
+}
+
+func versionCommand(io *stdio) *cobra.Command {
+	return &cobra.Command{
+		Use:    "version",
+		Hidden: true,
+		Short:  "print name, version and what it is built from",
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return wrong("it takes no arguments; leave them out")
+			}
+			fmt.Fprintln(io.out, c.Version)
+			return nil
+		},
+	}
 }
 
 // firstWord refuses a first word that is no verb without repeating it: it may

@@ -131,6 +131,6 @@ func verbs(io *stdio) []*cobra.Command {
 		planCommand(io), deployCommand(io), statusCommand(io), cancelCommand(io),
 		satellitesCommand(io), aboardCommand(io), slotsCommand(io), surveyCommand(io),
 		reviewCommand(io), getCommand(io),
-		configCommand(io), completionCommand(io), manCommand(io),
+		configCommand(io), completionCommand(io), manCommand(io), versionCommand(io),
 	}
 }
