@@ -27,7 +27,7 @@ type options struct {
 // run is the program: flags to the package, samples to tables. Its exit code is 0 when it ran and our fetcher delivered
 // nothing wrong (with --strict: and every target holds), else 1; 2 for usage.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	o, err := parse(args, stderr)
+	o, err := parse(args, stdout, stderr)
 	switch {
 	case errors.Is(err, pflag.ErrHelp):
 		return 0
@@ -42,10 +42,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
-func parse(args []string, stderr io.Writer) (o options, err error) {
+func parse(args []string, stdout, stderr io.Writer) (o options, err error) {
 	o.Say = evidence.Progress(stderr)
 	flags := pflag.NewFlagSet("bench", pflag.ContinueOnError)
-	flags.SetOutput(stderr)
+	flags.SetOutput(stdout) // of --help
 	flags.StringVar(&o.Bin, "bin", "bin", "directory of the agents' programs")
 	flags.IntVar(&o.Rounds, "rounds", 5, "how often each measurement is made")
 	big := flags.Int64("big", 1024, "MiB of the big file")

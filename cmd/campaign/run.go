@@ -38,7 +38,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		}
 		return 0
 	}
-	o, err := parse(args, stderr)
+	o, err := parse(args, stdout, stderr)
 	switch {
 	case errors.Is(err, pflag.ErrHelp):
 		return 0
@@ -65,9 +65,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return 1
 }
 
-func parse(args []string, stderr io.Writer) (o options, err error) {
+func parse(args []string, stdout, stderr io.Writer) (o options, err error) {
 	flags := pflag.NewFlagSet("campaign", pflag.ContinueOnError)
-	flags.SetOutput(stderr)
+	flags.SetOutput(stdout) // of --help
 	flags.Uint64Var(&o.Seed, "seed", 1, "what all faults are drawn from")
 	flags.IntVar(&o.Passes, "passes", 300, "how many")
 	flags.StringVar(&o.With, "with", "", "only passes with this fault, such as power or 'disk errors'")

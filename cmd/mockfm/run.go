@@ -51,7 +51,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	var faults []string
 	var rate string
 	fs := pflag.NewFlagSet("mockfm", pflag.ContinueOnError)
-	fs.SetOutput(stderr)
+	fs.SetOutput(stdout) // of --help
 	fs.SortFlags = false
 	fs.StringVar(&cfg.Listen, "listen", "127.0.0.1:8600", "Tasking API and page")
 	fs.StringVar(&cfg.S3Listen, "s3-listen", "127.0.0.1:8601", "S3 endpoint of bucket "+mockfm.Bucket)
@@ -71,7 +71,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	fs.DurationVar(&cfg.SyslogRotate, "syslog-rotate", 25*time.Second, "it is renamed to syslog.1 so often; negative: never")
 	fs.StringArrayVar(&faults, "fault", nil, "what goes wrong, may be repeated (grammar below)")
 	fs.Usage = func() {
-		fmt.Fprint(stderr, usage, fs.FlagUsages(), "\n--fault SPEC is ", mockfm.FaultHelp, "\n")
+		fmt.Fprint(stdout, usage, fs.FlagUsages(), "\n--fault SPEC is ", mockfm.FaultHelp, "\n")
 	}
 	err := fs.Parse(args)
 	if errors.Is(err, pflag.ErrHelp) {

@@ -32,7 +32,7 @@ var errBad = errors.New("a promise was not kept")
 // run is the program: flags to the package, rows to tables. Its exit code is 0 when nothing wrong was seen or there
 // are no machines to be had, 1 when something was or it could not run, 2 for wrong usage.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	o, err := parse(args, stderr)
+	o, err := parse(args, stdout, stderr)
 	switch {
 	case errors.Is(err, pflag.ErrHelp):
 		return 0
@@ -52,10 +52,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return 1
 }
 
-func parse(args []string, stderr io.Writer) (o *options, err error) {
+func parse(args []string, stdout, stderr io.Writer) (o *options, err error) {
 	o = &options{Rehearsal: rehearsal.Rehearsal{Say: evidence.Progress(stderr)}}
 	flags := pflag.NewFlagSet("rehearse-vm", pflag.ContinueOnError)
-	flags.SetOutput(stderr)
+	flags.SetOutput(stdout) // of --help
 	flags.IntVar(&o.Cuts, "cuts", 1, "power cuts of the fetching machine: the first in the middle, the others at random instants")
 	flags.IntVar(&o.Disks, "disks", 1, "disks as a cut at a random write leaves them when their drive forgets")
 	flags.Uint64Var(&o.Seed, "seed", 1, "what instants and disks are drawn from")
