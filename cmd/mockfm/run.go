@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -23,7 +26,19 @@ when their windows open, and the bucket that their outboxes end up in.
 
 `
 
-// check refuses what a Mock would take for nothing given, and replace.
+// anID is what a satellite may be called: it is part of the names of files.
+var anID = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z._-]*$`)
+
+// listens reports whether a server can be told to listen there, a port of 0
+// being any.
+func listens(address string) bool {
+	_, port, err := net.SplitHostPort(address)
+	_, bad := strconv.ParseUint(port, 10, 16)
+	return err == nil && bad == nil
+}
+
+// check refuses what a Mock would take for nothing given, and replace, and what
+// it could not begin with.
 func check(fs *pflag.FlagSet, cfg mockfm.Config) error {
 	for _, d := range []struct {
 		flag string
@@ -35,7 +50,11 @@ func check(fs *pflag.FlagSet, cfg mockfm.Config) error {
 		{"syslog-rate", cfg.SyslogRate <= 0, "1 or more"},
 		{"syslog-rotate", cfg.SyslogRotate == 0, "such as 25s; a negative one is never"},
 		{"token", cfg.Token == "" && fs.Changed("token"), "a token; left out, any is accepted"},
-		{"satellites", len(cfg.Satellites) == 0 || slices.Contains(cfg.Satellites, ""), "ids, such as FM1,FM2"},
+		{"satellites", len(cfg.Satellites) == 0 || slices.ContainsFunc(cfg.Satellites, func(id string) bool { return !anID.MatchString(id) }), "ids, such as FM1,FM2"},
+		{"satellites", len(slices.Compact(slices.Sorted(slices.Values(cfg.Satellites)))) < len(cfg.Satellites), "each once"},
+		{"sandbox", !slices.Contains([]string{"auto", "namespaces", "plain"}, cfg.Sandbox), "auto, namespaces or plain"},
+		{"listen", !listens(cfg.Listen), "an address and a port, such as 127.0.0.1:8600"},
+		{"s3-listen", !listens(cfg.S3Listen), "an address and a port, such as 127.0.0.1:8601"},
 	} {
 		if d.bad {
 			return fmt.Errorf("--%s: want %s", d.flag, d.want)

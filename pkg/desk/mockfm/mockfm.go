@@ -167,12 +167,12 @@ func (m *Mock) Start() (err error) {
 	}
 	api, err := net.Listen("tcp", m.cfg.Listen)
 	if err != nil {
-		return fmt.Errorf("cannot listen for the API: %w", err)
+		return fmt.Errorf("cannot listen for the API: %w; give --listen another address", err)
 	}
 	s3, err := net.Listen("tcp", m.cfg.S3Listen)
 	if err != nil {
 		api.Close()
-		return fmt.Errorf("cannot listen for the bucket: %w", err)
+		return fmt.Errorf("cannot listen for the bucket: %w; give --s3-listen another address", err)
 	}
 	m.url, m.s3u = "http://"+api.Addr().String(), "http://"+s3.Addr().String()
 	m.api = &http.Server{Handler: m.Handler(), ReadHeaderTimeout: 10 * time.Second}
