@@ -50,6 +50,9 @@ func (w *aboardFlags) check() error {
 	if _, err := plan.ParseSize(w.rate); err != nil {
 		return wrong("--uplink-rate: %v", err)
 	}
+	if err := programs(w.artifacts); err != nil {
+		return err
+	}
 	if _, err := os.Stat(w.releases); err != nil && w.releases != defaultReleases {
 		return wrong("--releases: cannot read the table of releases: %v", err)
 	}

@@ -45,6 +45,18 @@ func isDir(name string) bool {
 	return err == nil && info.IsDir()
 }
 
+// programs refuses a directory of packed programs that is none. That of make may
+// still have to be made, and a verb that sends nothing has none.
+func programs(dir string) error {
+	switch _, err := os.Stat(dir); {
+	case dir == "" || dir == defaultArtifacts || isDir(dir):
+		return nil
+	case err == nil:
+		return wrong("--artifacts: %s is a file; give the directory of the packed programs", dir)
+	}
+	return wrong("--artifacts: there is no directory %s; make uplink builds the programs, into %s where the project is", dir, defaultArtifacts)
+}
+
 // directory refuses a directory to write to that is a file, or would lie in one.
 func directory(dir string) error {
 	for at := filepath.Clean(dir); ; at = filepath.Dir(at) {

@@ -143,6 +143,9 @@ func (w *deployFlags) check(c *cobra.Command, io *stdio) error {
 	if err := w.access.check(); err != nil {
 		return err
 	}
+	if err := programs(w.artifacts); err != nil {
+		return err
+	}
 	return w.read(time.Now())
 }
 

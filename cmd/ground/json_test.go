@@ -77,7 +77,7 @@ func TestJSONSchema(t *testing.T) {
 		{0, []string{"aboard", "-"}}, {3, []string{"aboard", "-", "FM9"}},
 		{0, []string{"plan", "--artifacts", dir, "-", "FM1"}}, {2, []string{"plan", "--artifacts", dir, "--start", "2020-01-01T00:00:00Z", "-", "FM1"}},
 		{0, []string{"deploy", "--artifacts", dir, "--dry-run", "FM1"}}, {0, []string{"deploy", "--artifacts", dir, "-", "FM1"}}, {0, []string{"deploy", "--artifacts", dir, "-", "FM1"}},
-		{3, []string{"deploy", "--artifacts", dir, "-", "FM9"}}, {2, []string{"deploy"}}, {2, []string{"deploy", "--nme"}}, {1, []string{"deploy", "--artifacts", "nowhere", "-", "FM1"}},
+		{3, []string{"deploy", "--artifacts", dir, "-", "FM9"}}, {2, []string{"deploy"}}, {2, []string{"deploy", "--nme"}}, {2, []string{"deploy", "--artifacts", "nowhere", "-", "FM1"}}, {1, []string{"deploy", "--artifacts", t.TempDir(), "-", "FM1"}},
 		{2, []string{"plan", "--artifacts", dir, "--svg", "/nowhere/x.svg", "-", "FM1"}},
 		{0, []string{"aboard", "-"}}, {0, []string{"status", "-", "FM1"}}, {3, []string{"status", "wrong-token"}}, {2, []string{"status", "--every", "0", "--watch", "-"}}, {1, append([]string{"status", "-"}, away...)},
 		{2, []string{"cancel", "-", "FM1"}}, {2, []string{"cancel", "-"}}, {3, []string{"cancel", "--window", "x", "-", "FM1"}}, {0, []string{"cancel", "--dry-run", "-", "FM1"}}, {0, []string{"cancel", "--yes", "--window", "3020556", "-", "FM1"}}, {0, []string{"status", "FM1"}}, {0, []string{"cancel", "--yes", "-", "FM1"}},

@@ -118,6 +118,9 @@ func (w *statusFlags) check(c *cobra.Command, io *stdio) error {
 	case w.every < 100*time.Millisecond:
 		return wrong("--every: %v is too often; give 1s or more", w.every)
 	}
+	if err := programs(w.artifacts); err != nil {
+		return err
+	}
 	return w.access.check()
 }
 

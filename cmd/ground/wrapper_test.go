@@ -31,8 +31,8 @@ func TestWrapper(t *testing.T) {
 		{"as it is", "", []string{"--dry-run", "FM1"}, 1, "B/ground; uplink", "B/uplink/sdr-serve is not there"},
 		{"a processor", "", []string{"--dry-run", "--to-payload=dexter", "FM1"}, 1, "B/ground; uplink; FLIGHT_ARCH=arm uplink", "B/uplink/sdr-serve is not there"},
 		{"from a file", "[deploy]\nto-payload = 'DEXTER'\nupdate-from = 'v1'\nsatellites = ['FM1']", []string{"--dry-run"}, 1, "B/ground; uplink; FLIGHT_ARCH=arm uplink; update FROM=v1", "B/uplink/from-v1/sdr-serve is not there"},
-		{"others' programs", "", []string{"--dry-run", "--artifacts", "other", "FM1"}, 1, "", "other/sdr-serve is not there"},
-		{"others' by a file", "artifacts = 'other'", []string{"--dry-run", "FM1"}, 1, "B/ground", "other/sdr-serve is not there"},
+		{"others' programs", "", []string{"--dry-run", "--artifacts", "other", "FM1"}, 2, "", "--artifacts: there is no directory other"},
+		{"others' by a file", "artifacts = 'other'", []string{"--dry-run", "FM1"}, 2, "B/ground", "payload-ipc.toml:1: --artifacts: there is no directory other"},
 		{"no satellite", "", []string{"token"}, 2, "B/ground", "ground deploy: the satellite is missing"},
 		{"as JSON", "", []string{"--json", "token"}, 2, "B/ground", `"exit": 2`},
 		{"a slip in the file", "repeat = 'x'", []string{"token", "FM1"}, 2, "B/ground", "payload-ipc.toml:1: repeat is a whole number"},
@@ -41,8 +41,9 @@ func TestWrapper(t *testing.T) {
 		tree := t.TempDir()
 		bin := filepath.Join(tree, "bin")
 		for name, text := range map[string]string{
-			"deploy":   string(script),
-			"bin/make": "#!/bin/sh\nshift 3\necho \"$*${FROM:+ FROM=$FROM}\" >>" + tree + "/made\n",
+			"deploy":           string(script),
+			"bin/uplink/.keep": "",
+			"bin/make":         "#!/bin/sh\nshift 3\necho \"$*${FROM:+ FROM=$FROM}\" >>" + tree + "/made\n",
 		} {
 			file := filepath.Join(tree, name)
 			if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
