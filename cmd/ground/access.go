@@ -66,6 +66,9 @@ func (a *access) satelliteSetting(c *cobra.Command) {
 // token takes the token off the arguments, and the rest are satellites.
 func (a *access) token(args []string, io *stdio) (token string, sats []string, err error) {
 	rest := args
+	if err := a.checkCase(args, io); err != nil {
+		return "", nil, err
+	}
 	if a.noToken {
 		rest = a.withoutToken(args)
 	} else if token, rest, err = a.findToken(args, io); err != nil {
@@ -153,6 +156,19 @@ func (a *access) isSatellite(word string) bool {
 
 // documented is the form of the satellites' ids that docs/platform.md shows.
 var documented = regexp.MustCompile(`^[A-Z]{1,4}[0-9]{1,4}$`)
+
+// checkCase refuses an id in other letters than those of the ids that are known:
+// it would be sent as a token, or planned for as a satellite. Where it is the
+// token, or the user's files call a satellite so, it is meant.
+func (a *access) checkCase(args []string, io *stdio) error {
+	for i, s := range args {
+		id := strings.ToUpper(s)
+		if id != s && documented.MatchString(id) && !slices.Contains(a.satellites, s) && s != strings.TrimSpace(io.getenv("SPIRE_AUTH_TOKEN")) {
+			return wrong("argument %d is no satellite's id, which has capital letters (did you mean %s?)", i+1, id)
+		}
+	}
+	return nil
+}
 
 // withoutToken are the satellites of a dry run, which needs no token but may
 // have one in its usual place.

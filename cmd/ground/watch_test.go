@@ -167,7 +167,7 @@ func TestManners(t *testing.T) {
 	}{
 		{[]string{"cancel", "-", "FM1"}, 2, "no terminal is here to ask on; give --yes to cancel 2 window(s), or --dry-run to look"},
 		{[]string{"cancel", "--dry-run", "-", "FM1"}, 0, "window 3020553, PAYLOAD_SDR at"},
-		{[]string{"status", "fm1"}, 3, `the first argument was taken for the token; "-" in its place stands for SPIRE_AUTH_TOKEN, which is set`},
+		{[]string{"status", "some+token"}, 3, `the first argument was taken for the token; "-" in its place stands for SPIRE_AUTH_TOKEN, which is set`},
 		{[]string{"deploy", "--artifacts", dir, "--dry-run", "FM1"}, 0, "Plan for FM1"},
 		{[]string{"deploy", "--artifacts", dir, "--dry-run", "FM1", "FM2"}, 0, "Plan for FM1"},
 		{[]string{"deploy", "--artifacts", dir, "--dry-run", "some+token", "FM2"}, 0, "Plan for FM2"},
