@@ -157,13 +157,20 @@ func (a *access) isSatellite(word string) bool {
 // documented is the form of the satellites' ids that docs/platform.md shows.
 var documented = regexp.MustCompile(`^[A-Z]{1,4}[0-9]{1,4}$`)
 
-// checkCase refuses an id in other letters than those of the ids that are known:
-// it would be sent as a token, or planned for as a satellite. Where it is the
-// token, or the user's files call a satellite so, it is meant.
+// misspelt is an id with a letter in lower case: FM1 is the one that
+// docs/platform.md shows, and tok1 may well be a token.
+var misspelt = regexp.MustCompile(`^(fm|Fm|fM)[0-9]{1,4}$`)
+
+// checkCase refuses a satellite's id in other letters than it has: it would be
+// sent as a token, or planned for as a satellite. Where it is the token, or the
+// user's files call a satellite so, it is meant.
 func (a *access) checkCase(args []string, io *stdio) error {
 	for i, s := range args {
+		if slices.Contains(a.satellites, s) || s == strings.TrimSpace(io.getenv("SPIRE_AUTH_TOKEN")) {
+			continue
+		}
 		id := strings.ToUpper(s)
-		if id != s && documented.MatchString(id) && !slices.Contains(a.satellites, s) && s != strings.TrimSpace(io.getenv("SPIRE_AUTH_TOKEN")) {
+		if misspelt.MatchString(s) || id != s && slices.Contains(a.satellites, id) {
 			return wrong("argument %d is no satellite's id, which has capital letters (did you mean %s?)", i+1, id)
 		}
 	}

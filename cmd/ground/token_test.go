@@ -56,7 +56,10 @@ func TestTokenAndSatellites(t *testing.T) {
 			}
 		}
 	}
-	if len(s.calls) != asked {
+	if o := s.ground(t, context.Background(), "status", "tok1", "FM1"); strings.Contains(o.err, "capital letters") {
+		t.Errorf("a token was taken for a satellite: exit %d\n%s", o.code, o.all())
+	}
+	if len(s.calls) != asked+1 {
 		t.Errorf("the API was asked %q", s.calls[asked:])
 	}
 	for _, words := range [][]string{{"FM1", "FM2"}, {"-", "FM1", "FM2"}} {
