@@ -312,3 +312,32 @@ func TestShownKey(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+// What happens now stands first, below it what is to come, the next first, and
+// then what is over, the last first.
+func TestOrderOfPasses(t *testing.T) {
+	m := week(t)
+	m.mu.Lock()
+	add := func(id string, after time.Duration, phase string) {
+		w := *m.windows[0]
+		w.id, w.phase = id, phase
+		w.start, w.end = w.start.Add(after), w.end.Add(after)
+		m.windows = append(m.windows, &w)
+	}
+	add("later", 300*time.Hour, waiting)
+	add("now", 10*time.Hour, running)
+	add("begun", 20*time.Hour, over)
+	add("half", 20*time.Hour+time.Minute, waiting)
+	m.mu.Unlock()
+	v, err := m.look()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, p := range v.Satellites[0].Passes {
+		got = append(got, p.ID)
+	}
+	if want := []string{"now", "begun", "3020556", "later", "3020555", "3020553"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}

@@ -1,6 +1,7 @@
 package mockfm
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -21,7 +22,6 @@ type passView struct {
 	Lanes    []laneView
 	Marks    []Event
 	Windows  []windowView
-	Over     bool
 }
 
 type laneView struct {
@@ -74,7 +74,7 @@ func (m *Mock) passes(s *satellite) (shown [][]*window, more int) {
 	}
 	past := 0
 	for _, p := range shown {
-		if !slices.ContainsFunc(p, func(w *window) bool { return w.phase == waiting || w.phase == running }) {
+		if stage(p) == ended {
 			past++
 		}
 	}
@@ -82,8 +82,49 @@ func (m *Mock) passes(s *satellite) (shown [][]*window, more int) {
 	return shown[more:], more
 }
 
+// Stages of a pass, as a person looks for them.
+const (
+	underWay = iota
+	toCome
+	ended
+)
+
+// stage is ended where no window is open or waits any more, and toCome where all
+// wait.
+func stage(pass []*window) int {
+	open, waits := 0, 0
+	for _, w := range pass {
+		switch w.phase {
+		case running:
+			open++
+		case waiting:
+			waits++
+		}
+	}
+	switch {
+	case open+waits == 0:
+		return ended
+	case waits == len(pass):
+		return toCome
+	}
+	return underWay
+}
+
+// inOrder has of passes, which are oldest first, those under way first, then
+// those to come, the next one first, then those that are over, the last first.
+func inOrder(passes [][]*window) [][]*window {
+	passes = slices.Clone(passes)
+	slices.SortStableFunc(passes, func(a, b []*window) int {
+		if c := cmp.Compare(stage(a), stage(b)); c != 0 || stage(a) != ended {
+			return c
+		}
+		return b[0].start.Compare(a[0].start)
+	})
+	return passes
+}
+
 func (m *Mock) lookAtPass(windows []*window) passView {
-	v := passView{ID: windows[0].id, Over: true}
+	v := passView{ID: windows[0].id}
 	for _, w := range windows {
 		v.Axis.Grow(w.start, w.end)
 	}
@@ -94,7 +135,6 @@ func (m *Mock) lookAtPass(windows []*window) passView {
 	for _, w := range windows {
 		card := windowView{Payload: w.payload.name, ID: w.id, State: w.state, Phase: w.phase, Outcome: w.outcome, Start: w.start, End: w.end,
 			Argv: shown(append([]string{w.command.Executable}, w.command.Arguments...))}
-		v.Over = v.Over && w.phase != waiting && w.phase != running
 		i := slices.IndexFunc(v.Lanes, func(l laneView) bool { return l.Payload == w.payload.name })
 		if i < 0 {
 			i = len(v.Lanes)

@@ -37,7 +37,7 @@ type satelliteView struct {
 	Uploads   []uploadView
 	MoreUps   int // aboard for longer
 	Windows   []timeline.Place
-	Passes    []passView // newest first
+	Passes    []passView // as inOrder has them
 	MorePass  int
 }
 
@@ -114,7 +114,7 @@ func (m *Mock) lookAt(s *satellite) satelliteView {
 		}
 		u.Bar = v.Axis.Place(u.Asked, until)
 	}
-	for _, p := range slices.Backward(passes) {
+	for _, p := range inOrder(passes) {
 		pass := m.lookAtPass(p)
 		v.Passes = append(v.Passes, pass)
 		mark := v.Axis.Place(p[0].start, p[len(p)-1].end)
