@@ -31,11 +31,11 @@ func (a Axis) Place(from, to time.Time) Place {
 	return Place{From: Share(a.At(from)), Width: Share(a.At(to) - a.At(from)), At: from, Until: to}
 }
 
-// Marks are at most eight ticks, with as many labels as have room in a plot that
-// is half as wide as a desk's screen.
+// Marks are at most eight ticks, with as many labels as have room in a plot of 400
+// CSS pixels, the least beside another column.
 func (a Axis) Marks() []Place {
 	var out []Place
-	for _, t := range a.Spread(a.Ticks(8), 0.012) {
+	for _, t := range a.Spread(a.Ticks(8), 0.019) {
 		p := a.Place(t.At, t.At)
 		p.Text = t.Label
 		out = append(out, p)
