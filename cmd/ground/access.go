@@ -125,13 +125,14 @@ func (a *access) findToken(args []string, io *stdio) (token string, rest []strin
 
 // checkToken refuses what no token has.
 func checkToken(token string) error {
-	for _, r := range token {
-		if r <= ' ' || r > '~' {
-			return wrong("the token has a character that no token has (a space or line break?); copy it again")
-		}
+	if strings.ContainsFunc(token, noTokens) {
+		return wrong("the token has a character that no token has (a space or line break?); copy it again")
 	}
 	return nil
 }
+
+// noTokens reports whether no token has r.
+func noTokens(r rune) bool { return r <= ' ' || r > '~' }
 
 // readToken reads the token from a file, and warns where others can too.
 func readToken(file string, io *stdio) (string, error) {
@@ -142,6 +143,9 @@ func readToken(file string, io *stdio) (string, error) {
 	token := string(bytes.TrimSpace(b))
 	if token == "" {
 		return "", wrong("--token-file: %s is empty; put the token into it", file)
+	}
+	if strings.ContainsFunc(token, noTokens) {
+		return "", wrong("--token-file: %s has a character in the token that no token has (a space or line break?); put the token alone into it", file)
 	}
 	if info, err := os.Stat(file); err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o004 != 0 {
 		line(io.err, "warning: every user of this computer can read the token in %s; chmod go-r %s", file, quote(file))

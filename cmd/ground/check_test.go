@@ -29,6 +29,10 @@ func TestRefusedBeforeAnybodyIsAsked(t *testing.T) {
 	if err := os.WriteFile(empty, []byte("\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	lines := filepath.Join(dir, "lines")
+	if err := os.WriteFile(lines, []byte("a/token\nand/more\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	const run, place = "20261204T034932Z-FM1", "s3://bucket/a"
 	for _, tt := range []struct {
 		args []string
@@ -45,6 +49,11 @@ func TestRefusedBeforeAnybodyIsAsked(t *testing.T) {
 		{[]string{"deploy", "--artifacts", dir, "--allow", "", "-", "FM1"}, "--allow is empty; "},
 		{[]string{"deploy", "--artifacts", dir, "--path", "", "-", "FM1"}, "--path is empty; "},
 		{[]string{"deploy", "--artifacts", dir, "--start", "", "-", "FM1"}, "--start is empty; "},
+		{[]string{"deploy", "--artifacts", dir, "--depth", "0", "-", "FM1"}, "--depth: 0 is not 1 to 16"},
+		{[]string{"deploy", "--artifacts", dir, "--path", "/a=b.receipt.json", "-", "FM1"}, `--path: "b.receipt.json" cannot be the name of a file in the outbox: `},
+		{[]string{"deploy", "--artifacts", dir, "--name", "b.receipt.json", "-", "FM1"}, `--name: "b.receipt.json" cannot be the name of a file in the outbox: `},
+		{[]string{"deploy", "--artifacts", dir, "--path", "/a=sdr-serve.log", "-", "FM1"}, `--path: "sdr-serve.log" is what one of our programs calls `},
+		{[]string{"status", "--token-file", lines, "FM1"}, "--token-file: " + lines + " has a character in the token that no token has (a space or line break?); put the token alone into it"},
 		{[]string{"status", "--token-file=", "FM1"}, "--token-file is empty; "},
 		{[]string{"cancel", "--window", "FM1", "-"}, "--window: FM1 is a satellite; "},
 		{[]string{"cancel", "--window", run, "-"}, "--window: " + run + " is a run; "},

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"payload-ipc/pkg/flight/fetch"
 	"payload-ipc/pkg/ground/deploy"
 )
 
@@ -136,6 +137,9 @@ func (w *deployFlags) arguments(c *cobra.Command, args []string, io *stdio) (tok
 func (w *deployFlags) check(c *cobra.Command, io *stdio) error {
 	if typed(io, c, "every") && w.spec.Repeat == 1 {
 		return wrong("--every is the time between passes, of which there is one; give --repeat N too")
+	}
+	if c.Flags().Changed("depth") && w.spec.Depth == 0 { // else it stands for none given
+		return wrong("--depth: 0 is not 1 to %d", fetch.MaxDepth)
 	}
 	if err := writable("svg", w.svg); err != nil {
 		return err

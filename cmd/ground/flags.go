@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"net/netip"
 	"path/filepath"
 	"strconv"
@@ -142,7 +143,11 @@ func (w *deployFlags) read(now time.Time) error {
 			return err
 		}
 	}
-	return w.spec.Check()
+	err = w.spec.Check()
+	if e := (*plan.SpecError)(nil); errors.As(err, &e) && e.Flag == "name" && len(w.names) == 0 {
+		e.Flag = "path" // has the NAME
+	}
+	return err
 }
 
 // readAddresses reads where the server is and who may read from it.
