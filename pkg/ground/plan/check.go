@@ -58,7 +58,7 @@ func (s Spec) checkTimes() *SpecError {
 		}
 	}
 	switch {
-	case s.Lead > 365*24*time.Hour:
+	case s.Lead > maxAhead:
 		return bad("lead", "%v is more than a year; give less", s.Lead)
 	case s.Overlap() <= 0:
 		return bad("fetch-delay", "with %v the SDR's window of %v ends before the fetcher's begins, and the two never meet; give less", s.FetchDelay, s.SDRDuration)
@@ -73,6 +73,9 @@ func (s Spec) checkTimes() *SpecError {
 	}
 	return nil
 }
+
+// maxAhead is how far ahead of its time a plan may begin; what is farther is a slip.
+const maxAhead = 365 * 24 * time.Hour
 
 // maxRepeat is how many passes one deployment has at most.
 const maxRepeat = 100

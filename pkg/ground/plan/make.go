@@ -267,6 +267,9 @@ func (d *draft) checkStart() error {
 	if !s.After(d.Now) {
 		return bad("start", "%s is in the past (it is %s); give a later one", Stamp(s), Stamp(d.Now))
 	}
+	if s.Sub(d.Now) > maxAhead {
+		return bad("start", "%s is more than a year away (it is %s); give an earlier one", Stamp(s), Stamp(d.Now))
+	}
 	if s.Before(d.Earliest) && d.Limit.By == ByUplink {
 		// Without the wait for a contact it cannot be; with it, it may.
 		if s.Before(d.Earliest.Add(-d.Spec.contact())) {
