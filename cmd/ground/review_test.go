@@ -19,16 +19,25 @@ import (
 func TestReviewOfOddBuckets(t *testing.T) {
 	const whole = `<ListBucketResult><Name>bucket</Name><IsTruncated>false</IsTruncated></ListBucketResult>`
 	for _, tt := range []struct {
-		name, body string
-		code       int
-		says       string
+		name   string
+		status int
+		body   string
+		code   int
+		says   string
 	}{
-		{"an empty bucket", whole, 4, "missing: no receipt came down"},
-		{"an HTML page", "<html><title>Sign in</title></html>", 1, "no listing of a bucket but an HTML page titled Sign in; check the endpoint"},
-		{"nothing", "", 1, "no listing of a bucket but nothing"},
-		{"truncated", strings.Replace(whole, "false", "true", 1), 1, "the listing is not whole"},
+		{"an empty bucket", 200, whole, 4, "missing: no receipt came down"},
+		{"an HTML page", 200, "<html><title>Sign in</title></html>", 1, "no listing of a bucket but an HTML page titled Sign in; check the endpoint"},
+		{"nothing", 200, "", 1, "no listing of a bucket but nothing"},
+		{"truncated", 200, strings.Replace(whole, "false", "true", 1), 1, "the listing is not whole"},
+		{"a server of something else", 404, "404 page not found\n", 1, "bucket bucket: the S3 server answered 404; check the endpoint\n"},
+		{"one that takes other calls", 405, "no\n", 1, "bucket bucket: the S3 server answered 405; check the endpoint\n"},
+		{"a proxy", 502, "<html><title>Bad Gateway</title></html>", 1, "bucket bucket: the S3 server answered 502; check the endpoint\n"},
+		{"another region", 301, "<Error><Code>PermanentRedirect</Code><Message>must be addressed elsewhere</Message></Error>", 1, "bucket bucket: PermanentRedirect: must be addressed elsewhere; check the region and the endpoint\n"},
 	} {
-		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, tt.body) }))
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(tt.status)
+			fmt.Fprint(w, tt.body)
+		}))
 		for k, v := range map[string]string{"AWS_ENDPOINT_URL": s.URL, "AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_REGION": "us-east-1",
 			"AWS_CONFIG_FILE": "/nonexistent", "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent", "AWS_MAX_ATTEMPTS": "1"} {
 			t.Setenv(k, v)

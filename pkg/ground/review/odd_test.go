@@ -265,7 +265,7 @@ func TestOddListings(t *testing.T) {
 				return "oh", 400
 			}
 			return page(o, q, 0, "<NextContinuationToken>t</NextContinuationToken>"), 200
-		}, "", "BadRequest"},
+		}, "", "the S3 server answered 400"},
 		{"the second page is silent", func(o *odd, n int, q url.Values) (string, int) {
 			if q.Get("continuation-token") != "" {
 				return "", 0

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"strings"
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
@@ -133,6 +134,11 @@ func (b *Bucket) explain(err error) error {
 	var api smithy.APIError
 	var missing *types.NoSuchBucket
 	var not *notListing
+	var r *awshttp.ResponseError
+	status := 0
+	if errors.As(err, &r) {
+		status = r.HTTPStatusCode()
+	}
 	switch {
 	case errors.As(err, &not):
 		return fmt.Errorf("bucket %s: %w; check the endpoint", b.Name, not)
@@ -147,15 +153,17 @@ func (b *Bucket) explain(err error) error {
 		case "AccessDenied", "Forbidden", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken":
 			return fmt.Errorf("bucket %s may not be read with these AWS settings (%s); check AWS_PROFILE or the keys", b.Name, api.ErrorCode())
 		}
-		return fmt.Errorf("bucket %s: %s", b.Name, shown(api.ErrorCode()+": "+api.ErrorMessage()))
+		if api.ErrorMessage() == http.StatusText(status) { // the answer is none of S3's, and this the SDK's word
+			return fmt.Errorf("bucket %s: the S3 server answered %d; check the endpoint", b.Name, status)
+		}
+		return fmt.Errorf("bucket %s: %s; check the region and the endpoint", b.Name, shown(api.ErrorCode()+": "+api.ErrorMessage()))
 	}
 	s := err.Error()
 	if strings.Contains(s, "get credentials") || strings.Contains(s, "refresh cached credentials") {
 		return errors.New("no AWS credentials were found; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
 	}
-	var r *awshttp.ResponseError
-	if errors.As(err, &r) && r.HTTPStatusCode() > 0 {
-		return fmt.Errorf("bucket %s: the S3 server answered %d; check the endpoint", b.Name, r.HTTPStatusCode())
+	if status > 0 {
+		return fmt.Errorf("bucket %s: the S3 server answered %d; check the endpoint", b.Name, status)
 	}
 	return fmt.Errorf("bucket %s cannot be reached: %s; check AWS_ENDPOINT_URL", b.Name, shown(last(s)))
 }
