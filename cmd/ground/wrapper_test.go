@@ -36,6 +36,7 @@ func TestWrapper(t *testing.T) {
 		{"no satellite", "", []string{"token"}, 2, "B/ground", "ground deploy: the satellite is missing"},
 		{"as JSON", "", []string{"--json", "token"}, 2, "B/ground", `"exit": 2`},
 		{"a slip in the file", "repeat = 'x'", []string{"token", "FM1"}, 2, "B/ground", "payload-ipc.toml:1: repeat is a whole number"},
+		{"it does not build", "", []string{"--update-from", "nosuch", "--dry-run", "FM1"}, 1, "B/ground; uplink; update FROM=nosuch", "update: version nosuch is not here"},
 		{"help", "", []string{"--help"}, 0, "", "usage: ground deploy"},
 	} {
 		tree := t.TempDir()
@@ -43,7 +44,8 @@ func TestWrapper(t *testing.T) {
 		for name, text := range map[string]string{
 			"deploy":           string(script),
 			"bin/uplink/.keep": "",
-			"bin/make":         "#!/bin/sh\nshift 3\necho \"$*${FROM:+ FROM=$FROM}\" >>" + tree + "/made\n",
+			"bin/make": "#!/bin/sh\nshift 3\necho \"$*${FROM:+ FROM=$FROM}\" >>" + tree + "/made\n" +
+				"[ \"$FROM\" != nosuch ] || { echo update: version nosuch is not here >&2; exit 2; }\n",
 		} {
 			file := filepath.Join(tree, name)
 			if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
@@ -72,6 +74,9 @@ func TestWrapper(t *testing.T) {
 		said := strings.ReplaceAll(out.String(), bin, "B")
 		if code := cmd.ProcessState.ExitCode(); code != tt.code || made != tt.made || !strings.Contains(said, tt.says) {
 			t.Errorf("%s: exit %d, want %d; made %q, want %q; said, and want %q:\n%s", tt.name, code, tt.code, made, tt.made, tt.says, said)
+		}
+		if tt.code == 2 && !strings.Contains(said, "exit") && strings.Count(said, "\n") != 1 {
+			t.Errorf("%s: said, and want one sentence:\n%s", tt.name, said)
 		}
 	}
 }
