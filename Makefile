@@ -72,7 +72,7 @@ rehearse-vm: $(BIN)/rehearse-vm uplink
 	scripts/vm-image
 	$(BIN)/$@ $(ARGS)
 
-# All three, short; fails on a lie, an overrun, a loss, a leak or a wrong file.
+# bench, campaign and soak, short; fails on a lie, an overrun, a loss, a leak or a wrong file.
 check-evidence: all uplink peers
 	scripts/campaign short
 
