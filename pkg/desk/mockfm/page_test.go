@@ -251,6 +251,16 @@ func TestFilesAreNoPages(t *testing.T) {
 	}
 }
 
+// Before anything came down both pages say so.
+func TestNoFilesYet(t *testing.T) {
+	m := desk(t, Config{})
+	for _, page := range []string{"/", "/files/"} {
+		if _, body := get(t, m, page); !strings.Contains(string(body), "Nothing yet. What is in an outbox ") {
+			t.Errorf("%s has no word of it:\n%s", page, body)
+		}
+	}
+}
+
 // After a long life the page is as long as before: it counts what it does not
 // show.
 func TestPageOfMany(t *testing.T) {
