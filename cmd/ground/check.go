@@ -1,11 +1,15 @@
 package main
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"unicode"
 
 	"github.com/spf13/cobra"
@@ -25,6 +29,20 @@ func (io *stdio) checked(c *cobra.Command, check func() error) {
 	io.checks[c.Name()] = check
 }
 
+// lookAt is os.Stat; nil is what is not there, and the error that of a name that
+// cannot be looked at.
+func lookAt(name string) (os.FileInfo, error) {
+	info, err := os.Stat(name)
+	if err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		return info, nil
+	}
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		err = p.Err
+	}
+	return nil, fmt.Errorf("cannot look at %s: %w", name, err)
+}
+
 // writable refuses, before anything is asked, a file that could not be written
 // at the end. An empty one is not asked for.
 func writable(flag, file string) error {
@@ -34,37 +52,43 @@ func writable(flag, file string) error {
 	if info, err := os.Stat(file); err == nil && info.IsDir() {
 		return wrong("--%s: %s is a directory; give a file in it", flag, file)
 	}
-	if dir := filepath.Dir(file); !isDir(dir) {
+	dir := filepath.Dir(file)
+	switch info, err := lookAt(dir); {
+	case err != nil:
+		return wrong("--%s: %v; give another FILE", flag, err)
+	case info == nil || !info.IsDir():
 		return wrong("--%s: there is no directory %s to put the file into; make it, or give another FILE", flag, dir)
 	}
 	return nil
 }
 
-func isDir(name string) bool {
-	info, err := os.Stat(name)
-	return err == nil && info.IsDir()
-}
-
 // programs refuses a directory of packed programs that is none. That of make may
 // still have to be made, and a verb that sends nothing has none.
 func programs(dir string) error {
-	switch _, err := os.Stat(dir); {
-	case dir == "" || dir == defaultArtifacts || isDir(dir):
+	if dir == "" || dir == defaultArtifacts {
 		return nil
-	case err == nil:
+	}
+	switch info, err := lookAt(dir); {
+	case err != nil:
+		return wrong("--artifacts: %v; give the directory of the packed programs", err)
+	case info == nil:
+		return wrong("--artifacts: there is no directory %s; make uplink builds the programs, into %s where the project is", dir, defaultArtifacts)
+	case !info.IsDir():
 		return wrong("--artifacts: %s is a file; give the directory of the packed programs", dir)
 	}
-	return wrong("--artifacts: there is no directory %s; make uplink builds the programs, into %s where the project is", dir, defaultArtifacts)
+	return nil
 }
 
 // directory refuses a directory to write to that is a file, or would lie in one.
 func directory(dir string) error {
 	for at := filepath.Clean(dir); ; at = filepath.Dir(at) {
-		info, err := os.Stat(at)
+		info, err := lookAt(at)
 		switch {
-		case err == nil && !info.IsDir():
+		case err != nil:
+			return wrong("%v; give a directory to put the files into, there or to be made", err)
+		case info != nil && !info.IsDir():
 			return wrong("%s is a file; give a directory to put the files into, there or to be made", at)
-		case err == nil || at == filepath.Dir(at):
+		case info != nil || at == filepath.Dir(at):
 			return nil
 		}
 	}

@@ -33,6 +33,10 @@ func TestRefusedBeforeAnybodyIsAsked(t *testing.T) {
 	if err := os.WriteFile(lines, []byte("a/token\nand/more\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	loop := filepath.Join(dir, "loop")
+	if err := os.Symlink(loop, loop); err != nil {
+		t.Fatal(err)
+	}
 	const run, place = "20261204T034932Z-FM1", "s3://bucket/a"
 	for _, tt := range []struct {
 		args []string
@@ -81,6 +85,9 @@ func TestRefusedBeforeAnybodyIsAsked(t *testing.T) {
 		{[]string{"deploy", "--artifacts", "nowhere", "--dry-run", "FM1"}, "--artifacts: there is no directory nowhere; make uplink "},
 		{[]string{"deploy", "--artifacts", file, "--yes", "-", "FM1"}, "--artifacts: " + file + " is a file; give the directory "},
 		{[]string{"deploy", "--artifacts", file + "/deep/er", "--skip-upload", "-", "FM1"}, "--artifacts: there is no directory " + file + "/deep/er; "},
+		{[]string{"deploy", "--artifacts", loop, "-", "FM1"}, "--artifacts: cannot look at " + loop + ": too many levels of symbolic links"},
+		{[]string{"plan", "--artifacts", dir, "--svg", loop + "/x.svg", "-", "FM1"}, "--svg: cannot look at " + loop + ": too many levels of symbolic links"},
+		{[]string{"get", place, loop}, "cannot look at " + loop + ": too many levels of symbolic links"},
 		{[]string{"status", "--artifacts", "nowhere", "-", "FM1"}, "--artifacts: there is no directory nowhere; "},
 		{[]string{"aboard", "--artifacts", file, "-", "FM1"}, "--artifacts: " + file + " is a file; "},
 		{[]string{"aboard", "--releases", "nowhere", "-"}, "--releases: cannot read the table of releases: "},

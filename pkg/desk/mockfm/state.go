@@ -24,7 +24,7 @@ func (m *Mock) prepare() error {
 	m.cfg.State = dir
 	m.files.dir = filepath.Join(dir, "bucket")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("cannot make the state directory: %w", err)
+		return fmt.Errorf("cannot make the state directory: %w; give --state another", err)
 	}
 	old, err := os.ReadDir(dir)
 	if err != nil {
