@@ -109,6 +109,9 @@ func (a *access) findToken(args []string, io *stdio) (token string, rest []strin
 		}
 	case len(args) == 0 || a.isSatellite(args[0]) && args[0] != env:
 		if rest, token = args, env; token == "" {
+			if err := checkIDs(rest, 0); err != nil { // it may be behind the satellite
+				return "", nil, err
+			}
 			return "", nil, wrong("the token is missing; give it as the first argument, in SPIRE_AUTH_TOKEN, or with --token-file FILE")
 		}
 	default:
