@@ -138,7 +138,7 @@ func (w *deployFlags) check(c *cobra.Command, io *stdio) error {
 	if typed(io, c, "every") && w.spec.Repeat == 1 {
 		return wrong("--every is the time between passes, of which there is one; give --repeat N too")
 	}
-	if c.Flags().Changed("depth") && w.spec.Depth == 0 { // else it stands for none given
+	if c.Flags().Lookup("depth") != nil && w.spec.Depth == 0 { // in a Spec the default
 		return wrong("--depth: 0 is not 1 to %d", fetch.MaxDepth)
 	}
 	if err := writable("svg", w.svg); err != nil {

@@ -41,7 +41,7 @@ func (w *deployFlags) flags(c *cobra.Command, io *stdio) {
 		fs.StringArrayVar(&w.names, "name", nil, "`NAME` in the bucket of the one --path (default: sdr_ and the last part of the path)")
 		fs.StringVar(&w.tail, "tail", "", "bring only the last `SIZE` of each file, such as 64KiB")
 		fs.StringVar(&w.maxBytes, "max-bytes", "", "bring no more than `SIZE` in one pass, such as 10MB (default: the fetcher's 100MB)")
-		fs.IntVar(&s.Depth, "depth", 0, "of a directory, bring `N` levels (default: 1, the directory's own files)")
+		fs.IntVar(&s.Depth, "depth", 1, "of a directory, bring `N` levels (default: 1, the directory's own files)")
 		fs.BoolVar(&s.NoSalvage, "no-salvage", false, "publish no incomplete files")
 		fs.IntVar(&s.DownlinkBudget, "downlink-budget", 1, "downlink budget of each window, in the API's unit")
 	})

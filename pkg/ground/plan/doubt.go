@@ -97,7 +97,7 @@ func (s Spec) doubts() (out []string) {
 			doubt("%s comes as it is, under the name %s: only a directory comes as an archive, and ends in a slash: %s/=%s", f.Path, f.Name, f.Path, f.Name)
 		}
 	}
-	if s.Depth > 0 && folders == 0 {
+	if s.Depth > 1 && folders == 0 {
 		doubt("--depth is of directories, of which none is asked for; one ends in a slash")
 	}
 	for _, x := range []struct {

@@ -117,7 +117,7 @@ type Spec struct {
 	Tail      int64 // only the last bytes of each file; 0: all
 	MaxBytes  int64 // the fetcher publishes no more in one pass; 0: its own default
 	NoSalvage bool  // no incomplete files
-	Depth     int   // of directories; 0: the fetcher's own default, which is 1
+	Depth     int   // of directories; 0 and 1: the fetcher's own default, which is 1
 
 	DownlinkBudget int
 	ITAR           bool

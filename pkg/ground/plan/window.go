@@ -151,7 +151,7 @@ func (s Spec) fetch(satellite string, start time.Time) []string {
 	if s.MaxBytes > 0 {
 		argv = append(argv, "--max-bytes", strconv.FormatInt(s.MaxBytes, 10))
 	}
-	if s.Depth > 0 {
+	if s.Depth > 1 {
 		argv = append(argv, "--depth", strconv.Itoa(s.Depth))
 	}
 	if s.NoSalvage {
