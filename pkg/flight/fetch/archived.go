@@ -7,9 +7,9 @@ import (
 	"io"
 	"strconv"
 	"strings"
-	"time"
 
 	"payload-ipc/pkg/flight/archive"
+	"payload-ipc/pkg/flight/date"
 	"payload-ipc/pkg/flight/outbox"
 	"payload-ipc/pkg/flight/peer"
 )
@@ -151,8 +151,8 @@ func (r *run) content(ctx context.Context, j *job, b []byte, src io.ReaderAt, i 
 
 // seconds is the time of an item, 0 if it is not known.
 func seconds(i *item) int64 {
-	t, err := time.Parse(time.RFC3339, i.MTime)
-	if err != nil {
+	t, ok := date.ParseRFC3339(i.MTime)
+	if !ok {
 		return 0
 	}
 	return t.Unix()

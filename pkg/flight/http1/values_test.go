@@ -56,8 +56,9 @@ func FuzzParseDate(f *testing.F) {
 			if err != nil {
 				return
 			}
-			for _, layout := range []string{imfFixdate, rfc850, asctime} {
-				if afterDay(want.Format(layout)) == afterDay(s) {
+			_, said, _ := strings.Cut(s, " ")
+			for _, layout := range []string{imfFixdate, "Monday, 02-Jan-06 15:04:05 GMT", time.ANSIC} {
+				if _, written, _ := strings.Cut(want.Format(layout), " "); written == said {
 					t.Fatalf("%q is a date: %v", s, want)
 				}
 			}

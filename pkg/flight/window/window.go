@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"payload-ipc/pkg/flight/date"
 )
 
 // ErrOver is the cause of every context that a Window has ended.
@@ -63,11 +65,11 @@ func ParseUntil(s string) (time.Time, error) {
 		}
 		return time.Unix(n, 0).UTC(), nil
 	}
-	t, err := time.Parse(time.RFC3339, s)
-	if err != nil {
+	t, ok := date.ParseRFC3339(s)
+	if !ok {
 		return time.Time{}, fmt.Errorf("%q is neither Unix seconds nor an RFC 3339 time", s)
 	}
-	return t.UTC(), nil
+	return t, nil
 }
 
 // A Window is a span of time that has begun and will end. Its methods may be
