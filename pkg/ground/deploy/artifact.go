@@ -47,10 +47,10 @@ func located(dir string, s plan.Spec) (out []plan.Artifact, err error) {
 		program string
 		payload plan.Payload
 	}{{plan.Server, from}, {plan.Fetcher, to}}
+	if err := s.CheckHandOver(); err != nil {
+		return nil, err
+	}
 	if s.HandOver {
-		if from.Arch != to.Arch {
-			return nil, fmt.Errorf("the %s (%s) cannot hand a program over to the %s (%s); leave --hand-over out", from.Name, from.Arch, to.Name, to.Arch)
-		}
 		want = want[:1]
 		want[0].program = plan.Both
 	}
@@ -75,17 +75,29 @@ const updatesFrom = "from-"
 // machines are the processors of the payloads, as an ELF header names them.
 var machines = map[string]elf.Machine{"arm64": elf.EM_AARCH64, "arm": elf.EM_ARM}
 
+// building is the command that builds file for machines that are want.
+func building(file string, want elf.Machine) string {
+	version, update := strings.CutPrefix(filepath.Base(filepath.Dir(file)), updatesFrom)
+	switch {
+	case want == elf.EM_ARM:
+		return "make FLIGHT_ARCH=arm uplink"
+	case update:
+		return "make update FROM=" + version
+	}
+	return "make uplink"
+}
+
 func read(a *plan.Artifact, want elf.Machine) (warning string, err error) {
 	fi, err := os.Stat(a.File)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return "", fmt.Errorf("%s is not there; build it with make uplink where the project is (an update with make update FROM=VERSION), or say where it is with --artifacts DIR", a.File)
+		return "", fmt.Errorf("%s is not there; build it with %s where the project is, or say where it is with --artifacts DIR", a.File, building(a.File, want))
 	case err != nil:
 		return "", fmt.Errorf("cannot read a program to be sent: %w", err)
 	case !fi.Mode().IsRegular():
 		return "", fmt.Errorf("%s is not a file; --artifacts names the directory that holds it", a.File)
 	case fi.Size() == 0:
-		return "", fmt.Errorf("%s is empty; build it again with make uplink", a.File)
+		return "", fmt.Errorf("%s is empty; build it again with %s", a.File, building(a.File, want))
 	case fi.Size() > tasking.MaxFile:
 		return "", fmt.Errorf("%s has %s bytes, and the API takes %s at most; send the packed program that make uplink builds", a.File, plan.Grouped(fi.Size()), plan.Grouped(tasking.MaxFile))
 	}
@@ -104,13 +116,13 @@ func read(a *plan.Artifact, want elf.Machine) (warning string, err error) {
 	}
 	body, err := unxz(b[h.length:])
 	if err != nil {
-		return "", fmt.Errorf("%s is damaged (%w); build it again with make uplink", a.File, err)
+		return "", fmt.Errorf("%s is damaged (%w); build it again with %s", a.File, err, building(a.File, want))
 	}
 	if a.UnpackedSize = h.size; h.size == 0 {
 		a.UnpackedSize = int64(len(body))
 	}
 	if e, ok := machine(body); !ok || e != want {
-		return "", fmt.Errorf("%s is not for the %s: %v inside, want %v; build it again with make uplink (for DEXTER with FLIGHT_ARCH=arm)", a.File, a.Payload, e, want)
+		return "", fmt.Errorf("%s is not for the %s: %v inside, want %v; build it again with %s", a.File, a.Payload, e, want, building(a.File, want))
 	}
 	return warning, nil
 }

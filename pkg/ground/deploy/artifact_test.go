@@ -126,6 +126,9 @@ func TestArtifacts(t *testing.T) {
 		"another processor's": {p.dir + "/uplink-arm", plan.Spec{}, nil, "is not for the SDR: EM_ARM inside, want EM_AARCH64"},
 		"a bit turned":        {p.dir + "/uplink", plan.Spec{}, func(b []byte) []byte { b[len(b)/2] ^= 1; return b }, "is damaged"},
 		"cut":                 {p.dir + "/uplink", plan.Spec{}, func(b []byte) []byte { return b[:len(b)-9] }, "is damaged"},
+		"not there":           {p.dir + "/new", plan.Spec{}, nil, "/new/sdr-serve is not there; build it with make uplink where the project is, or say where it is with --artifacts DIR"},
+		"no update":           {p.dir + "/uplink/from-1.0", plan.Spec{}, nil, "/uplink/from-1.0/sdr-serve is not there; build it with make update FROM=1.0 where the project is, or say where it is with --artifacts DIR"},
+		"none for DEXTER":     {p.dir + "/none", plan.Spec{FromPayload: plan.Dexter}, nil, "/none-arm/sdr-serve is not there; build it with make FLIGHT_ARCH=arm uplink where the project is, or say where it is with --artifacts DIR"},
 		"empty":               {p.dir + "/uplink", plan.Spec{}, func(b []byte) []byte { return nil }, "is empty"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -97,10 +97,22 @@ func (s Spec) checkPayloads() *SpecError {
 	if s.from().Name == s.to().Name {
 		return bad("to-payload", "%s would fetch from itself; give two payloads", s.to().Name)
 	}
+	if err, ok := s.CheckHandOver().(*SpecError); ok {
+		return err
+	}
 	for _, a := range s.to().Addrs {
 		if len(s.Allow) > 0 && !slices.ContainsFunc(s.Allow, func(p netip.Prefix) bool { return p.Contains(a) }) {
 			return bad("allow", "%s, the %s's address, may not read with that, and the pass would bring nothing; add --allow %s", a, s.to().Name, netip.PrefixFrom(a, a.BitLen()))
 		}
+	}
+	return nil
+}
+
+// CheckHandOver refuses a program that goes to both payloads and can run on one
+// of them only. The error is a *SpecError.
+func (s Spec) CheckHandOver() error {
+	if from, to := s.from(), s.to(); s.HandOver && from.Arch != to.Arch {
+		return bad("hand-over", "the %s (%s) cannot hand a program over to the %s (%s); leave it out", from.Name, from.Arch, to.Name, to.Arch)
 	}
 	return nil
 }
