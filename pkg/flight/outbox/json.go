@@ -14,10 +14,6 @@ type object struct {
 
 func (j *object) raw(s string) { j.b = append(j.b, s...) }
 
-func (j *object) open(c byte) { j.b = append(j.b, c) }
-
-func (j *object) close(c byte) { j.b = append(j.b, c) }
-
 // comma separates from what stands before, if anything does.
 func (j *object) comma() {
 	if n := len(j.b); n > 0 && j.b[n-1] != '{' && j.b[n-1] != '[' {
@@ -60,8 +56,6 @@ func (j *object) string(s string, most int) {
 		switch {
 		case r == '"' || r == '\\':
 			j.b = append(j.b, '\\', byte(r))
-		case r == utf8.RuneError && n == 1:
-			j.b = append(j.b, `\ufffd`...)
 		case r < ' ' || r >= 0x7f && r < 0xa0 || r == '\u2028' || r == '\u2029':
 			j.b = append(j.b, '\\', 'u',
 				hexDigits[r>>12], hexDigits[r>>8&15], hexDigits[r>>4&15], hexDigits[r&15])

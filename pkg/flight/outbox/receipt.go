@@ -93,7 +93,7 @@ func (r *Receipt) Encode() []byte {
 // encode cuts each text to at most n bytes of JSON.
 func (r *Receipt) encode(n int) []byte {
 	j := &object{cut: n}
-	j.open('{')
+	j.raw("{")
 	j.int("version", 1)
 	j.text("run", r.Run)
 	j.key("name")
@@ -131,12 +131,12 @@ func (r *Receipt) encode(n int) []byte {
 	j.int("exit", int64(r.Exit))
 	j.text("reason", r.Reason)
 	j.key("pieces")
-	j.open('[')
+	j.raw("[")
 	for _, p := range r.Pieces {
 		j.comma()
 		j.string(hex.EncodeToString(p[:]), 64)
 	}
-	j.close(']')
+	j.raw("]")
 	if len(r.Pieces) > 0 {
 		j.int("piece_size", r.PieceSize)
 	}
@@ -148,20 +148,20 @@ func (r *Receipt) encode(n int) []byte {
 	}
 	if r.NULs.Runs > 0 {
 		j.key("nuls")
-		j.open('{')
+		j.raw("{")
 		j.int("runs", r.NULs.Runs)
 		j.int("bytes", r.NULs.Bytes)
 		j.int("first", r.NULs.First)
-		j.close('}')
+		j.raw("}")
 	}
 	if len(r.Sealed) > 0 {
 		j.key("sealed")
-		j.open('[')
+		j.raw("[")
 		for _, p := range r.Sealed {
 			j.comma()
 			j.file(p)
 		}
-		j.close(']')
+		j.raw("]")
 	}
 	if r.earlier != nil {
 		j.key("earlier")
@@ -172,28 +172,28 @@ func (r *Receipt) encode(n int) []byte {
 	}
 	if a := r.Archive; a != nil {
 		j.key("archive")
-		j.open('{')
+		j.raw("{")
 		j.int("members", a.Members)
 		j.int("missing", a.Missing)
 		j.int("changed", a.Changed)
 		j.int("left_out", a.LeftOut)
 		j.key("manifest")
 		j.string(hex.EncodeToString(a.Manifest[:]), 64)
-		j.close('}')
+		j.raw("}")
 	}
-	j.close('}')
+	j.raw("}")
 	j.raw("\n")
 	return j.b
 }
 
 func (j *object) file(p Published) {
-	j.open('{')
+	j.raw("{")
 	j.key("name")
 	j.string(p.Name, MaxReceipt)
 	j.int("size", p.Size)
 	j.key("sha256")
 	j.string(hex.EncodeToString(p.SHA256[:]), 64)
-	j.close('}')
+	j.raw("}")
 }
 
 // errors writes the counts in the order of their names; beyond maxErrors
@@ -215,7 +215,7 @@ func (j *object) errors(m map[string]int64) {
 		names = names[:len(names)-1]
 	}
 	j.key("errors")
-	j.open('{')
+	j.raw("{")
 	for _, n := range names {
 		c := m[n]
 		if n == "other" {
@@ -226,7 +226,7 @@ func (j *object) errors(m map[string]int64) {
 	if rest > 0 {
 		j.int("other", rest)
 	}
-	j.close('}')
+	j.raw("}")
 }
 
 func (j *object) time(key string, t time.Time) {
