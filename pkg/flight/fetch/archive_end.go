@@ -16,11 +16,14 @@ func (r *run) finishArchive(ctx context.Context, j *job) {
 	whole := j.done && j.err == nil && d.rest() == 0
 	for _, o := range r.jobs {
 		if o.from == j && !o.done && a.in[o.item.Name] == nil {
+			if o.tally.Last != "" {
+				o.item.Reason = "; last trouble: " + o.tally.Last
+			}
 			d.single = append(d.single, o.item)
 		}
 	}
 	for _, i := range append(d.single, d.small...) {
-		a.miss(i, "the window ended before it had come")
+		a.miss(i, "the window ended before it had come"+i.Reason)
 	}
 	if j.cur.part == nil && (!whole || j.create() != nil) {
 		return
@@ -73,8 +76,9 @@ func (a *archived) proof() outbox.Verified {
 func (r *run) manifest(j *job, all bool) []byte {
 	a := j.archived
 	var lines []byte
+	room := r.room(j) - 4*archive.BlockSize
 	for n, i := range append(a.members, a.others...) {
-		if n < len(a.members) && all && a.resumed && i.tries == 0 && i.Reason == "" {
+		if n < len(a.members) && all && i.tries == 0 {
 			i.Reason = errUnlisted.Text
 			a.counts.Changed++
 		}
@@ -82,7 +86,11 @@ func (r *run) manifest(j *job, all bool) []byte {
 		if i.Name = a.top + i.Name; !utf8.ValidString(i.Name) {
 			href = string(http1.AppendEscaped(nil, i.Name))
 		}
-		lines = i.Append(lines, href)
+		if b := i.Append(lines, href); j.cur.held+int64(len(b)) <= room {
+			lines = b
+		} else if j.left++; i.Reason == errCapped.Text {
+			a.counts.Missing--
+		}
 	}
 	a.counts.Members, a.counts.LeftOut, a.counts.Manifest = int64(len(a.members)), j.left, sha256.Sum256(lines)
 	h := archive.Header{Name: manifestName, Size: int64(len(lines)), ModTime: r.f.Window.Now().Unix(), Mode: 0o644, Type: archive.File}
@@ -99,7 +107,7 @@ func (a *archived) reason(rec *outbox.Receipt) string {
 	}
 	for k, n := range []int64{a.counts.Missing, a.counts.Changed, a.counts.LeftOut} {
 		if n > 0 {
-			s += "; " + itoa(n) + [...]string{" could not be had, the manifest says why", " changed since they were taken", " were left out: too many, or in directories that could not be listed"}[k]
+			s += "; " + itoa(n) + [...]string{" could not be had, the manifest says why", " changed since they were taken", " were left out: too many, without room, or in directories that could not be listed"}[k]
 		}
 	}
 	return s

@@ -29,7 +29,7 @@ type archived struct {
 	counts  outbox.Archive
 	resumed bool  // it begins with what an earlier run had
 	lines   int64 // bytes that the manifest will have, about
-	awaited int64 // that it will have of files, as the listing has them
+	awaited int64 // what it has, and will have of small files, as the listing has them
 	weakest int   // of the members, for proof
 }
 
@@ -58,7 +58,7 @@ func (r *run) enter(ctx context.Context, j *job, i *item) (done bool, err error)
 	m := a.in[i.Name]
 	switch {
 	case m != nil && m.Type == i.Type && m.Target == i.Target && (i.Type != "file" || m.Size == i.Size && seconds(m) == seconds(i)):
-		m.MTime, m.tries = i.MTime, 1
+		m.MTime, m.Mode, m.tries = i.MTime, i.Mode, 1
 	case m != nil:
 		a.counts.Changed++
 		m.Reason, m.tries = "it changed on the server after it was taken: "+i.Type+", "+itoa(i.Size)+" bytes, "+i.MTime, 1
@@ -74,6 +74,13 @@ func (r *run) enter(ctx context.Context, j *job, i *item) (done bool, err error)
 	return true, err
 }
 
+// fits reports that --max-bytes has room for a file, behind held bytes of others.
+// The manifest has to do with half of it.
+func (r *run) fits(j *job, held int64, i *item) bool {
+	room := r.room(j) - 4*archive.BlockSize
+	return held+i.Size+min(j.lines, room/2) <= room
+}
+
 // append writes a member, which is whole, and declares it proven. If a sync
 // failed before, what is lost with it is asked for again.
 func (r *run) append(ctx context.Context, j *job, i *item, src io.ReaderAt, size int64) error {
@@ -83,14 +90,16 @@ func (r *run) append(ctx context.Context, j *job, i *item, src io.ReaderAt, size
 	}
 	switch {
 	case i.Type == "directory":
-		h.Name, h.Type = h.Name+"/", archive.Dir
+		// What comes behind it is to be put into it, also by tar programs that do
+		// not wait with the mode, as GNU's and busybox.
+		h.Name, h.Type, h.Mode = h.Name+"/", archive.Dir, h.Mode|0o700
 	case i.Type == "symlink":
 		h.Type = archive.Symlink
 	case i.Verified != outbox.VerifiedDigest:
 		h.Comment = string(i.Verified)
 	}
 	b := archive.AppendHeader(make([]byte, 0, 4*archive.BlockSize), h)
-	if j.cur.held+int64(len(b))+size > r.room(j)-j.lines-4*archive.BlockSize {
+	if i.Size = size; !r.fits(j, j.cur.held+int64(len(b)), i) {
 		j.miss(i, errCapped.Text)
 		return nil
 	}
@@ -110,7 +119,7 @@ func (r *run) append(ctx context.Context, j *job, i *item, src io.ReaderAt, size
 		}
 	}
 	if err == nil {
-		i.Size, i.tries = size, 1 // the listing has it
+		i.tries = 1 // the listing has it
 		j.enroll(i)
 	} else if j.cur.part != nil {
 		j.cur.part.Drop()

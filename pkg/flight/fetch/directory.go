@@ -138,7 +138,7 @@ func (r *run) listFolder(ctx context.Context, j *job) error {
 // sort decides how an entry is brought.
 func (r *run) sort(ctx context.Context, j *job, i *item) error {
 	d := j.directory
-	name := j.nameOf(i.Name)
+	name, fits := j.nameOf(i.Name), true
 	switch {
 	case d.archived != nil:
 		d.listed++
@@ -148,10 +148,8 @@ func (r *run) sort(ctx context.Context, j *job, i *item) error {
 			}
 			return err
 		}
-		if j.awaited += i.Size + archive.BlockSize; j.awaited+j.lines > r.room(j) {
-			j.awaited -= i.Size
-			j.miss(i, errCapped.Text)
-			return nil
+		if fits = i.Size <= 0 || r.fits(j, j.awaited, i); fits && i.Size <= outbox.MaxBatched {
+			j.awaited += i.Size + archive.Padding(i.Size) + archive.BlockSize
 		}
 	case r.names.Add(name) != nil:
 		d.clashes++
@@ -159,7 +157,7 @@ func (r *run) sort(ctx context.Context, j *job, i *item) error {
 	default:
 		d.listed++
 	}
-	if i.Size > outbox.MaxBatched || r.f.Tail > 0 || d.unswept || d.archived == nil && r.stage.Left(name) {
+	if !fits || i.Size > outbox.MaxBatched || r.f.Tail > 0 || d.unswept || d.archived == nil && r.stage.Left(name) {
 		d.single = append(d.single, i)
 	} else {
 		d.small = append(d.small, i)
@@ -223,9 +221,12 @@ func (r *run) child(j *job, i *item) *job {
 // spawn makes a job of the next file that needs one; nil if there is none.
 func (r *run) spawn() *job {
 	for _, j := range r.jobs {
-		if d := j.directory; d != nil && len(d.single) > 0 && d.open < maxOpen {
+		for d := j.directory; d != nil && len(d.single) > 0 && d.open < maxOpen; {
 			i := d.single[0]
-			d.single = d.single[1:]
+			if d.single = d.single[1:]; d.archived != nil && !r.fits(j, j.cur.held, i) {
+				j.miss(i, errCapped.Text)
+				continue
+			}
 			d.open++
 			n := r.child(j, i)
 			if r.open(n); !n.done {

@@ -1,8 +1,11 @@
 package fetch
 
 import (
+	"archive/tar"
+	"fmt"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -258,6 +261,110 @@ func TestMemberBroughtBack(t *testing.T) {
 		o = b.run(f, window.Spec{For: 8 * time.Second})
 		if left := names(t, b.stage); o.Exit != Complete || len(left) != 1 {
 			t.Errorf("exit %d, left on the stage: %q", o.Exit, left)
+		}
+	})
+}
+
+// What is refused for good, or shorter than it was listed, keeps no room from
+// what the listing has behind it.
+func TestArchiveRefusedRoom(t *testing.T) {
+	files := manyFiles(30, 10_000)
+	files["/many/large"] = text(200_000, "large")
+	for _, c := range []struct {
+		why                   string
+		listed, want, missing int
+	}{{"403", 60_000, 30, 2}, {"403", 300_000, 30, 2}, {"a directory", 60_000, 30, 2}, {"shorter", 60_000, 31, 1}} {
+		virtual(t, func(t *testing.T, b *bench) {
+			p := sdr(files)
+			d := tree{}
+			d.add("/many/", "file", "before", c.listed, "")
+			d["/many/"] = append(d["/many/"], treeOf(files)["/many/"]...)
+			d.lists(p, func(n int, q *http.Request, a *reply) {
+				switch {
+				case q.URL.Path != "/many/before":
+				case c.why == "403":
+					*a = *p.frame(&reply{status: 403, cut: -1, pauseAt: -1})
+				case c.why == "a directory":
+					*a = *p.frame(&reply{status: 301, cut: -1, pauseAt: -1, head: []string{"Location: /many/before/"}})
+				}
+			})
+			if c.why == "shorter" {
+				p.put("/many/before", []byte("short"))
+			}
+			b.net.hosts[addrA] = p.connect
+			o := b.run(Fetcher{Paths: []Path{{"/many/", "m.tar"}}, MaxBytes: 360_000}, window.Spec{For: 5 * time.Second})
+			r := o.receipts["m.tar"]
+			in, manifest := unpack(t, o.files["m.tar"], r)
+			// There is room for all of the 30 files, then for none of 200,000 bytes.
+			if o.Exit != Partial || len(in) != c.want || r.Archive.Missing != int64(c.missing) || manifest["many/large"].Reason != errCapped.Text {
+				t.Errorf("%s of %d: exit %d, %d members: %+v", c.why, c.listed, o.Exit, len(in), r)
+			}
+		})
+	}
+}
+
+// The manifest of a directory of which almost nothing has room has none either:
+// it is bounded by --max-bytes as all is that is published, and what is told of
+// leaves room for some of it to come.
+func TestArchiveMaxBytesManifest(t *testing.T) {
+	for name, size := range map[string]int{"f": 0, "\x01": 0, "\xff": 0, "g": 100, "h": 5000} {
+		virtual(t, func(t *testing.T, b *bench) {
+			files, d := map[string]string{}, tree{}
+			for i := range 3000 {
+				n := fmt.Sprint(strings.Repeat(name, 40), i)
+				files["/many/"+n] = text(size, n)
+				d["/many/"] = append(d["/many/"], fmt.Sprintf(`{"name":"%s","href":"%s","type":"file","size":%d,"mtime":"2026-01-01T00:00:01.5Z","mode":"0640"}`,
+					strings.NewReplacer("\x01", "\\u0001", "\xff", "\ufffd").Replace(n), url.PathEscape(n), size))
+			}
+			p := sdr(files)
+			d.lists(p, nil)
+			b.net.hosts[addrA] = p.connect
+			o := b.run(Fetcher{Paths: []Path{{"/many/", "m.tar"}}, MaxBytes: 100_000}, window.Spec{For: 5 * time.Second})
+			r := o.receipts["m.tar"]
+			if name != "\xff" { // names that have an href
+				unpack(t, o.files["m.tar"], r)
+			}
+			if n := len(o.files["m.tar"]); o.Exit != Partial || n > 100_000 || r.Archive.Members < 8 || r.Archive.Members+r.Archive.Missing+r.Archive.LeftOut != 3000 {
+				t.Errorf("%q, %d bytes each: exit %d, %d bytes: %+v", name, size, o.Exit, n, r.Archive)
+			}
+		})
+	}
+}
+
+// What tar programs put into a directory they can, whatever its mode is, which
+// the manifest has: also of an archive that went on in another window. There
+// stands too what was the matter with a file that had not come.
+func TestArchiveModes(t *testing.T) {
+	files := map[string]string{"/many/sub/f": "below", "/many/a": "a"}
+	virtual(t, func(t *testing.T, b *bench) {
+		p := sdr(files)
+		d := treeOf(files)
+		d.add("/many/", "directory", "sub", 0, "")
+		d.add("/many/", "file", "gone", 7, "")
+		d.lists(p, nil)
+		b.net.hosts[addrA] = p.connect
+		f := Fetcher{Paths: []Path{{"/many/", "m.tar"}}, Depth: 2}
+		o := b.run(f, window.Spec{For: 5 * time.Second})
+		_, manifest := unpack(t, o.files["m.tar.part"], o.receipts["m.tar"])
+		if s := manifest["many/gone"].Reason; o.Exit != Partial || !strings.Contains(s, "404") {
+			t.Errorf("exit %d, gone: %s", o.Exit, s)
+		}
+		d["/many/"] = d["/many/"][:2]
+		clear(t, b.outbox)
+		o = b.run(f, window.Spec{For: 8 * time.Second})
+		if o.Exit != Complete {
+			t.Fatalf("exit %d: %s", o.Exit, o.Reason)
+		}
+		_, manifest = unpack(t, o.files["m.tar"], o.receipts["m.tar"])
+		in := tar.NewReader(strings.NewReader(o.files["m.tar"]))
+		for {
+			h, err := in.Next()
+			if err != nil {
+				break
+			}
+			if h.Name == "many/sub/" && (h.Mode != 0o740 || manifest["many/sub"].Mode != "0640") {
+				t.Errorf("%s: mode %o, in the manifest %s", h.Name, h.Mode, manifest["many/sub"].Mode)
+			}
 		}
 	})
 }

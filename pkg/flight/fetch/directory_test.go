@@ -464,7 +464,7 @@ func TestArchiveUnlisted(t *testing.T) {
 			if len(in) != 6 || r.Archive.LeftOut+r.Archive.Changed != 1 || refused != (r.Archive.LeftOut == 1) {
 				t.Errorf("refused %v: %d members, %+v", refused, len(in), r.Archive)
 			}
-			if refused != strings.Contains(manifest["many/sub/"].Reason, "403") || refused != strings.Contains(r.Reason, "1 were left out: too many, or in directories that could not be listed") {
+			if refused != strings.Contains(manifest["many/sub/"].Reason, "403") || refused != strings.Contains(r.Reason, "1 were left out: too many, without room, or in directories that could not be listed") {
 				t.Errorf("refused %v: %+v: %s", refused, manifest["many/sub/"], r.Reason)
 			}
 		})
