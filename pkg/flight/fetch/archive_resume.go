@@ -14,7 +14,7 @@ import (
 // anew begins a directory of which nothing is known, with an archive in which
 // nothing is, if it comes as one.
 func (j *job) anew(open int) {
-	j.directory = &directory{folders: []*item{{}}, open: open}
+	j.directory = &directory{folders: []*item{{}}, open: open, listing: sha256.New()}
 	if j.Archive() {
 		j.archived = &archived{top: baseOf(j.Path.Path) + "/", in: map[string]*item{}, weakest: 3}
 	}

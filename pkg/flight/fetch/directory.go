@@ -2,6 +2,7 @@ package fetch
 
 import (
 	"context"
+	"hash"
 	"strings"
 
 	"payload-ipc/pkg/flight/archive"
@@ -21,14 +22,15 @@ const (
 
 // A directory is what a job has to bring whose path ends in a slash.
 type directory struct {
-	folders []*item // to be listed; their names end in a slash, or are empty
-	small   []*item // to be asked for on one connection, one behind the other
-	single  []*item // each to be a job of its own
-	open    int     // of these, not done
-	listed  int64   // entries that are wanted
-	left    int64   // beyond the bounds
-	clashes int64   // files with names that are taken
-	unswept bool    // nothing is proven by one answer: the server has no digests
+	folders []*item   // to be listed; their names end in a slash, or are empty
+	small   []*item   // to be asked for on one connection, one behind the other
+	single  []*item   // each to be a job of its own
+	open    int       // of these, not done
+	listed  int64     // entries that are wanted
+	left    int64     // beyond the bounds
+	listing hash.Hash // SHA-256 of all listings that came, of which some may be incomplete
+	clashes int64     // files with names that are taken
+	unswept bool      // nothing is proven by one answer: the server has no digests
 
 	batch, sent    *outbox.Batch // that is being filled, and that is being published
 	jobs, sentJobs []*job        // of their files
@@ -52,8 +54,14 @@ func (r *run) bring(ctx context.Context, j *job) (err error) {
 	for err == nil && len(j.small)+len(j.folders) > 0 {
 		if len(j.small) > 0 {
 			err = r.sweep(ctx, j)
-		} else {
-			err = r.listFolder(ctx, j)
+		} else if err = r.listFolder(ctx, j); j.before != nil && j.left == 0 && j.rest() == len(j.small)+len(j.single) && j.before.Identity.Validator == hexOf(j.listing.Sum(nil)) {
+			// All is as it was when an earlier run published the archive, which
+			// had nothing to miss.
+			j.unchanged, j.small, j.single = true, nil, nil
+			if r.leftovers(j); j.cur.part != nil {
+				err = j.discard(j.cur)
+			}
+			return err
 		}
 	}
 	if r.endBatch(j); err != nil {

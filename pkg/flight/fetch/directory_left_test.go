@@ -331,6 +331,73 @@ func TestArchiveMaxBytesManifest(t *testing.T) {
 	}
 }
 
+// An archive whose run was cut off before its receipt is not made again where
+// the directory is what it was.
+func TestArchiveUnchanged(t *testing.T) {
+	for _, now := range []string{"same", "another time", "one more", "one less", "below", "another link", "refused", "403 then", "no digests"} {
+		files := manyFiles(10, 1000)
+		files["/many/large"], files["/many/sub/f"] = text(200_000, "large"), "below"
+		virtual(t, func(t *testing.T, b *bench) {
+			p := sdr(files)
+			d := treeOf(files)
+			d.add("/many/", "directory", "sub", 0, "")
+			d.add("/many/", "symlink", "link", 2, `,"target":"\ufffd","target_href":"%fe"`)
+			second := false
+			p.digests, p.snapshots = now != "no digests", now != "no digests"
+			d.lists(p, func(n int, q *http.Request, a *reply) {
+				if q.URL.Path == "/many/sub/" && now == "refused" && second || q.URL.Path == "/many/f0003" && now == "403 then" && !second {
+					*a = *p.frame(&reply{status: 403, cut: -1, pauseAt: -1})
+				}
+			})
+			b.net.hosts[addrA] = p.connect
+			f := Fetcher{Paths: []Path{{"/many/", "m.tar"}}, Depth: 2, Outbox: b.outbox, Stage: b.stage, Dial: b.net.dial, From: []netip.AddrPort{addrA}}
+			run := func(id string, fs outbox.FS) (Result, map[string]string, map[string]receipt) {
+				f.RunID, f.FS, f.Window = id, fs, window.Spec{For: 5 * time.Second}.Open()
+				defer f.Window.Close()
+				o := f.Run(t.Context())
+				files, receipts := readOutbox(t, b.outbox)
+				return o, files, receipts
+			}
+			_, published, receipts := run("one", noReceiptFS{outbox.OS})
+			first := published["m.tar"]
+			if len(receipts) != 0 || len(first) < 200_000 {
+				t.Fatalf("%d receipts, files %q", len(receipts), keys(published))
+			}
+			clear(t, b.outbox)
+			second = true
+			l := d["/many/"]
+			switch now {
+			case "another time":
+				l[3] = strings.Replace(l[3], "01.5Z", "01.6Z", 1)
+			case "one more":
+				p.put("/many/more", []byte("more"))
+				d.add("/many/", "file", "more", 4, "")
+			case "one less":
+				d["/many/"] = l[1:]
+			case "below":
+				d["/many/sub/"] = []string{strings.Replace(d["/many/sub/"][0], "0640", "0600", 1)}
+			case "another link":
+				l[len(l)-1] = strings.Replace(l[len(l)-1], "%fe", "%ff", 1)
+			case "refused":
+				delete(d, "/many/sub/")
+			}
+			o, published, receipts := run("two", outbox.OS)
+			r := receipts["m.tar"]
+			if r := receipts["m.tar.one"]; r.Run != "one" || r.Status != "complete" || r.SHA256 != sum(first) {
+				t.Errorf("%s: %+v", now, r)
+			}
+			if now != "same" {
+				unpack(t, published["m.tar"], r)
+			} else if _, ok := published["m.tar"]; ok || o.Exit != Complete || o.Received > 20_000 || r.SHA256 != sum(first) || r.Status != "complete" || r.Unchanged == nil || *r.Unchanged != "one" {
+				t.Errorf("exit %d, %d bytes came: %+v", o.Exit, o.Received, r)
+			}
+			if left := names(t, b.stage); len(left) != 1 {
+				t.Errorf("%s: left on the stage: %q", now, left)
+			}
+		})
+	}
+}
+
 // What tar programs put into a directory they can, whatever its mode is, which
 // the manifest has: also of an archive that went on in another window. There
 // stands too what was the matter with a file that had not come.

@@ -56,6 +56,7 @@ func (r *run) list(ctx context.Context, j *job, target string, add func(*item)) 
 			return peer.ErrShort
 		}
 		size += int64(len(rest))
+		j.listing.Write(rest)
 		for len(rest) > 0 {
 			i := bytes.IndexByte(rest, '\n')
 			if i < 0 {
