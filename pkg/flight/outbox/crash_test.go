@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"syscall"
@@ -47,6 +48,7 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv("OUTBOX_TEST_CHILD"); dir != "" {
 		os.Exit(killChild(dir))
 	}
+	debug.SetGCPercent(400) // the sweeps make much garbage of a small heap
 	os.Exit(m.Run())
 }
 
@@ -198,8 +200,11 @@ func TestKill(t *testing.T) {
 // written, and fetching on from there ends with the right bytes.
 func TestTorn(t *testing.T) {
 	src := text(60_000)
-	whole, some := 0, 0
-	for i := range 300 {
+	whole, some, cases := 0, 0, 300
+	if testing.Short() {
+		cases = 60
+	}
+	for i := range cases {
 		rnd := rand.New(rand.NewPCG(uint64(i), 7))
 		c := desk(t)
 		s := mustOpen(t, c)
@@ -244,7 +249,7 @@ func TestTorn(t *testing.T) {
 		wantNames(t, c.Stage, "lock")
 		check(t, s.Close())
 	}
-	t.Logf("300 torn parts: %d whole, %d shorter", whole, some-whole)
+	t.Logf("%d torn parts: %d whole, %d shorter", cases, whole, some-whole)
 	if whole == 0 || some == whole {
 		t.Fatal("the damage was badly chosen")
 	}
@@ -254,7 +259,7 @@ func TestTorn(t *testing.T) {
 func TestOtherFileSystem(t *testing.T) {
 	for _, way := range []string{"disk to tmpfs", "tmpfs to disk"} {
 		t.Run(way, func(t *testing.T) {
-			c := desk(t)
+			c := deskIn(t, t.TempDir())
 			if way == "disk to tmpfs" {
 				c.Outbox = tmpfs(t, 8<<20)
 			} else {

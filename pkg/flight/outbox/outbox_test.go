@@ -14,10 +14,20 @@ import (
 	"time"
 )
 
-// desk is a stage and an outbox in temporary directories.
+// desk is a stage and an outbox, in memory where they can be: hundreds of tests
+// sync thousands of times, and what a sync means is tested by disk.
 func desk(t *testing.T) Config {
 	t.Helper()
-	dir := t.TempDir()
+	dir, err := os.MkdirTemp("/dev/shm", "outbox-test-")
+	if err != nil {
+		dir = t.TempDir()
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return deskIn(t, dir)
+}
+
+func deskIn(t *testing.T, dir string) Config {
+	t.Helper()
 	c := Config{Stage: dir + "/persist/stage", Outbox: dir + "/outbox", Piece: 1 << 10, Pace: 5 * time.Millisecond, Now: time.Now}
 	if err := os.Mkdir(c.Outbox, 0o755); err != nil {
 		t.Fatal(err)
