@@ -236,7 +236,14 @@ func TestSettle(t *testing.T) {
 			bad("something of the connection is left")
 		}
 	}
-	for _, v := range allVersions() {
+	least, every := 10_000, 1
+	if testing.Short() { // what another processor does
+		least, every = 1000, 7
+	}
+	for n, v := range allVersions() {
+		if n%every != 0 {
+			continue
+		}
 		for i, f := range []facts{
 			{target: "/f", size: 2000, piece: 4000, room: 1 << 30, ranges: true, time: true},
 			{target: "/f", size: 2000, piece: 4000, room: 6000},
@@ -315,7 +322,7 @@ func TestSettle(t *testing.T) {
 		}
 	}
 	t.Logf("%d rows: %v", rows, states)
-	if rows < 10_000 {
+	if rows < least {
 		t.Errorf("only %d rows", rows)
 	}
 }

@@ -282,6 +282,9 @@ func virtual(t *testing.T, f func(t *testing.T, b *bench)) {
 
 func TestSimple(t *testing.T) {
 	for _, size := range []int{0, 1, 2500, firstPiece, firstPiece + 1, 3 << 20, 9<<20 + 17} {
+		if testing.Short() && size > 3<<20 {
+			continue
+		}
 		want := text(size, "a")
 		for _, c := range []struct {
 			name     string

@@ -50,12 +50,17 @@ func (b *bench) staged() []string {
 // TestResume is apt's resume matrix and more: what an earlier run left, by
 // what the file is now, by what the server can do, by how it ends its answers.
 func TestResume(t *testing.T) {
-	old := text(400_000, "old")
+	old, n := text(400_000, "old"), 0
 	for _, left := range []string{"nothing", "valid", "tiny", "bad", "torn cursor", "complete", "sealed", "unverified"} {
 		for _, now := range []string{"same", "grown", "rotated", "rotated away", "copied", "spliced", "truncated", "shrunk", "empty"} {
 			for _, abilities := range []string{"sdr", "digests", "ranges", "plain", "ranges lie"} {
 				for _, framing := range []string{"", "chunked", "close"} {
 					if framing != "" && abilities != "plain" {
+						continue
+					}
+					// Every fifth says what another processor does: 7 kinds of server
+					// by 9 files, which five does not divide.
+					if n++; testing.Short() && n%5 != 0 {
 						continue
 					}
 					t.Run(strings.Join([]string{left, now, abilities, framing}, "/"), func(t *testing.T) {
