@@ -25,12 +25,14 @@ const (
 	agents = "payload-ipc/cmd/sdr-serve payload-ipc/cmd/sabertooth-fetch payload-ipc/cmd/payload"
 	flying = agents + " " + wing
 	engine = "payload-ipc/pkg/flight/serve payload-ipc/pkg/flight/fetch payload-ipc/pkg/flight/peer payload-ipc/pkg/flight/outbox" +
-		" payload-ipc/pkg/flight/http1 payload-ipc/pkg/flight/window payload-ipc/pkg/flight/sock payload-ipc/pkg/flight/sign"
+		" payload-ipc/pkg/flight/http1 payload-ipc/pkg/flight/window payload-ipc/pkg/flight/sock payload-ipc/pkg/flight/sign payload-ipc/pkg/flight/date"
 )
 
 var rules = []rule{
-	{"payload-ipc/pkg/flight/window payload-ipc/pkg/flight/http1 payload-ipc/pkg/flight/sock", true, "std", "",
+	{"payload-ipc/pkg/flight/date payload-ipc/pkg/flight/sock", true, "std", "",
 		"what all else stands on stands on the standard library alone"},
+	{"payload-ipc/pkg/flight/window payload-ipc/pkg/flight/http1", true, "std payload-ipc/pkg/flight/date", "",
+		"what all else stands on stands on the standard library and on dates alone"},
 	{"payload-ipc/pkg/flight/sign", true, "std payload-ipc/pkg/flight/http1", "",
 		"a signature is over a message and knows nothing of who sends it"},
 	{"payload-ipc/pkg/flight/outbox", true, "std payload-ipc/pkg/flight/window", "",
@@ -39,7 +41,7 @@ var rules = []rule{
 		"the file server is an engine: no log, no flags, no fetching"},
 	{"payload-ipc/pkg/flight/peer", true, "std payload-ipc/pkg/flight/http1 payload-ipc/pkg/flight/sign payload-ipc/pkg/flight/window github.com/cenkalti/backoff/v4", "",
 		"who asks knows neither files nor disks; it dials through what it is given"},
-	{"payload-ipc/pkg/flight/fetch", true, "std payload-ipc/pkg/flight/http1 payload-ipc/pkg/flight/sign payload-ipc/pkg/flight/window payload-ipc/pkg/flight/outbox payload-ipc/pkg/flight/archive payload-ipc/pkg/flight/peer github.com/cenkalti/backoff/v4", "",
+	{"payload-ipc/pkg/flight/fetch", true, "std payload-ipc/pkg/flight/date payload-ipc/pkg/flight/http1 payload-ipc/pkg/flight/sign payload-ipc/pkg/flight/window payload-ipc/pkg/flight/outbox payload-ipc/pkg/flight/archive payload-ipc/pkg/flight/peer github.com/cenkalti/backoff/v4", "",
 		"the retrieval is an engine: no log, no flags, no serving"},
 	{engine, false, "",
 		"github.com/spf13/pflag github.com/rs/zerolog*",
