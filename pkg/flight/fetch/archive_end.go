@@ -23,7 +23,7 @@ func (r *run) finishArchive(ctx context.Context, j *job) {
 		}
 	}
 	for _, i := range append(d.single, d.small...) {
-		a.miss(i, "the window ended before it had come"+i.Reason)
+		a.miss(i, "the run ended before it had come"+i.Reason)
 	}
 	if j.cur.part == nil && (j.unchanged || !whole || j.create() != nil) {
 		return

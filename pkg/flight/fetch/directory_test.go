@@ -552,11 +552,20 @@ func TestArchiveFullDisk(t *testing.T) {
 		if o.Exit != Local || r.Status != "partial" || len(in) != 40 || !strings.Contains(r.Reason, "the disk is full") || !strings.Contains(manifest["many/large"].Reason, "the disk is full") {
 			t.Errorf("exit %d, %d members, %+v", o.Exit, len(in), r)
 		}
+		// The archive itself has no room either for what comes next.
+		clear(t, b.outbox)
+		clear(t, b.stage)
+		f.FS = fullFS{outbox.OS, "m.tar.0", 20_000}
+		o = b.run(f, window.Spec{For: 20 * time.Second})
+		if a := o.receipts["m.tar"].Archive; o.Exit != Local || a.Members < 10 || a.Members+a.Missing != 41 {
+			t.Errorf("exit %d, of 41: %+v", o.Exit, a)
+		}
 		f.FS = nil
+		clear(t, b.outbox)
 		from := len(p.asked())
 		o = b.run(f, window.Spec{For: 20 * time.Second})
 		in, _ = unpack(t, o.files["m.tar"], o.receipts["m.tar"])
-		if o.Exit != Complete || len(in) != 41 || len(p.asked())-from > 10 {
+		if o.Exit != Complete || len(in) != 41 || len(p.asked())-from > 35 {
 			t.Errorf("with room: exit %d, %d members, asked %q", o.Exit, len(in), p.asked()[from:])
 		}
 	})

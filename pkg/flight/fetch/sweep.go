@@ -96,7 +96,11 @@ func (r *run) swept(ctx context.Context, j *job, i *item, a *peer.Answer, body [
 	}
 	if d.archived != nil {
 		i.Verified = verified
-		return r.append(ctx, j, i, bytes.NewReader(body), h.total)
+		err := r.append(ctx, j, i, bytes.NewReader(body), h.total)
+		if err != nil {
+			d.single = append(d.single, i)
+		}
+		return err
 	}
 	n := r.child(j, i)
 	n.done, n.verified, n.told, n.server = true, verified, h.total, j.server
