@@ -7,12 +7,15 @@ type chunkState uint8
 const (
 	chunkFirst chunkState = iota
 	chunkData             // a chunk's data, and then its CRLF
-	chunkEnd              // past the last chunk and the trailer
+	chunkEnd              // past the last chunk
 )
 
 // nextChunk reads a chunk's head, and behind the last chunk the trailer (RFC
 // 9112 section 7.1). Extensions and trailer fields are dropped. Line ends are
-// CRLF only here: lenience about them is how messages are smuggled.
+// CRLF only here: lenience about them is how messages are smuggled. With the
+// last chunk the body is whole (section 8): what follows may be dropped
+// (section 7.1.2), whatever it is, and only decides whether the connection can
+// be used again.
 func (b *Body) nextChunk() error {
 	if b.state == chunkData {
 		if end, err := b.r.line(true, errChunk); err != nil {
@@ -33,10 +36,13 @@ func (b *Body) nextChunk() error {
 	if n > 0 {
 		return nil
 	}
-	if _, err := b.r.fields(0, false, true); err != nil {
-		return err
-	}
 	b.state = chunkEnd
+	for range MaxFields {
+		if line, err = b.r.line(true, errChunk); err != nil || len(line) == 0 {
+			b.clean = err == nil
+			break
+		}
+	}
 	return nil
 }
 

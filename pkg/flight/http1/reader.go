@@ -111,12 +111,11 @@ var errHeadTooLarge error = &Error{431, "head too large"}
 
 // fields reads field lines up to the empty line. used is what the head has
 // taken so far. unfold is for responses: RFC 9112 section 5.2 has a user agent
-// replace a line fold by a space, and a server refuse it. strict is for
-// trailers: no bare LF.
-func (r *Reader) fields(used int, unfold, strict bool) (Header, error) {
+// replace a line fold by a space, and a server refuse it.
+func (r *Reader) fields(used int, unfold bool) (Header, error) {
 	var h Header
 	for {
-		b, err := r.line(strict, errHeadTooLarge)
+		b, err := r.line(false, errHeadTooLarge)
 		if err != nil {
 			return nil, err
 		}

@@ -43,7 +43,7 @@ func (r *Reader) ReadRequest() (*Request, error) {
 	if err != nil {
 		return q, err
 	}
-	if q.Header, err = r.fields(used, false, false); err != nil {
+	if q.Header, err = r.fields(used, false); err != nil {
 		return q, err
 	}
 	if err := q.checkHost(); err != nil {

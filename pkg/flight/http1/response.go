@@ -32,7 +32,7 @@ func (r *Reader) ReadResponse(method string) (*Response, *Body, error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		if p.Header, err = r.fields(len(line)+2, true, false); err != nil {
+		if p.Header, err = r.fields(len(line)+2, true); err != nil {
 			return nil, nil, err
 		}
 		switch {
@@ -134,6 +134,7 @@ type Body struct {
 	length int64 // as told; -1 where nothing was told
 	left   int64 // of the body, or of the chunk
 	state  chunkState
+	clean  bool // the trailer came to its end
 }
 
 // Length returns the body's length as the head told it, -1 when it did not.
@@ -147,7 +148,7 @@ func (b *Body) ProvenEnd() bool { return b.kind != untilClose }
 // Done reports whether the body was read to its end, so that the connection
 // can carry another message.
 func (b *Body) Done() bool {
-	return b.kind == fixed && b.left == 0 || b.kind == chunked && b.state == chunkEnd
+	return b.kind == fixed && b.left == 0 || b.clean
 }
 
 // Read reads bytes of the body, chunks put together; for errors see Body.
