@@ -31,14 +31,10 @@ type memory struct {
 // where the body goes. The fault is that it cannot be an answer to q, or is of
 // another version.
 func (v *version) admit(q *question, h *head, f *facts) (m place, fault *peer.Fault) {
-	if q.Unranged && v.refused && h.status == 200 {
-		// It has ranges, with digests of them, and was only busy.
-		if m.unread = h.snapshot != ""; m.unread {
-			return m, nil
-		}
-		if v.failed < 2 {
-			v.whole = true
-		}
+	if q.Unranged && h.snapshot != "" && v.failed < 2 {
+		// It has ranges, with digests of them, and may only have been busy.
+		v.refused, v.failed, m.unread = false, 2, true
+		return m, nil
 	}
 	switch {
 	case v.state == fresh:
@@ -109,11 +105,8 @@ func (v *version) begin(q *question, h *head, f *facts) (m place, fault *peer.Fa
 		return m, h.fault
 	case h.start > id.Base:
 		return m, errRangeMismatch
-	case h.total == 0 && (f.empty || h.status == 200 && !v.refused):
-		m.unread = true
-		if h.status == 200 { // it may be no more than a way to refuse a range
-			v.once, v.refused = true, true
-		}
+	case h.total == 0 && (f.empty || h.ranged): // it may be no more than a way to refuse a range
+		v.once, v.refused, m.unread = true, true, true
 		return m, errEmptyNow
 	case h.generated && h.status == 206 && (h.start > 0 || h.extent.end != h.total):
 		v.manner.whole = true // the next stretch would be one of something else
@@ -125,7 +118,7 @@ func (v *version) begin(q *question, h *head, f *facts) (m place, fault *peer.Fa
 	v.held, v.proven, v.next = id.Base, id.Base, id.Base
 	v.generated = h.generated
 	v.noRanges = h.status == 200 && (h.ranged || v.manner.whole)
-	v.identify(h)
+	v.identify(h, true)
 	v.capped206(h)
 	m = v.place(h)
 	whole := h.digested && h.start >= id.Base && m.end == m.to // is what the digest is of
@@ -151,7 +144,7 @@ func (v *version) continues(q *question, h *head) *peer.Fault {
 	switch {
 	case v.rotatedPath != "" && h.validator != "" && h.tag() == v.other: // a server that has one file for every path
 		return errChanged
-	case h.status == 416: // it was asked for bytes that are held: they are gone
+	case h.status == 416 && uint64(h.total) < uint64(v.held): // bytes that are held are gone
 		return errChanged
 	case h.fault != nil:
 		return h.fault
@@ -170,20 +163,21 @@ func (v *version) continues(q *question, h *head) *peer.Fault {
 		v.seen = h.total // shorter, but all that is held is read again
 		return nil
 	}
-	return v.identify(h)
+	return v.identify(h, h.status == 200 && (!q.only || q.rest[0].at == v.id.Base && q.compare == v.held))
 }
 
 // identify holds what an answer says of the file against what others said. A
 // shorter file, or another validator with the same length, is another version.
 // Another validator with a greater length is growth, and the overlap has to
 // prove it. A date says nothing of an ETag, nor that of one path of another's.
-func (v *version) identify(h *head) *peer.Fault {
+func (v *version) identify(h *head, all bool) *peer.Fault {
 	switch {
 	case h.total >= 0 && h.total < v.seen:
 		return errChanged
 	case h.validator == "", v.id.Validator == "", (h.validator[0] == '"') != (v.id.Validator[0] == '"'):
 		v.noValidator = v.noValidator || v.validated
 	case h.validator == v.id.Validator:
+	case all: // of one answer, this one
 	case h.total == v.seen && h.total >= 0:
 		return errChanged
 	case h.total < 0, v.rotatedPath != "" && h.total == v.id.Total:

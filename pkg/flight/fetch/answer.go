@@ -43,7 +43,11 @@ func headOf(a *peer.Answer, now time.Time) (h head) {
 	case 416:
 		// A file that begins at 0 has every range, unless it is empty.
 		v, _ := a.Header.Get("Content-Range")
-		if cr, ok := http1.ParseContentRange(v); !ok || !cr.Unsatisfied || cr.Total != 0 {
+		cr, ok := http1.ParseContentRange(v)
+		if h.total = cr.Total; !ok {
+			h.total = -1
+		}
+		if h.total != 0 {
 			h.fault = a.Refusal(now)
 		}
 	default:
@@ -80,16 +84,13 @@ func extentOf(a *peer.Answer) (extent, *peer.Fault) {
 		return extent{end: n, total: -1, doubt: true}, nil
 	}
 	switch {
+	case n == 0 && strings.HasSuffix(v, "/0"):
+		return extent{}, nil // 206 of nothing, however it puts it: the file is empty
 	case !a.Request.Ranged():
 		return extent{}, peer.Protocol("a 206 that was not asked for")
-	case lines > 1:
-		return extent{}, errRangeMismatch
 	}
 	cr, ok := http1.ParseContentRange(v)
-	if n == 0 && strings.HasSuffix(v, "/0") && (!ok || cr.Unsatisfied) {
-		return extent{}, nil // 206 of nothing, however it puts it: the file is empty
-	}
-	if !ok || cr.Unsatisfied || n >= 0 && n != cr.Len() {
+	if lines > 1 || !ok || cr.Unsatisfied || n >= 0 && n != cr.Len() {
 		return extent{}, errRangeMismatch
 	}
 	return extent{start: cr.Start, end: cr.End, total: cr.Total}, nil

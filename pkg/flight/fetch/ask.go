@@ -145,7 +145,7 @@ func (v *version) stretches() []stretch {
 		switch {
 		case !v.noDigest, v.generated && v.noRanges, v.held == base:
 			return nil // or generated at each request: there is nothing to compare it with
-		case v.held-base <= 2*k, v.noRanges && v.held <= maxWhole:
+		case v.held-base <= 2*k, v.once, v.noRanges && v.held <= maxWhole:
 			return []stretch{{base, v.held, base}}
 		}
 		return []stretch{begin, {v.held - k, v.held, v.held - k}}

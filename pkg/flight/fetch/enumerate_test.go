@@ -30,7 +30,7 @@ type named[T any] struct {
 func allVersions() (all []named[version]) {
 	add := func(name string, v version) { all = append(all, named[version]{name, v}) }
 	add("fresh", blank(manner{}).version)
-	add("fresh, without Range once", blank(manner{once: true, retried: true}).version)
+	add("fresh, without Range once", blank(manner{once: true, refused: true}).version)
 	add("fresh, without Range", blank(manner{whole: true, refused: true}).version)
 	add("fresh, changed before", blank(manner{changes: 1}).version)
 	unvalidated := func(v *version) { v.id.Validator, v.validated = "", false }
@@ -41,7 +41,7 @@ func allVersions() (all []named[version]) {
 		{"", nil}, {", snapshot", []func(*version){snap}}, {", rotated", []func(*version){snap, rotated}}, {", no ranges", []func(*version){plain}},
 		{", capped ranges", []func(*version){capAt(700)}}, {", no validator", []func(*version){unvalidated}}, {", no digests", []func(*version){undigested}},
 		{", snapshot, no digests", []func(*version){snap, undigested}}, {", changed before", []func(*version){func(v *version) { v.changes = 1 }}},
-		{", a snapshot that was not found", []func(*version){snap, missing}}, {", tried without Range", []func(*version){retried}},
+		{", a snapshot that was not found", []func(*version){snap, missing}}, {", tried without Range", []func(*version){vain}},
 		{", generated", []func(*version){plain, undigested, func(v *version) { v.generated = true }}},
 		{", a limit", []func(*version){limitAt(6000)}}, {", suspect", []func(*version){undigested, func(v *version) { v.suspect = true }}},
 		{", the beginning compared", []func(*version){func(v *version) { v.round = true }}},

@@ -63,7 +63,7 @@ func Example() {
 	}
 	// Output:
 	// exit 0
-	// complete: 240000 bytes, without digests from the server; head and tail read twice were equal
+	// complete: 240000 bytes, not all of it with a digest from the server; head and tail read twice were equal
 	// sdr_syslog
 	// sdr_syslog.receipt.json
 }

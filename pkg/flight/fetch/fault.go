@@ -12,7 +12,7 @@ var (
 	// errRangeMismatch: an answer that cannot be placed; one try without Range follows.
 	errRangeMismatch = &peer.Fault{Class: "protocol", Text: "the answer does not fit the range that was asked for"}
 	// errDoubt: Content-Range has no meaning in a 200 (RFC 9110 section 14.4).
-	errDoubt = &peer.Fault{Class: "protocol", Text: "a 200 with a Content-Range, also to a request without Range: it may be a part, and nothing proves the end", Final: true}
+	errDoubt = &peer.Fault{Class: "protocol", Text: "a 200 with a Content-Range, also without Range: it may be a part", Final: true}
 	// errDigest: also the digest of the same piece asked again did not match.
 	errDigest = &peer.Fault{Class: "digest", Text: "a piece does not match its digest"}
 	errSlow   = &peer.Fault{Class: "slow", Text: "too slow for the time left; trying a fresh connection"}

@@ -172,7 +172,7 @@ func (r *run) confirmNow(ctx context.Context, j *job, g *generation) bool {
 		return false
 	}
 	all := g.id.Total >= 0 && g.held >= g.id.Total && g.held > g.id.Base
-	if !r.peer.Heard() || g.held == g.proven || g.noRanges || r.f.NoSalvage {
+	if !r.peer.Heard() || g.held == g.proven || r.f.NoSalvage {
 		return all
 	}
 	ctx, cancel := context.WithCancel(ctx)

@@ -36,7 +36,7 @@ func (r *run) follow(ctx context.Context, j *job) error {
 		// Bytes that came before, in another version, are no progress: a file
 		// that changes all the time must not be asked for all the time.
 		if h := j.reach(); h > j.most {
-			j.most, j.cur.retried, j.cur.failed = h, false, 0
+			j.most, j.cur.failed = h, 0
 			r.peer.Progress()
 		}
 		if err != nil {

@@ -8,12 +8,14 @@ func (v *version) judge(f *facts, w *decision) {
 	lost := fault.Status == 404 || fault.Status == 410
 	snapshot := v.id.Snapshot != "" && v.confirmedThisRun()
 	rotated := v.rotatedPath != ""
+	changed := fault == errChanged || lost && snapshot && v.gone > 0 // not in the middle of a rename, if it is so twice
 	switch {
-	case rotated, fault == errChanged, fault == errDoubt, fault == errEmptyNow:
-	case fault == errRangeMismatch && !v.retried:
-		v.once, v.retried = true, true
-		return
-	case v.mayRefuse(f, fault.Final && !snapshot || v.failed > 1 && v.id.Snapshot == ""):
+	case rotated, fault == errDoubt, fault == errEmptyNow:
+	case changed && !v.refused && (!v.whole || v.state == ended),
+		v.mayRefuse(f, fault == errRangeMismatch || fault.Final && !snapshot || v.failed > 3 || v.failed > 1 && v.id.Snapshot == ""):
+		if fault == errRangeMismatch {
+			v.failed = 4
+		}
 		v.once, v.refused = true, true
 		return
 	}
@@ -24,19 +26,18 @@ func (v *version) judge(f *facts, w *decision) {
 		v.seal()
 		v.giveWay(w)
 		return
-	case fault == errChanged, lost && snapshot && v.gone > 0:
-		// Not in the middle of a rename, if it is so twice.
+	case changed:
 		v.replace(f, w)
 		return
 	case lost && snapshot:
 		v.gone++
-	case fault.Final && fault.Status >= 400 && snapshot:
+	case fault.Final && snapshot && fault != errDoubt:
 		v.unpiece() // go on without it
 		v.id.Snapshot = ""
 		v.arrive()
 		return
 	}
-	if v.retried = false; !fault.Counted {
+	if !fault.Counted || fault.Met {
 		v.failed++
 	}
 	if w.when = later; fault.Final {
@@ -67,7 +68,7 @@ func (v *version) replace(f *facts, w *decision) {
 // move has a version asked for where rotation may have moved it.
 func (v *version) move(path string) {
 	v.rotatedPath = path + ".1" // as logrotate names it
-	v.unsure, v.state, v.seen = 0, growing, -1
+	v.unsure, v.state, v.seen, v.once = 0, growing, -1, false
 	v.arrive()
 }
 
@@ -75,7 +76,7 @@ func (v *version) move(path string) {
 // to wait.
 func (v *version) giveWay(w *decision) {
 	w.aside = true
-	if v.changes > 1 {
+	if v.refused = false; v.changes > 1 {
 		w.when = later
 	}
 }

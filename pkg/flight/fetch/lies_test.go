@@ -384,7 +384,7 @@ func TestKept(t *testing.T) {
 		{name: "204", answer: refuse(204)},
 		{name: "304", answer: refuse(304)},
 		{name: "with what is no HTTP", answer: func(p *host, a *reply) { a.raw, a.how = []byte("\xff garbage\r\n\r\n"), "fin" }},
-		{name: "416 from the second on", from: 1, errors: "changed", answer: refuse(416)},
+		{name: "416 from the second on", from: 1, errors: "status 416", answer: refuse(416)},
 		{name: "403 from the third on", from: 2, answer: refuse(403)},
 		{name: "416, and not for another file", first: fileA, answer: refuse(416)},
 		{name: "403, and not for another file", first: fileA, answer: refuse(403)},

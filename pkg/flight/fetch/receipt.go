@@ -84,7 +84,7 @@ func (r *run) reason(j *job, rec *outbox.Receipt, cut bool) string {
 				s += "; the digest of the whole was not compared"
 			}
 		case outbox.VerifiedOverlap:
-			s += ", without digests from the server; head and tail read twice were equal"
+			s += ", not all of it with a digest from the server; head and tail read twice were equal"
 		case outbox.VerifiedLength:
 			if rec.Total < 0 {
 				s += ", to the end that the server marked; nothing else could be checked"
@@ -104,7 +104,7 @@ func (r *run) reason(j *job, rec *outbox.Receipt, cut bool) string {
 		case rec.Size == rec.Total-rec.Offset && j.cur.done():
 			s += "only as a part: all " + itoa(rec.Size) + " bytes came"
 		case rec.Size == rec.Total-rec.Offset:
-			s += "unconfirmed: all " + itoa(rec.Size) + " bytes came, but not that they are of one content could be seen"
+			s += "unconfirmed: all " + itoa(rec.Size) + " bytes came, perhaps not of one content"
 		default:
 			s += "incomplete: " + itoa(rec.Size) + " of " + itoa(rec.Total-rec.Offset) + " bytes"
 		}

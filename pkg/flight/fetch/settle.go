@@ -56,9 +56,6 @@ const (
 // reported and when it goes on. It depends on its arguments alone, and changes
 // nothing but the version.
 func (v *version) settle(q *question, m *place, c came, f *facts) (w decision) {
-	if q.Unranged {
-		v.once = false
-	}
 	switch {
 	case c.seam:
 		v.prove(m.compare)
@@ -75,6 +72,9 @@ func (v *version) settle(q *question, m *place, c came, f *facts) (w decision) {
 	if c.body {
 		c.fault = v.took(q, m, &c, &w)
 	}
+	if q.Unranged && c.fault != errEmptyNow {
+		v.once = false
+	}
 	if c.fault == nil && !c.last {
 		return w // more is asked for on this connection
 	}
@@ -89,7 +89,7 @@ func (v *version) settle(q *question, m *place, c came, f *facts) (w decision) {
 	if confirming {
 		if v.unsure++; c.fault == errChanged {
 			v.suspect, v.refuted = true, true
-		} else if v.unsure >= maxUnsure || c.fault.Final {
+		} else if !v.refuted && (v.unsure >= maxUnsure || c.fault.Final) {
 			// The peer may be gone for good: what came is all that can come.
 			v.unconfirmed = true
 			v.accept()
@@ -98,6 +98,9 @@ func (v *version) settle(q *question, m *place, c came, f *facts) (w decision) {
 	}
 	w.fault = c.fault
 	v.judge(f, &w)
+	if q.Unranged && w.when == later {
+		v.refused = false // the try without Range told nothing
+	}
 	return w
 }
 
@@ -140,6 +143,10 @@ func (v *version) took(q *question, m *place, c *came, w *decision) (fault *peer
 	}
 	if m.doubt && fault == nil {
 		v.suspect, fault = false, errDoubt
+	}
+	if q.Unranged && v.refused && c.off > m.compare {
+		v.whole = v.failed < 2
+		v.noRanges, v.refused = v.whole, fault != nil // it was of use, and may be again
 	}
 	return fault
 }
@@ -198,7 +205,7 @@ func (v *version) endBody(q *question, m *place, c *came, w *decision) (proven b
 	ends := m.to == unlimited && c.all
 	twice := v.state == ended && v.held == m.compare
 	switch {
-	case ends && c.off == 0 && !v.refused: // as begin has it of a length of 0
+	case ends && c.off == 0 && q.Ranged(): // as begin has it of a length of 0
 		v.once, v.refused = true, true
 		return false, errEmptyNow
 	case ends && c.off < m.compare:

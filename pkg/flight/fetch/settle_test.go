@@ -24,8 +24,8 @@ func ver(s state, held, proven, total int64, more ...func(*version)) version {
 func snap(v *version)                { v.id.Snapshot = snapshotURL }
 func rotated(v *version)             { v.rotatedPath = "/f.1" }
 func missing(v *version)             { v.gone = 1 }
-func retried(v *version)             { v.retried = true }
 func twice(v *version)               { v.failed = 2 }
+func vain(v *version)                { v.refused = true }
 func undigested(v *version)          { v.noDigest = true }
 func plain(v *version)               { v.noRanges = true }
 func capAt(n int64) func(*version)   { return func(v *version) { v.cap = n } }
@@ -57,24 +57,29 @@ func TestFaults(t *testing.T) {
 		// takes what is held; another version begins, the old one being sealed
 		// or left to itself.
 	}{
-		{name: "fresh", v: blank(manner{}).version, want: "wrwwg wwwww wrr"},
-		{name: "fresh, tried", v: blank(manner{retried: true}).version, want: "wwwwg wwwww wrr"},
-		{name: "fresh, no range was had", v: blank(manner{}).version, fresh: true, want: "wrrrg rrrrr rrr"},
-		{name: "held", v: ver(held, 50, 50, 99), want: "lrwwg wwwww wrr"},
-		{name: "held, of a snapshot", v: ver(held, 50, 50, 99, snap), want: "lrwwg wwwww wrr"},
-		{name: "held, no range was had, tried", v: ver(held, 50, 50, 99, retried), fresh: true, want: "lrrrg rrrrr rrr"},
-		{name: "growing", v: ver(growing, 50, 50, 99), want: "mrwwg wwwww wrr"},
-		{name: "growing, and two answers brought nothing", v: ver(growing, 50, 50, 99, twice), want: "mrrrg rrrrr rrr"},
-		{name: "growing, of a snapshot, and two answers brought nothing", v: ver(growing, 50, 50, 99, snap, twice), want: "mrwwg wwwww wnn"},
-		{name: "growing, tried", v: ver(growing, 50, 50, 99, retried), want: "mwwwg wwwww wrr"},
-		{name: "growing, nothing held", v: ver(growing, 0, 0, 99), want: "srwwg wwwww wrr"},
-		{name: "growing, of a snapshot", v: ver(growing, 50, 50, 99, snap), want: "mrwwg wwwww wnn"},
-		{name: "growing, of a snapshot that was not found", v: ver(growing, 50, 50, 99, snap, missing), want: "mrwwg wwwmm wnn"},
+		{name: "fresh", v: blank(manner{}).version, want: "rrwwg wwwww wrr"},
+		{name: "fresh, tried", v: blank(manner{refused: true}).version, want: "wwwwg wwwww wgg"},
+		{name: "fresh, no range was had", v: blank(manner{}).version, fresh: true, want: "rrrrg rrrrr rrr"},
+		{name: "held", v: ver(held, 50, 50, 99), want: "rrwwg wwwww wrr"},
+		{name: "held, of a snapshot", v: ver(held, 50, 50, 99, snap), want: "rrwwg wwwww wrr"},
+		{name: "held, no range was had, tried", v: ver(held, 50, 50, 99, vain), fresh: true, want: "lwwwg wwwww wgg"},
+		{name: "growing", v: ver(growing, 50, 50, 99), want: "rrwwg wwwww wrr"},
+		{name: "growing, and two answers brought nothing", v: ver(growing, 50, 50, 99, twice), want: "rrrrg rrrrr rrr"},
+		{name: "growing, of a snapshot, and two answers brought nothing", v: ver(growing, 50, 50, 99, snap, twice), want: "rrwwg wwwww wnn"},
+		{name: "growing, of a snapshot, and four answers brought nothing", v: ver(growing, 50, 50, 99, snap, func(v *version) { v.failed = 4 }), want: "rrrrg rrrrr rrr"},
+		{name: "growing, all without Range", v: ver(growing, 50, 50, 99, func(v *version) { v.whole = true }), want: "mwwwg wwwww wgg"},
+		{name: "growing, without Range in vain", v: ver(growing, 50, 50, 99, twice, vain), want: "mwwwg wwwww wgg"},
+		{name: "growing, nothing held", v: ver(growing, 0, 0, 99), want: "rrwwg wwwww wrr"},
+		{name: "growing, of a snapshot", v: ver(growing, 50, 50, 99, snap), want: "rrwwg wwwww wnn"},
+		{name: "growing, of a snapshot that was not found", v: ver(growing, 50, 50, 99, snap, missing), want: "rrwwg wwwrr wnn"},
+		{name: "... and without Range neither", v: ver(growing, 50, 50, 99, snap, missing, vain), want: "mwwwg wwwmm wnn"},
 		{name: "growing, rotated", v: ver(growing, 50, 50, 99, snap, rotated), want: "sswwg wwwss wss"},
 		{name: "growing, rotated, no range was had", v: ver(growing, 50, 50, 99, rotated), fresh: true, want: "sswwg wwwss wss"},
-		{name: "ended", v: ver(ended, 99, 50, 99, undigested), want: "mrwwt wwwww wtt"},
-		{name: "ended, unsure twice", v: ver(ended, 99, 50, 99, undigested, func(v *version) { v.unsure = 2 }), want: "mtttt ttttt ttt"},
-		{name: "ended, of a snapshot that was not found", v: ver(ended, 99, 99, 99, snap, undigested, missing), want: "mrwwt wwwmm wtt"},
+		{name: "ended", v: ver(ended, 99, 50, 99, undigested), want: "rrwwt wwwww wtt"},
+		{name: "ended, unsure twice", v: ver(ended, 99, 50, 99, undigested, func(v *version) { v.unsure = 2 }), want: "rtttt ttttt ttt"},
+		{name: "ended, unsure twice, and not what it was", v: ver(ended, 99, 50, 99, undigested, func(v *version) { v.unsure, v.refuted = 2, true }), want: "rrwwg wwwww wrr"},
+		{name: "... without Range neither", v: ver(ended, 99, 50, 99, undigested, vain, func(v *version) { v.unsure, v.refuted = 2, true }), want: "mwwwg wwwww wgg"},
+		{name: "ended, of a snapshot that was not found", v: ver(ended, 99, 99, 99, snap, undigested, missing), want: "rrwwt wwwrr wtt"},
 		{name: "ended, rotated", v: ver(ended, 99, 99, 99, rotated, undigested), want: "sswwt wwwss wtt"},
 	} {
 		got := ""
@@ -96,7 +101,7 @@ func TestFaults(t *testing.T) {
 				letter = "t"
 			case w.replaced && v.rotatedPath != "":
 				letter = "m"
-			case v.once && (v.retried || v.refused):
+			case v.once && v.refused:
 				letter = "r"
 			case c.v.id.Snapshot != "" && v.id.Snapshot == "":
 				letter = "n"
@@ -230,6 +235,7 @@ func TestAdmit(t *testing.T) {
 	part := func(start, end, total int64, validator string) head {
 		return head{status: 206, ranged: true, last: 8999, extent: extent{start: start, end: end, total: total}, validator: validator}
 	}
+	gone := status(416, true)
 	some, again := ver(growing, 5000, 4000, 9000), ver(held, 5000, 5000, 9000)
 	some.round, again.round = true, true
 	for _, c := range []struct {
@@ -247,10 +253,13 @@ func TestAdmit(t *testing.T) {
 		{"all of it", some, full(9000, `"1"`), nil, "0-9000, 5000 compared"},
 		{"shorter than it was", some, full(8000, `"1"`), errChanged, ""},
 		{"shorter than what is held", some, full(4000, ""), errChanged, ""},
-		{"another validator, as long", some, full(9000, `"2"`), errChanged, ""},
+		{"another validator, as long", some, part(3976, 9000, 9000, `"2"`), errChanged, ""},
+		{"another validator, as long, but all of it", some, full(9000, `"2"`), nil, "0-9000, 5000 compared"},
 		{"another validator, and longer: it grew", some, full(9500, `"2"`), nil, "0-9000, 5000 compared"},
 		{"no validator", some, full(9000, ""), nil, "0-9000, 5000 compared"},
-		{"what is held is not there", some, head{status: 416, fault: status(416, true)}, errChanged, ""},
+		{"what is held is not there", some, head{status: 416, fault: gone, extent: extent{total: 4000}}, errChanged, ""},
+		{"what is held is not there, by an answer that contradicts itself", some, head{status: 416, fault: gone, extent: extent{total: 9000}}, gone, ""},
+		{"a range is refused", some, head{status: 416, fault: gone, extent: extent{total: -1}}, gone, ""},
 		{"a 200 that is a part", some, head{status: 200, extent: extent{end: 9000, total: -1, doubt: true}}, errDoubt, ""},
 		{"of an earlier run: the rest, and more", again, part(3976, 9500, 9500, `"2"`), nil, "3976-9500, 5000 compared"},
 		{"of an earlier run: shorter than it was", again, part(3976, 8000, 8000, `"1"`), errChanged, ""},

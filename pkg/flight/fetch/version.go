@@ -62,8 +62,7 @@ type version struct {
 // manner is how the path is asked, whatever version it means.
 type manner struct {
 	once    bool  // the next request goes without Range
-	retried bool  // ... and that was tried, since the last progress
-	refused bool  // a range was refused, in whatever way; once
+	refused bool  // ... as a range was refused, in whatever way; and that is all that is tried, unless it is of use
 	whole   bool  // all requests go without
 	changes int   // how often the path has come to mean something else
 	failed  uint8 // how often since the last progress an answer brought nothing

@@ -20,6 +20,7 @@ type Fault struct {
 	Final  bool          // asking again would be the same
 
 	Closed  bool // the connection ended without an answer
+	Met     bool // there was a new connection, on which no answer came
 	Counted bool // it was told and counted when it happened
 	began   bool // some bytes of an answer came
 }

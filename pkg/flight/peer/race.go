@@ -26,6 +26,7 @@ type race struct {
 	running int
 	began   time.Time
 	worst   *Fault  // the last attempt that failed
+	met     bool    // a new connection was had
 	closed  bool    // an attempt ended without an answer, which is enough
 	poor    *Answer // the best answer so far that is not good
 	until   time.Time
@@ -81,7 +82,7 @@ func (r *race) run() (*Answer, error) {
 				return r.poor, nil
 			}
 			f := *r.worst
-			f.Counted = true
+			f.Counted, f.Met = true, r.met
 			return nil, &f
 		}
 		if r.poor != nil {
@@ -221,7 +222,7 @@ func (r *race) take(p report) *Answer {
 		s.heard = true
 	}
 	s.blame(r.t, p.to, f)
-	r.worst = f
+	r.worst, r.met = f, r.met || p.connected && !p.old
 	r.closed = r.closed || (f.Closed || f == errFirst) && r.q.Brief && p.connected
 	if soon := now.Add(redialEvery); soon.Before(p.to.next) { // never later than it was due
 		p.to.next = soon
