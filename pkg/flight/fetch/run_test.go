@@ -396,23 +396,27 @@ func TestWindows(t *testing.T) {
 	})
 }
 
-// hangFS is a disk that does not answer any more.
-type hangFS struct{ outbox.FS }
+// hangFS is a disk that does not answer any more, until the test is over.
+type hangFS struct {
+	outbox.FS
+	over chan struct{}
+}
 
-func (hangFS) SyncDir(string) error { select {} }
+func (f hangFS) SyncDir(string) error { <-f.over; return syscall.EIO }
 
 func TestDiskThatHangs(t *testing.T) {
-	b := newBench(t)
-	p := sdr(map[string]string{"/f": fileA})
-	b.net.hosts[addrA] = p.connect
-	w := window.Spec{For: 2 * time.Second}.Open()
-	defer w.Close()
-	begin := time.Now()
-	r := Fetcher{From: []netip.AddrPort{addrA}, Paths: []Path{{"/f", "f"}}, Outbox: b.outbox, Stage: b.stage, Dial: b.net.dial, Window: w, FS: hangFS{outbox.OS}}.Run(t.Context())
-	if d := time.Since(begin); r.Exit != Local || d > 2*time.Second || d < 1500*time.Millisecond {
-		t.Errorf("exit %d after %v, want 1 just before 2 s", r.Exit, d)
-	}
-	b.close()
+	virtual(t, func(t *testing.T, b *bench) {
+		disk := hangFS{outbox.OS, make(chan struct{})}
+		defer close(disk.over)
+		b.net.hosts[addrA] = sdr(map[string]string{"/f": fileA}).connect
+		w := window.Spec{For: 2 * time.Second}.Open()
+		defer w.Close()
+		begin := time.Now()
+		r := Fetcher{From: []netip.AddrPort{addrA}, Paths: []Path{{"/f", "f"}}, Outbox: b.outbox, Stage: b.stage, Dial: b.net.dial, Window: w, FS: disk}.Run(t.Context())
+		if d := time.Since(begin); r.Exit != Local || d > 2*time.Second || d < 1500*time.Millisecond {
+			t.Errorf("exit %d after %v, want 1 just before 2 s", r.Exit, d)
+		}
+	})
 }
 
 // TestMemory: whatever the peer sends.
